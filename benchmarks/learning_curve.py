@@ -79,6 +79,8 @@ SETTINGS = (
     Setting("four sizes", exponent=0.3, sizes=4, cautious=True),
     Setting("eight sizes, a factor of 100", exponent=0.3, sizes=8, span=100, fall=6),
     Setting("three sizes, straight line", sizes=3),
+    Setting("three sizes", exponent=0.3, sizes=3, cautious=True),
+    Setting("three sizes, fall of 10 %", exponent=0.5, fall=10, sizes=3, cautious=True),
     Setting("one seed, no training noise", exponent=0.3, seeds=1, training=0, cautious=True),
     Setting("five seeds", exponent=0.3, seeds=5, cautious=True),
     Setting("random draws", exponent=0.3, draw=0.001, cautious=True),

@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.report.contents import Report, RunDetail
-from lvmtui.report.csv_table import no_formula
+from lvmtui.report.csv_table import figures_of, no_formula
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView, named_campaign, newest_campaign
 from lvmtui.system.errors import UserError
 from lvmtui.verdict.table import Row
@@ -341,28 +341,13 @@ def _heldout(plan: Campaign, view: RunView) -> HeldoutRecord:
 
 
 def _comparison(campaign: str, labels: tuple[str, str], row: Row) -> ComparisonRecord:
-    low, high = row.interval or (None, None)
-    adjusted_low, adjusted_high = row.adjusted or (None, None)
-    estimate = row.estimate
+    known = figures_of(row)
     return ComparisonRecord(
         campaign=campaign,
-        model=row.model,
         title=row.title,
-        rank=row.rank,
         baseline_label=labels[0],
         expanded_label=labels[1],
-        baseline_cosine=row.baseline.cosine,
-        expanded_cosine=row.expanded.cosine,
-        change_percent=row.change,
-        low_percent=low,
-        high_percent=high,
-        adjusted_low_percent=adjusted_low,
-        adjusted_high_percent=adjusted_high,
-        df=estimate.df if estimate else None,
-        clusters=estimate.clusters if estimate else None,
-        windows=estimate.windows if estimate else None,
-        seeds=row.seeds,
-        word=row.verdict.word.value,
-        degree=row.verdict.degree,
-        reason=row.verdict.reason,
+        word=known["verdict"],
+        model=row.model,
+        **{field.name: known[field.name] for field in fields(ComparisonRecord) if field.name in known},
     )

@@ -6,8 +6,11 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
+from lvmtui.formats.learning_curve import read_learning_curve
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import BUNDLED
+from lvmtui.report.questions import context_answer
+from lvmtui.report.sizes import curve_answer
 from lvmtui.state.campaign_reader import CampaignState
 from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words
@@ -24,8 +27,12 @@ LEANING = (Word.LEANS_UP, Word.LEANS_DOWN, Word.TOO_CLOSE)
 
 def read_ending(workspace: Workspace, state: CampaignState, program: str, width: int) -> str:
     """The ending of a campaign from its folder. `program`: how people call lvmtui here. `width`: of a line."""
-    table = Judgement(state).table
-    lines = [*textwrap.wrap(answer(table), width), "", *aligned(result_rows(table), right=(1, 2, 3))]
+    known = Judgement(state)
+    table = known.table
+    sizes = curve_answer(read_learning_curve(state.dir.learning_curve), table.seeds)
+    said = (answer(table), sizes, context_answer(known.comparisons.values(), table.labels[1]))
+    lines = [line for words in said for line in textwrap.wrap(words, width)]  # none of an empty one
+    lines += ["", *aligned(result_rows(table), right=(1, 2, 3))]
     unranked = ((row.verdict.reason, row.title) for row in table.rows if row.verdict.reason and row.rank is None)
     for reason, titles in grouped(unranked).items():
         lines += textwrap.wrap(f"{', '.join(titles)}: {reason}", width, subsequent_indent="  ")
@@ -33,9 +40,8 @@ def read_ending(workspace: Workspace, state: CampaignState, program: str, width:
         lines += ["", *textwrap.wrap(f"Before you rely on it: {doubts[0]}", width)]
         lines += ["The report has more doubts."] if len(doubts) > 1 else []
     lines += ["", f"report  {workspace.final_comparison(state.campaign)}"]
-    labels = ("next    ", *[" " * 8] * 9)
-    lines += [label + step for label, step in zip(labels, next_commands(state, table, program), strict=False)]
-    return "\n".join(lines)
+    steps = next_commands(state, table, program)
+    return "\n".join([*lines, *(f"{'' if i else 'next':8}{step}" for i, step in enumerate(steps))])
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def check(given: argparse.Namespace) -> int:
         named = given.split
         folder = named_campaign(workspace, named, "--split") if named else campaign_of(given, workspace)
         words, holds = prove_campaign(folder, [Path(file).expanduser() for file in given.files])
-        print(words)
+        print(json.dumps({"campaign": folder.id, "holds": holds, "words": words}, indent=1) if given.json else words)
         return ExitCode.OK if holds else ExitCode.RUNS_FAILED
     options = combine(Options(), given_options(given))
     if not given.files:

@@ -27,6 +27,7 @@ from lvmtui.formats.campaign import read_campaign
 from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.spec import ArmData, ArmName
 from lvmtui.system.errors import UserError
+from lvmtui.system.text import sanitise
 
 NATURAL = 0.96
 """Vectors of different texts seldom come nearer; above it the proof warns."""
@@ -40,6 +41,8 @@ ROWS, COLUMNS = 2048, 8192
 class ArmProof:
     """What was found in one arm; all is well if both leaks are 0."""
 
+    label: str
+    """What people call it."""
     windows: int
     """Training and validation windows looked at."""
     vectors: int
@@ -87,13 +90,13 @@ class Proof:
             return "the held-out windows are not those that were drawn; start a new campaign"
         if not self.holds:
             return "LEAK: " + "; ".join(arm.example for arm in self.arms.values() if arm.example)
-        looked_at = ", ".join(f"{arm.vectors:,} of {name}" for name, arm in self.arms.items())
-        name, nearest = max(self.arms.items(), key=lambda item: item[1].nearest)
+        looked_at = ", ".join(f"{arm.vectors:,} of {arm.label}" for arm in self.arms.values())
+        nearest = max(self.arms.values(), key=lambda arm: arm.nearest)
         warnings = ""
         if nearest.nearest >= NATURAL:
             warnings += (
                 f"; WARNING: natural neighbours seldom come above {NATURAL:.2f}; look at row {nearest.nearest_row:,} "
-                f"of {name} and {self.beside}, and if they are copies, start again with --same {NATURAL:.2f}"
+                f"of {nearest.label} and {self.beside}, and if they are copies, start again with --same {NATURAL:.2f}"
             )
         if negated := sum(arm.negated for arm in self.arms.values()):
             warnings += f"; WARNING: {negated:,} of them are the negative of a held-out vector"
@@ -104,13 +107,17 @@ class Proof:
         )
 
 
-def prove(folder: Path, stores: Mapping[ArmName, Store]) -> Proof:
-    """Compare every vector the arms may learn from with every held-out one. Raises UserError for broken files."""
+def prove(folder: Path, stores: Mapping[ArmName, Store], labels: Mapping[ArmName, str] | None = None) -> Proof:
+    """Compare every vector the arms may learn from with every held-out one. `labels`: what people call the arms, if not
+    by their names. Raises UserError for broken files."""
     began = time.monotonic()
+    called = {name: (labels or {}).get(name, name) for name in stores}
     heldout, facts = read_heldout(folder), read_facts(folder)
     arms = {
-        name: _prove_arm(name, stores[name], read_arm_windows(folder, name), heldout, facts.same) for name in facts.arms
+        name: _prove_arm(called[name], stores[name], read_arm_windows(folder, name), heldout, facts.same)
+        for name in facts.arms
     }
+    by_label = {called[name]: store for name, store in stores.items()}
     nearest = max(arms.values(), key=lambda arm: arm.nearest)
     return Proof(
         heldout_windows=len(heldout.starts),
@@ -120,20 +127,22 @@ def prove(folder: Path, stores: Mapping[ArmName, Store]) -> Proof:
         same=facts.same,
         arms=arms,
         seconds=time.monotonic() - began,
-        beside=_place_of(heldout.vectors[nearest.nearest_held_out], stores) if nearest.nearest >= NATURAL else "",
+        beside=_place_of(heldout.vectors[nearest.nearest_held_out], by_label) if nearest.nearest >= NATURAL else "",
     )
 
 
-def _place_of(vector: Floats, stores: Mapping[ArmName, Store]) -> str:
-    """`row 1,234 of expanded, which is held out`: where the arms have this vector (D,)."""
+def _place_of(vector: Floats, stores: Mapping[str, Store]) -> str:
+    """`row 1,234 of 23k, which is held out`: where the arms have this vector (D,)."""
     cosines = {name: store.vectors @ vector for name, store in stores.items()}
     name = max(reversed(cosines), key=lambda arm: float(cosines[arm].max()))  # the largest of arms that share a store
     return f"row {int(cosines[name].argmax()):,} of {name}, which is held out"
 
 
-def prove_all(folders: Sequence[Path], stores: Mapping[ArmName, Store]) -> tuple[str, bool]:
+def prove_all(
+    folders: Sequence[Path], stores: Mapping[ArmName, Store], labels: Mapping[ArmName, str]
+) -> tuple[str, bool]:
     """Prove every split of a campaign: the outcome, a line for each, and whether all proofs hold. Raises UserError."""
-    proofs = [prove(folder, stores) for folder in folders]
+    proofs = [prove(folder, stores, labels) for folder in folders]
     lines = [f"{folder.name}: {proof}" for folder, proof in zip(folders, proofs, strict=True)]
     return "\n".join(lines) if len(lines) > 1 else str(proofs[0]), all(proof.holds for proof in proofs)
 
@@ -147,7 +156,8 @@ def prove_campaign(folder: CampaignDir, moved: Sequence[Path] = ()) -> tuple[str
     for file in moved:
         _take_in(file, [arm.data for arm in campaign.arms.values()], workspace)
     stores = {name: open_store_of(arm.data, workspace) for name, arm in campaign.arms.items()}
-    return prove_all([folder.split_of(fold) for fold in campaign.fold_numbers], stores)
+    labels = {name: sanitise(arm.label, 40) for name, arm in campaign.arms.items()}
+    return prove_all([folder.split_of(fold) for fold in campaign.fold_numbers], stores, labels)
 
 
 def _take_in(file: Path, used: Iterable[ArmData], workspace: Path) -> None:
@@ -163,8 +173,8 @@ def _take_in(file: Path, used: Iterable[ArmData], workspace: Path) -> None:
     raise UserError(fault or f"{shown(file)}: not the vectors the campaign was planned with, by their fingerprint")
 
 
-def _prove_arm(name: ArmName, store: Store, windows: ArmWindows, heldout: HeldOut, same: float) -> ArmProof:
-    train, validation = (_rows(starts, store, name, heldout.context) for starts in (windows.train, windows.validation))
+def _prove_arm(label: str, store: Store, windows: ArmWindows, heldout: HeldOut, same: float) -> ArmProof:
+    train, validation = (_rows(starts, store, label, heldout.context) for starts in (windows.train, windows.validation))
     used = np.union1d(train, validation)
     highest, lowest = _extremes(store, used, heldout.vectors)
     leaks = used[highest > same + ROUNDING]
@@ -174,15 +184,16 @@ def _prove_arm(name: ArmName, store: Store, windows: ArmWindows, heldout: HeldOu
     example = ""
     if len(leaks):
         example = (
-            f"{name}: {len(leaks):,} vectors are copies of held-out ones, the first is row {leaks[0]:,} of its store; "
+            f"{label}: {len(leaks):,} vectors are copies of held-out ones, the first is row {leaks[0]:,} of its store; "
             f"the highest cosine is {highest[nearest]:.4f}"
         )
     elif len(validation_leaks):
         example = (
-            f"{name}: {len(validation_leaks):,} training vectors are copies of validation ones, "
+            f"{label}: {len(validation_leaks):,} training vectors are copies of validation ones, "
             f"the first is row {validation_leaks[0]:,} of its store"
         )
     return ArmProof(
+        label=label,
         windows=len(windows.train) + len(windows.validation),
         vectors=len(used),
         held_out_leaks=len(leaks),
@@ -210,8 +221,8 @@ def _extremes(store: Store, used: Integers, heldout: Floats) -> tuple[Floats, Fl
     return highest, lowest
 
 
-def _rows(starts: Integers, store: Store, name: ArmName, context: int) -> Integers:
+def _rows(starts: Integers, store: Store, label: str, context: int) -> Integers:
     """Rows of the store that stand in one of the windows."""
     if len(starts) and not 0 <= starts.min() <= starts.max() < store.facts.rows - context:
-        raise UserError(f"{name}: the split's windows lie outside of its store; start a new campaign")
+        raise UserError(f"{label}: the split's windows lie outside of its store; start a new campaign")
     return np.flatnonzero(covered(starts, store.facts.rows, context))

@@ -52,6 +52,8 @@ class OwnModel:
     """How often one window uses a parameter, as timed when it was planned; see `lvmtui.models.ModelCost.uses`."""
     alone: float = 0.0
     """Seconds of one prediction by itself on the reference core, as timed then; 0: not timed."""
+    constant: bool = False
+    """After some steps its output was still the same for every context, when the campaign was planned."""
 
     @property
     def words(self) -> str:

@@ -40,8 +40,6 @@ class OwnCode:
     trainers: dict[str, OwnTrainer] = field(default_factory=dict)
     uncounted: list[str] = field(default_factory=list)
     """Titles of trainers of which nobody knows how long they train."""
-    constant: list[str] = field(default_factory=list)
-    """Titles of models that have the same output for every context."""
     files: dict[str, bytes] = field(default_factory=dict)
     """Copies, by their path relative to the workspace."""
 
@@ -54,7 +52,8 @@ class OwnCode:
     @property
     def doubts(self) -> tuple[str, ...]:
         """What a reader of the report must know before believing it."""
-        doubts = [f"the network of {title} has the same output for every context" for title in self.constant]
+        constant = dict.fromkeys(model.title for model in self.models.values() if model.constant)
+        doubts = [f"the network of {title} has the same output for every context" for title in constant]
         if named := ", ".join(trainer.title for trainer in self.trainers.values()):
             doubts.append(f"that {named} trained on no held-out vector is the word of the user's own program")
         return tuple(doubts)
@@ -97,12 +96,10 @@ def gather_own(
                 where = f"{table.where}: context {context}" if len(by_context) > 1 else table.where
                 answer = try_code(code, files, shape, table.options, "model", where)
                 mean = 0 if recipes[name].correction is None else context + 1  # learned beside it, see the recipe
-                trained = answer.parameters + mean
+                trained, costs = answer.parameters + mean, costs_of(answer, shape)
                 found.models[name, context] = OwnModel(
-                    table.title, code, table.options, trained, *costs_of(answer, shape)
+                    table.title, code, table.options, trained, *costs, answer.constant
                 )
-                if answer.constant and table.title not in found.constant:
-                    found.constant.append(table.title)
     for name in dict.fromkeys(recipe.name for recipe in recipes.values()):
         if (recipe := own.recipes.get(name)) and recipe.loss:
             say(f"trying {recipe.loss}")

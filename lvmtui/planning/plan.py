@@ -235,7 +235,8 @@ def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) 
         write_document(folder.check, plan.check)
         say("proving that no held-out vector is trained or validated on")
         folders = [folder.split_of(fold) for fold in campaign.fold_numbers]
-        proof, holds = prove_all(folders, {name: arm.open() for name, arm in plan.arms.items()})
+        labels = {name: arm.label for name, arm in campaign.arms.items()}
+        proof, holds = prove_all(folders, {name: arm.open() for name, arm in plan.arms.items()}, labels)
         if not holds:
             raise UserError(f"{folder.split}: {proof}; nothing was started, please report this fault of lvmtui")
         for spec in plan.specs:

@@ -1,20 +1,23 @@
 """What to do: which model to use, which not, and what would make the answer surer. Pure.
 
-A model that is advised against is never recommended.
+A model that is advised against is never recommended, nor one whose figure is below that of the best trivial baseline.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from lvmtui.formats.results import Estimate
+from lvmtui.formats.spec import ARMS
 from lvmtui.report.costs import PricedModel, UseCost, priced_models
 from lvmtui.state.status import ENDED_EARLY, FAILURES, Phase
 from lvmtui.system.numbers import cosine
-from lvmtui.verdict.table import ArmCell, Row, Table
-from lvmtui.verdict.words import DOWN, NEGLIGIBLE, Word, listed, the_trivial
+from lvmtui.verdict.comparable import LONGER
+from lvmtui.verdict.table import ArmCell, Row, Table, named
+from lvmtui.verdict.words import DOWN, NEGLIGIBLE, Word, listed, scarcity, the_trivial
 
 NONE = "none, since something speaks against every model"
 NEAR_BEST = 0.01
@@ -45,7 +48,8 @@ def recommendations(table: Table, costs: Mapping[str, UseCost]) -> tuple[Recomme
     alike = replace(table, rows=table.alike)
     if len(table.rows) == 1:  # what gained most or costs least of one model is no advice
         return (_accurate(alike), *_avoid(table))
-    advisable = replace(table, rows=tuple(row for row in table.alike if not against(row, table)))
+    rows = (row for row in table.alike if not against(row, table) and not row.expanded.lies_below)
+    advisable = replace(table, rows=tuple(rows))
     return (
         _accurate(alike),
         _gains_most(alike),
@@ -54,20 +58,23 @@ def recommendations(table: Table, costs: Mapping[str, UseCost]) -> tuple[Recomme
     )
 
 
-def next_steps(table: Table, phases: Collection[Phase], *, over: bool, doomed: Sequence[str] = ()) -> tuple[str, ...]:
+def next_steps(table: Table, phases: Mapping[str, Phase], *, over: bool, doomed: Sequence[str] = ()) -> tuple[str, ...]:
     """What would make the answer surer, in the order in which to do it.
 
-    `phases`: what the runs are doing, but for those that a retry cannot help; `doomed`: the titles of these; `over`:
-    nothing goes on any more.
+    `phases`: what the runs are doing, but for those that a retry cannot help, by the names that `lvmtui retry` takes;
+    `doomed`: the titles of these; `over`: nothing goes on any more.
     """
     steps = []
     if not over:
         steps.append("Wait for the runs that are still to come; this report is provisional until then.")
-    if Phase.PAUSED in phases:
+    if Phase.PAUSED in phases.values():
         steps.append("Resume the paused runs: lvmtui resume all.")
-    if ended := ENDED_EARLY.intersection(phases):
-        first = "fix the cause that their status names, then " if ended & FAILURES else ""
-        steps.append(f"To compare the runs that failed or were cancelled, {first}train them again: lvmtui retry all.")
+    if ended := {run: phase for run, phase in phases.items() if phase in ENDED_EARLY}:
+        first = "fix the cause that their status names, then " if FAILURES.intersection(ended.values()) else ""
+        which, runs = ("other runs", " ".join(ended)) if doomed else ("runs", "all")
+        steps.append(
+            f"To compare the {which} that failed or were cancelled, {first}train them again: lvmtui retry {runs}."
+        )
     if doomed:
         fix = f"{'its' if len(doomed) == 1 else 'their'} status names what to fix"
         again = f"A retry of {listed(doomed)} alone would fail again: {fix}"
@@ -80,13 +87,15 @@ def next_steps(table: Table, phases: Collection[Phase], *, over: bool, doomed: S
         steps.append("Train several seeds (--seeds 1 2 3): one seed cannot show how much training varies.")
     elif estimate and word in (Word.TOO_CLOSE, Word.NO_VERDICT):
         steps.append(deciding(estimate, table.seeds, folds=table.folds))
-    kinds = {found.kind for row in table.rows for cell in (row.baseline, row.expanded) for found in cell.findings}
+    kinds = Counter(found.kind for row in table.rows for arm in ARMS for found in row.cell(arm).findings)
+    most = {kind for kind, arms in kinds.items() if arms >= len(table.rows)}  # half of the arms
     skills = [skill for row in table.rows if (skill := row.expanded.skill)]
     below = bool(skills) and all(skill.gain.value < 0 for skill in skills)
-    if "overfitting" in kinds and (below or "failed_to_learn" in kinds):
-        steps.append("Train fewer epochs (--epochs): runs overfitted after their best evaluation, early in training.")
+    longer = any(row.verdict.remedy == LONGER for row in table.rows)
+    if "overfitting" in most and (below or "failed_to_learn" in kinds) and not longer:
+        steps.append("Train fewer epochs (--epochs): most overfitted after their best evaluation, early in training.")
     elif below:
-        what = "longer or with another recipe" if "still_improving" in kinds else "with another recipe"
+        what = "longer or with another recipe" if "still_improving" in most else "with another recipe"
         steps.append(f"Train {what} before asking about data: a trivial baseline does better.")
     return tuple(steps)
 
@@ -130,13 +139,14 @@ def _accurate(table: Table) -> Recommendation:
     words = f"{best.title} trained on {cell.label}, cosine {cosine(top)}"
     words += " on its own validation windows" if table.histories else ""
     skill = cell.skill
-    if skill and cell.skill_words == "below":
+    if skill and cell.lies_below:
         none = f"no model beats {the_trivial(skill.against)} ({cosine(skill.cosine)})"
-        return Recommendation(what, (), f"{none}; the best one is {words}")
+        unsure = "" if cell.skill_words else f"; there are too few {scarcity(skill.gain)} to be sure"
+        return Recommendation(what, (), f"{none}; the best one is {words}{unsure}")
     if near := [row for value, row, _ in others if small_lead(top - value, top)]:
         verb = "is" if len(near) == 1 else "are"
-        words += f"; {titles(near)} {verb} less than {NEGLIGIBLE} % below, which is negligible"
-    if skill and (cell.skill_words == "no better" or skill.gain.value < 0):
+        words += f"; {named(near)} {verb} less than {NEGLIGIBLE} % below, which is negligible"
+    if skill and cell.skill_words == "no better":
         words += f"; {the_trivial(skill.against)} does about as well without training"
     return Recommendation(what, (best.model,), words)
 
@@ -159,11 +169,14 @@ def _gains_most(table: Table) -> Recommendation:
     rows = table.gaining
     if table.histories:
         rows = tuple(row for row in table.ranked if (row.change or 0) > 0 and not row.expanded.alarms)
+    gained, rows = bool(rows), tuple(row for row in rows if not row.expanded.lies_below)
     if not rows:
-        return Recommendation(what, (), "no model has a gain clear of zero")
-    equals = overlapping(rows[0], rows)
+        who = "model that gained beats the best trivial baseline" if gained else "model has a gain clear of zero"
+        return Recommendation(what, (), f"no {who}")
+    mine = rows[0].interval
+    equals = [row for row in rows[1:] if mine and row.interval and row.interval[1] > mine[0]]
     doubt = " in its history, which is no evidence" if table.histories else ""
-    doubt += f"; the intervals of {titles(equals)} overlap with its own" if equals else ""
+    doubt += f"; the intervals of {named(equals)} overlap with its own" if equals else ""
     models = tuple(row.model for row in (rows[0], *equals))
     return Recommendation(what, models, f"{rows[0].title}, {rows[0].change_words}{doubt}")
 
@@ -198,14 +211,6 @@ def _avoid(table: Table) -> tuple[Recommendation, ...]:
 
 # Phrases --------------------------------------------------------------------------------------------------------------
 
-NAMED = 4
-"""Models that are named in a sentence; more are counted."""
-
-
-def titles(found: Sequence[Row | PricedModel]) -> str:
-    """`LSTM, GRU`, or `6 other models`."""
-    return ", ".join(one.title for one in found) if len(found) <= NAMED else f"{len(found)} other models"
-
 
 def in_short(words: str) -> str:
     """A finding without the figures after its first words; they are listed under Health."""
@@ -215,12 +220,6 @@ def in_short(words: str) -> str:
 def small_lead(lead: float, over: float) -> bool:
     """True if a lead in cosine matters as little as a change that is called negligible."""
     return lead < NEGLIGIBLE / 100 * abs(over)
-
-
-def overlapping(best: Row, rows: Sequence[Row]) -> list[Row]:
-    """The other rows whose interval of the change overlaps with that of the best."""
-    mine = best.interval
-    return [row for row in rows if row is not best and mine and row.interval and row.interval[1] > mine[0]]
 
 
 def against(row: Row, table: Table) -> str:
@@ -239,5 +238,4 @@ def fault_of(row: Row) -> str:
         return in_short(row.expanded.alarms[0])
     if row.expanded.status == Phase.FAILED.value:
         return row.expanded.status
-    below = row.expanded.skill_words == "below" and row.expanded.skill
-    return f"below {the_trivial(below.against)}" if below else ""
+    return row.expanded.below_words

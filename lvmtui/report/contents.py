@@ -236,7 +236,7 @@ def report_of(
         learning_curve=learning_curve,
         next_steps=next_steps(
             table,
-            [v.status.phase for v in state.runs if v.retry_helps],
+            {v.planned.run: v.status.phase for v in state.runs if v.retry_helps},
             over=progress.ended is not None,
             doomed=[sanitise(title_of(model, campaign.titles), 60) for model in dict.fromkeys(doomed)],
         ),

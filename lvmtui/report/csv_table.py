@@ -4,43 +4,66 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Mapping
+from typing import Any
 
 from lvmtui.formats.learning_curve import LearningCurve
+from lvmtui.formats.results import Estimate, Interval
+from lvmtui.formats.spec import ARMS
 from lvmtui.report.contents import Report
+from lvmtui.verdict.table import Row
+from lvmtui.verdict.words import Verdict
+
+COLUMNS = (
+    "kind", "rank", "model", "baseline_label", "expanded_label", "baseline_cosine", "expanded_cosine",
+    "change_percent", "low_percent", "high_percent", "adjusted_low_percent", "adjusted_high_percent", "df",
+    "clusters", "effective_clusters", "windows", "seeds", "baseline_validation", "expanded_validation",
+    "baseline_hit_10", "expanded_hit_10", "baseline_margin", "expanded_margin", "baseline_skill", "expanded_skill",
+    "verdict", "degree", "reason",
+)  # fmt: skip
 
 
 def table_csv(report: Report) -> str:
-    """The ranked table, one line per model, then the trivial baselines. Figures are unrounded, and empty if unknown."""
-    out = io.StringIO()
-    write = csv.writer(out, lineterminator="\n").writerow
-    columns = (
-        "kind", "rank", "model", "baseline_label", "expanded_label", "baseline_cosine", "expanded_cosine",
-        "change_percent", "low_percent", "high_percent", "adjusted_low_percent", "adjusted_high_percent", "df",
-        "clusters", "effective_clusters", "windows", "seeds", "baseline_validation", "expanded_validation",
-        "baseline_hit_10", "expanded_hit_10", "baseline_margin", "expanded_margin", "baseline_skill", "expanded_skill",
-        "verdict", "degree", "reason",
-    )  # fmt: skip
-    write(columns)
-    labels = [no_formula(label) for label in report.table.labels]
-    for row in report.table.rows:
-        cells = (row.baseline, row.expanded)
-        e = row.estimate
-        write(
-            [
-                "model", row.rank, no_formula(row.title), *labels, *(c.cosine for c in cells),
-                row.change, *(row.interval or ("", "")), *(row.adjusted or ("", "")),
-                *((e.df, e.clusters, e.effective_clusters, e.windows) if e else ("",) * 4), row.seeds,
-                *(c.validation for c in cells),
-                *(c.scores.hit_10 if c.scores else "" for c in cells),
-                *(c.scores.margin if c.scores else "" for c in cells),
-                *(c.skill.gain.value if c.skill else "" for c in cells),
-                row.verdict.word.value, row.verdict.degree, no_formula(row.verdict.reason),
-            ]
-        )  # fmt: skip
-    for trivial in report.table.trivial:
-        filled = ["trivial", "", no_formula(trivial.title), *labels, trivial.baseline, trivial.expanded]
-        write([*filled, *[""] * (len(columns) - len(filled))])
+    """The ranked table, one line per model, then their average and the trivial baselines. Figures are unrounded, and
+    empty if unknown."""
+    table, out = report.table, io.StringIO()
+    write = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    write.writeheader()
+
+    def line(kind: str, name: str, found: Mapping[str, object]) -> None:
+        labels = dict(zip(("baseline_label", "expanded_label"), table.labels, strict=True))
+        cells = {"kind": kind, "model": name, **labels, **found}
+        write.writerow({key: no_formula(value) if isinstance(value, str) else value for key, value in cells.items()})
+
+    for row in table.rows:
+        line("model", row.title, figures_of(row))
+    if (primary := table.primary) and len(table.rows) > 1:
+        e, name = primary.estimate, f"average of {len(primary.models)}"
+        line("average", name, _judged(e.value, e.interval(), e, primary.verdict))
+    for trivial in table.trivial:
+        line("trivial", trivial.title, {"baseline_cosine": trivial.baseline, "expanded_cosine": trivial.expanded})
     return out.getvalue()
+
+
+def figures_of(row: Row) -> dict[str, Any]:
+    """The figures of a row by the names of their columns; None: unknown."""
+    found = _judged(row.change, row.interval, row.estimate, row.verdict) | {"rank": row.rank, "seeds": row.seeds}
+    found["adjusted_low_percent"], found["adjusted_high_percent"] = row.adjusted or (None, None)
+    for arm in ARMS:
+        cell = row.cell(arm)
+        found |= {f"{arm}_cosine": cell.cosine, f"{arm}_validation": cell.validation}
+        found |= {f"{arm}_{name}": getattr(cell.scores, name, None) for name in ("hit_10", "margin")}
+        found[f"{arm}_skill"] = cell.skill.gain.value if cell.skill else None
+    return found
+
+
+def _judged(
+    change: float | None, interval: Interval | None, estimate: Estimate | None, verdict: Verdict
+) -> dict[str, Any]:
+    low, high = interval or (None, None)
+    found = {"change_percent": change, "low_percent": low, "high_percent": high}
+    found |= {name: getattr(estimate, name, None) for name in ("df", "clusters", "effective_clusters", "windows")}
+    return found | {"verdict": verdict.word.value, "degree": verdict.degree, "reason": verdict.reason}
 
 
 def curve_csv(curve: LearningCurve) -> str:

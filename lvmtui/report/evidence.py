@@ -103,9 +103,8 @@ def _by_source(report: Report) -> list[Block]:
         change = next(s.change for row in rows for s in row.strata if s.name == name)
         where = population_words(name, whole.labels[0])
         sizes.append(f"{where}: {change.windows:,} windows in {plural(change.clusters, 'cluster')}")
-    scarce = any(s.change.scarce() for row in rows for s in row.strata)
     note = f"{'; '.join(sizes)}. The verdict is about {population_words(whole.judge_on, whole.labels[0])}."
-    if scarce:
+    if any(s.change.scarce() for row in rows for s in row.strata):
         note += f" No interval (–) with under {LEAST_DF:.0f} degrees of freedom: too few articles or seeds."
     return [
         Heading("Change by source of the held-out windows", 3),
@@ -149,9 +148,8 @@ def _other_figures(report: Report) -> list[Block]:
 def _trivial(report: Report) -> list[str]:
     """The trivial baselines on the same windows, in a sentence."""
     known = [f"{row.title} {cosine(row.baseline)} / {cosine(row.expanded)}" for row in report.table.trivial]
-    if not known:
-        return []
-    return [f"Trivial baselines, which need no network ({' / '.join(report.table.labels)}): {', '.join(known)}."]
+    labels = " / ".join(report.table.labels)
+    return [f"Trivial baselines, which need no network ({labels}): {', '.join(known)}."] if known else []
 
 
 def _explained(report: Report, skills: Sequence[Skill]) -> list[str]:
@@ -173,11 +171,9 @@ def _explained(report: Report, skills: Sequence[Skill]) -> list[str]:
 
 
 def _front(report: Report) -> list[str]:
-    front = [choice.title for choice in report.choices if choice.on_front]
-    if not front:
-        return []
-    said = f"Pareto front of {report.table.labels[1]}: {', '.join(front)}. No other model is as good, small and fast."
-    return [f"{said} {latency_doubt(report.choices)}".strip()]
+    front = ", ".join(choice.title for choice in report.choices if choice.on_front)
+    said = f"Pareto front of {report.table.labels[1]}: {front}. No other model is as good, small and fast."
+    return [f"{said} {latency_doubt(report.choices)}".strip()] if front else []
 
 
 def _gain(cell: ArmCell) -> str:

@@ -196,10 +196,10 @@ def _compared(workspace: Workspace, folder: CampaignDir) -> CampaignState:
     state = CampaignReader(workspace, folder).refresh()
     for model in state.campaign.models:
         if complete_pairs(state, model) and state.campaign.heldout_windows and not is_current(state, model):
-            from lvmtui.verdict.compare import write_comparison
+            from lvmtui.verdict.compare import compare
 
             with suppress(OSError):  # in a workspace that may only be read the report goes without it
-                write_comparison(state, model)
+                compare(folder, model)
     with suppress(OSError):
         _write_learning_curve(state)
     return state

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import permutations
 from statistics import correlation, fmean
@@ -150,16 +150,22 @@ def _clear(found: Sequence[Estimate]) -> str:
     return f"with an interval clear of zero for {clear} of {len(found)}"
 
 
-def context_questions(comparisons: Sequence[Comparison], expanded: str) -> tuple[Question, ...]:
-    """What several contexts answer, of the models trained on the `expanded` arm."""
+def context_answer(comparisons: Iterable[Comparison], expanded: str) -> str:
+    """What longer contexts change of models trained on the `expanded` arm, in a sentence; empty with one context."""
     gains = (gain for one in comparisons for gain in one.contexts if gain.arm == "expanded")
     steps = grouped((f"{gain.context} vectors instead of {gain.shorter}", gain.difference) for gain in gains)
     said = [
         f"{step} change the cosine by {_range([change.value for change in found])}, {_clear(found)}"
         for step, found in steps.items()
     ]
+    return f"With {expanded}, {'; '.join(said)}." if said else ""
+
+
+def context_questions(comparisons: Sequence[Comparison], expanded: str) -> tuple[Question, ...]:
+    """The same as a question."""
+    answer = context_answer(comparisons, expanded)
     paid = "What a trivial baseline gains as well needs no network: see the table of longer contexts."
-    return (Question("Do longer contexts pay?", f"With {expanded}, {'; '.join(said)}. {paid}"),) if said else ()
+    return (Question("Do longer contexts pay?", f"{answer} {paid}"),) if answer else ()
 
 
 def _retrieval(table: Table) -> str:
@@ -187,7 +193,9 @@ def _skills(table: Table) -> str:
     for row in table.rows:
         if skill := row.expanded.skill:
             trivial = f"against {the_trivial(of_context(skill.against, row.context))} ({cosine(skill.cosine)})"
-            word = words.get(row.expanded.skill_words, f"unknown (too few {scarcity(skill.gain)})")
+            few = f"too few {scarcity(skill.gain)}"
+            unsure = f"below, {few} to be sure" if row.expanded.lies_below else f"unknown ({few})"
+            word = words.get(row.expanded.skill_words, unsure)
             beside.setdefault(trivial, {}).setdefault(word, []).append(row.title)
     said = [
         f"{trivial}: "
@@ -214,11 +222,11 @@ def _forward(table: Table) -> str:
         echoes = [title for title, of in found if of.echoes]
         if echoes:
             gain = "gains" if len(echoes) == 1 else "gain"
-            words += f"; {_listed(echoes, len(found))} {gain} no more at the next vector than at the last"
+            words += f"; {listed(echoes)} {gain} no more at the next vector than at the last"
         words += f". Random order of the context changes the cosine by {_range([-order for order in orders])}"
         blind = [title for title, of in found if of.ignores_order]
         if blind:
-            words += f"; {_listed(blind, len(found))} {'ignores' if len(blind) == 1 else 'ignore'} the order"
+            words += f"; {listed(blind)} {'ignores' if len(blind) == 1 else 'ignore'} the order"
         said.append(f"{words}.")
     return " ".join(said)
 
@@ -226,12 +234,6 @@ def _forward(table: Table) -> str:
 def _range(values: Sequence[float]) -> str:
     """`+.0098 to +.0124`; a single figure where all are the same."""
     return " to ".join(dict.fromkeys((signed(min(values)), signed(max(values)))))
-
-
-def _listed(names: Sequence[str], of: int) -> str:
-    """Their names; `both models`, `all 5 models` where it is all of several."""
-    every = "both models" if of == 2 else f"all {of} models"
-    return every if len(names) == of > 1 else listed(names)
 
 
 # Rank correlation -----------------------------------------------------------------------------------------------------

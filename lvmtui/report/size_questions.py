@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from itertools import groupby
 
 from lvmtui.formats.learning_curve import WORDS, LearningCurve, Worth
-from lvmtui.formats.results import Interval
 from lvmtui.report.costs import UseCost
 from lvmtui.report.questions import Question, trend
 from lvmtui.system.numbers import count, plural
@@ -41,13 +40,8 @@ def _profit(curve: LearningCurve) -> str:
 
 
 def _overlap(one: Worth, other: Worth) -> bool:
-    """True also where one of the two is not bounded on both sides."""
-    a, b = _interval(one), _interval(other)
-    return a is None or b is None or (a[0] <= b[1] and b[0] <= a[1])
-
-
-def _interval(worth: Worth) -> Interval | None:
-    return (worth.low, worth.high) if worth.low is not None and worth.high is not None else None
+    """An end that is not known bounds nothing."""
+    return all(a.low is None or b.high is None or a.low <= b.high for a, b in ((one, other), (other, one)))
 
 
 def _larger(curve: LearningCurve, costs: Mapping[str, UseCost]) -> str:

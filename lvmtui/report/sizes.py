@@ -47,10 +47,9 @@ def curve_answer(curve: LearningCurve | None, seeds: int) -> str:
     if not said:
         return ""
     largest = next((one.points[-1].label for one in curve.models if one.points), "")
-    worths = [w for one in curve.models if one.word in WORDS[:2] and (w := one.doubling) and w.value is not None]
+    rising = (one.doubling.value for one in curve.models if one.word in WORDS[:2] and one.doubling)
     sentence = f"At {largest}, {'; '.join(said)}."
-    if worths:
-        values = [w.value for w in worths if w.value is not None]
+    if values := [value for value in rising if value is not None]:
         span = percent(values[0]) if len(values) == 1 else f"{percent(min(values))} to {percent(max(values))}"
         sentence += f" A doubling would bring those that still gain {span} (an extrapolation)."
     if seeds == 1:
@@ -127,13 +126,12 @@ def _fits(curve: LearningCurve, judged: Sequence[ModelCurve]) -> list[Block]:
         if one.fit is None:
             continue
         f = one.fit
-        interval = f"{f.exponent:.2f} [{f.exponent_low:.2f}, {f.exponent_high:.2f}]"
-        exponent = interval if len(one.points) > 3 else "0, fixed"
+        ceiling = "none" if f.floor is None else cosine(1 - f.floor) if 0 <= f.floor <= 1 else "not told"
         rows.append(
             [
                 curve.title(one.model),
-                exponent,
-                cosine(1 - f.floor) if f.floor is not None else "none",
+                f"{f.exponent:.2f} [{f.exponent_low:.2f}, {f.exponent_high:.2f}]",
+                ceiling,
                 "under 0.01" if f.p < 0.01 else f"{f.p:.2f}",
                 worth_words(one.ten) or "not told",
                 worth_words(one.rest) or "not told",

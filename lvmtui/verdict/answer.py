@@ -16,6 +16,7 @@ from lvmtui.verdict.words import (
     UP,
     Word,
     change_and_interval,
+    listed,
     population_words,
     scarcity,
     the_trivial,
@@ -53,7 +54,7 @@ def headline(table: Table) -> str:
     if not table.ranked:
         return _so_far(table) or _nothing(table).removesuffix(".")
     best = next((row.expanded.skill for row in table.rows if row.expanded.skill), None)
-    beaten = f"No model beats {the_trivial(best.against)}. " if best and unbeaten(table) else ""
+    beaten = f"With {table.labels[1]} no model beats {the_trivial(best.against)}. " if best and unbeaten(table) else ""
     seeds = min(row.seeds for row in table.ranked)
     said = [_lead(table), "one seed" if seeds == 1 else f"{seeds} seeds"]
     fallen, apart = falling(table), [row for row in table.ranked if row.disagreement]
@@ -109,9 +110,9 @@ def unbeaten(table: Table) -> str:
     if table.with_word(Word.PROVISIONAL) and len(skills) < len(table.rows):
         return ""
     best, skill = max(skills, key=lambda pair: pair[1].gain.value)
-    none = f"{best.title} does not beat" if len(skills) == 1 else f"None of {len(skills)} models beats"
+    none = f"{best.title} does not beat" if len(skills) == 1 else f"none of {len(skills)} models beats"
     return (
-        f"{none} {the_trivial(skill.against)}, which needs no training "
+        f"With {table.labels[1]}, {none} {the_trivial(skill.against)}, which needs no training "
         f"({cosine(skill.cosine)}; {'it has' if len(skills) == 1 else f'the best, {best.title}, has'} "
         f"{cosine(best.expanded.cosine)})."
     )
@@ -175,17 +176,11 @@ def _primary(primary: Average) -> str:
 
 def _direction(table: Table) -> str:
     """Without an average that has an interval: how many models moved, of those compared."""
-    up, down, of = len(table.with_word(*UP)), len(table.with_word(*DOWN)), len(table.ranked)
-    models = f"{plural(of, 'model')} compared"
     leans = bool(table.with_word(*LEANS))
-    help_, hurt = ("seems to help", "to hurt") if leans else ("helped", "hurt")
-    if up and down:
-        return f"More data {help_} {up} and {hurt} {down} of {models}"
-    if up:
-        return f"More data {help_} {up} of {models}"
-    if down:
-        return f"More data {'seems ' if leans else ''}{hurt} {down} of {models}"
-    return f"More data is not known to help or to hurt any of {models}"
+    verbs = ((UP, "seems to help" if leans else "helped"), (DOWN, "seems to hurt" if leans else "hurt"))
+    moved = [f"{verb} {count}" for words, verb in verbs if (count := len(table.with_word(*words)))]
+    said = listed(moved) or "is not known to help or to hurt any"
+    return f"More data {said} of {plural(len(table.ranked), 'model')} compared"
 
 
 def _counts(table: Table, without: Sequence[Word] = ()) -> str:

@@ -25,9 +25,9 @@ def caveats(table: Table) -> tuple[str, ...]:
     space = f"The {centre_words(table.centre)}." if table.centre else ""
     said = [
         *_remedies(table),
+        _ids(table),
         retrieval_doubt(table),
         space,
-        _ids(table),
         _seeds(ranked),
         _folds(table, ranked),
         _apart(table),
@@ -107,19 +107,17 @@ def _weights(table: Table, ranked: Sequence[Row]) -> str:
 
 
 def _few(ranked: Sequence[Row]) -> list[str]:
+    known = [(row, row.estimate, row.estimate.scarce(FEW_DF)) for row in ranked if row.estimate]
     said = []
-    low = [row.estimate for row in ranked if row.estimate and row.estimate.scarce(FEW_DF) == "clusters"]
-    if low:
-        least = min(min(e.df, e.cluster_df or e.df) for e in low)
+    if low := [min(e.df, e.cluster_df or e.df) for _, e, scarce in known if scarce == "clusters"]:
         said.append(
             "There are few held-out articles, or a few of them hold most of the windows: other articles could well "
-            f"give other figures, and the intervals are wide for that reason (from {least:.1f} degrees of freedom)."
+            f"give other figures, and the intervals are wide for that reason (from {min(low):.1f} degrees of freedom)."
         )
-    apart = [row for row in ranked if row.estimate and row.estimate.scarce(FEW_DF) == "seeds"]
-    if apart:
-        least = min(row.estimate.df for row in apart if row.estimate)
+    if apart := [(row, e.df) for row, e, scarce in known if scarce == "seeds"]:
+        df = min(df for _, df in apart)
         said.append(
-            f"Few seeds set the width of the intervals of {named(apart)} (from {least:.1f} degrees of freedom): other "
-            "seeds could well give other figures."
+            f"Few seeds set the width of the intervals of {named([row for row, _ in apart])} (from {df:.1f} degrees of "
+            "freedom): other seeds could well give other figures."
         )
     return said

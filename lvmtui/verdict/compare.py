@@ -32,20 +32,16 @@ from lvmtui.verdict.single_windows import single_windows
 
 
 def compare(folder: CampaignDir, model: str) -> bool:
-    """Write the model's comparison; False if it is there and current, or no pair is complete. Raises UserError."""
+    """Write the model's comparison; False if it is there and current, or no pair is complete. Raises UserError,
+    OSError."""
     state = CampaignReader(folder.workspace, folder).refresh()
     if model not in state.campaign.models:
         raise unknown("model", model, state.campaign.models)
     if not complete_pairs(state, model) or is_current(state, model):
         return False
-    write_comparison(state, model)
+    folder.comparisons.mkdir(exist_ok=True)
+    write_document(folder.comparison(model), comparison_of(state, model, time.time()))
     return True
-
-
-def write_comparison(state: CampaignState, model: str) -> None:
-    """Write the comparison of the seeds that are complete. Raises OSError."""
-    state.dir.comparisons.mkdir(exist_ok=True)
-    write_document(state.dir.comparison(model), comparison_of(state, model, time.time()))
 
 
 def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:

@@ -13,29 +13,30 @@ from lvmtui.formats.learning_curve import read_learning_curve
 from lvmtui.formats.results import METRIC, VERSION, Comparison, read_comparison
 from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.state.campaign_reader import CampaignState, RunView
+from lvmtui.verdict.words import grouped
 
 REVISION = 4
 """Increased when a comparison gains figures: older files are then recomputed from the same scores."""
-CURVE_REVISION = 2
+CURVE_REVISION = 3
 """The revision of `learning_curve.json`, increased likewise."""
 
 
-def complete_pairs(state: CampaignState, model: str) -> tuple[tuple[int, RunView, RunView], ...]:
-    """(seed, baseline run, expanded run) of each seed whose two runs have finished."""
-    pairs = []
-    for seed in state.campaign.seeds:
-        baseline, expanded = state.view(model, "baseline", seed), state.view(model, "expanded", seed)
-        if baseline and expanded and baseline.finished and expanded.finished:
-            pairs.append((seed, baseline, expanded))
-    return tuple(pairs)
+Pairs = tuple[tuple[int, RunView, RunView], ...]  # each seed whose two runs have finished, and the runs
 
 
-def context_pairs(state: CampaignState, model: str, arm: ArmName) -> tuple[tuple[int, RunView, RunView], ...]:
-    """(seed, run with the next shorter context, run of the model) of each seed whose two runs have finished."""
+def complete_pairs(state: CampaignState, model: str) -> Pairs:
+    """A model's runs on the baseline and on the expanded arm."""
+    return _finished_pairs(state, (model, "baseline"), (model, "expanded"))
+
+
+def context_pairs(state: CampaignState, model: str, arm: ArmName) -> Pairs:
+    """A model's runs with the next shorter context, and its own."""
     shorter = state.campaign.with_shorter(model)
-    found = [
-        (seed, state.view(shorter, arm, seed), state.view(model, arm, seed)) for seed in state.campaign.seeds if shorter
-    ]
+    return _finished_pairs(state, (shorter, arm), (model, arm)) if shorter else ()
+
+
+def _finished_pairs(state: CampaignState, first: tuple[str, ArmName], second: tuple[str, ArmName]) -> Pairs:
+    found = ((seed, state.view(*first, seed), state.view(*second, seed)) for seed in state.campaign.seeds)
     return tuple((seed, a, b) for seed, a, b in found if a and b and a.finished and b.finished)
 
 
@@ -65,14 +66,9 @@ def context_means(state: CampaignState, trivial: Mapping[str, TrivialBaselines |
 
     Arms where it is unknown are left out. Empty for a campaign of several contexts.
     """
-    found: dict[ArmName, float] = {}
-    if state.campaign.contexts:
-        return found
-    for arm in ARMS:
-        known = [t.validation_mean for v in state.runs if v.planned.arm == arm and (t := trivial.get(v.planned.run))]
-        if known:
-            found[arm] = fmean(known)
-    return found
+    known = ((v.planned.arm, t.validation_mean) for v in state.runs if (t := trivial.get(v.planned.run)))
+    by_arm = grouped(known if not state.campaign.contexts else ())
+    return {arm: fmean(by_arm[arm]) for arm in ARMS if arm in by_arm}
 
 
 def inputs_of(state: CampaignState, model: str) -> str:
@@ -130,11 +126,9 @@ def read_comparisons(state: CampaignState) -> dict[str, Comparison]:
 def still_true(comparison: Comparison, state: CampaignState) -> bool:
     """False if a run it was made from has been started again since. Runs whose folders are gone still count."""
     views = {view.planned.run: view for view in state.runs}
-    for pair in comparison.pairs:
-        for run, digest in ((pair.baseline_run, pair.baseline_digest), (pair.expanded_run, pair.expanded_digest)):
-            view = views.get(run)
-            if view is None:
-                return False
-            if view.state and (view.finished is None or view.finished.heldout_digest != digest):
-                return False
-    return True
+    made_from = {pair.baseline_run: pair.baseline_digest for pair in comparison.pairs}
+    made_from |= {pair.expanded_run: pair.expanded_digest for pair in comparison.pairs}
+    return all(
+        (view := views.get(run)) and (not view.state or (view.finished and view.finished.heldout_digest == digest))
+        for run, digest in made_from.items()
+    )

@@ -14,7 +14,6 @@ from lvmtui.verdict.words import (
     LITTLE,
     NEGLIGIBLE,
     cosine_interval,
-    grouped,
     interval_words,
     listed,
     of_context,
@@ -32,14 +31,8 @@ TITLES = {"hit_1": "hit@1", "hit_5": "hit@5", "hit_10": "hit@10", "mrr": "MRR"}
 
 def moves(figures: Sequence[Retrieval], level: float = ALPHA) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names of the figures that fell, and of those that rose, clear of zero at level / 3."""
-    fell, rose = [], []
-    for figure in figures:
-        interval = figure.change.interval(level / FIGURES)
-        if interval and interval[1] < 0:
-            fell.append(figure.name)
-        elif interval and interval[0] > 0:
-            rose.append(figure.name)
-    return tuple(fell), tuple(rose)
+    ends = {figure.name: figure.change.interval(level / FIGURES) or (0.0, 0.0) for figure in figures}
+    return tuple(name for name in ends if ends[name][1] < 0), tuple(name for name in ends if ends[name][0] > 0)
 
 
 def deciding_interval(figure: Retrieval, level: float) -> str:
@@ -55,20 +48,20 @@ def figure_words(figure: Retrieval, level: float) -> str:
 
 
 def retrieval_doubt(table: Table) -> str:
-    """That a trivial baseline finds the true next vector more often than most models, and that models find it less
-    often although their cosine rises; by the figures alone, clear of zero or not."""
+    """That a trivial baseline finds the true next vector more often than most models, in the digits shown, and that all
+    models find it less often, clear of zero, although their cosine rises."""
     rows, larger = [row for row in table.ranked if row.retrieval], table.labels[1]
-    figures = grouped((figure.name, (figure, row)) for row in rows for figure in row.retrieval)
-    first = [(f.trivial or 0.0, f.expanded, of_context(f.against, row.context)) for f, row in figures.get("hit_1", ())]
-    best, _, against = max(first, default=(0.0, 0.0, ""))
-    below, said = [value for _, value, _ in first if value < best], []
+    first = [(figure, row) for row in rows for figure in row.retrieval if figure.name == "hit_1"]
+    best, against = max(((f.trivial or 0.0, of_context(f.against, row.context)) for f, row in first), default=(0.0, ""))
+    below = [f.expanded for f, _ in first if round(f.expanded, 3) < round(best, 3)]
+    said = []
     if len(below) > len(first) / 2:
         models = "every model" if len(below) == len(first) else f"{len(below)} of {len(first)} models"
         said.append(
             f"hit@1 of {the_trivial(against)}, which needs no training, is {cosine(best, 3)}, above that of {models} "
             f"trained on {larger} (at most {cosine(max(below), 3)})."
         )
-    lower = [TITLES[name] for name, found in figures.items() if all(f.change.value < 0 for f, _ in found)]
+    lower = [title for name, title in TITLES.items() if rows and all(name in row.fell for row in rows)]
     if lower and all((row.change or 0.0) > 0 for row in rows):
         verb = "is" if len(lower) == 1 else "are"
         said.append(f"{listed(lower)} {verb} lower with {larger} for every model, although the cosine is higher.")
@@ -77,12 +70,12 @@ def retrieval_doubt(table: Table) -> str:
 
 def falling(table: Table) -> tuple[tuple[Row, Retrieval], ...]:
     """The models in which retrieval fell clear of zero, each with the figure that fell most clearly."""
-    found = []
-    for row in table.ranked:
-        fallen = [figure for figure in row.retrieval if figure.name in row.fell]
-        if fallen:
-            found.append((row, min(fallen, key=lambda f: f.change.value / (f.change.standard_error or 1e-12))))
-    return tuple(found)
+    found = ((row, [figure for figure in row.retrieval if figure.name in row.fell]) for row in table.ranked)
+    return tuple(
+        (row, min(fallen, key=lambda f: f.change.value / (f.change.standard_error or 1e-12)))
+        for row, fallen in found
+        if fallen
+    )
 
 
 # Forward --------------------------------------------------------------------------------------------------------------
@@ -99,12 +92,12 @@ def forward_doubts(cell: ArmCell) -> tuple[str, ...]:
         gains = "gains no more than training noise over" if found.gain_next > 0 else "is no better than"
         said.append(
             f"trained on {cell.label}, it {gains} {against} on the next vector ({near}; on the last context vector "
-            f"{far}), so nothing shows that it predicts what comes next"
+            f"{far}), so it predicts no more of what comes next than {against} does"
         )
     elif found.echoes:
         said.append(
             f"trained on {cell.label}, it comes nearer to the next vector than {against} ({near}), but just as much "
-            f"nearer to the last context vector ({far}), so nothing shows that it predicts what comes next"
+            f"nearer to the last context vector ({far}), so that gain alone shows no better prediction than {against}'s"
         )
     if found.ignores_order:
         said.append(
@@ -135,7 +128,8 @@ def disagreement(row: Row, baseline: str, alpha: float = ALPHA) -> str:
         (source,) = hardly
         reached = max(source.baseline, source.expanded)
         return f"{population_words(source.name, baseline)} can hardly be predicted at all (cosine {cosine(reached, 2)})"
-    if not _differ(first, second, row.baseline.cosine, alpha):
+    a, b, of = first.difference, second.difference, row.baseline.cosine
+    if not (a and b and of) or 100 * abs(b.value - a.value) / abs(of) <= NEGLIGIBLE or not _clear(a, b, alpha):
         return ""
     return " but ".join(f"{population_words(s.name, baseline)} {stratum_change(s)}" for s in sources)
 
@@ -155,13 +149,6 @@ def average_disagreement(table: Table) -> str:
 def _hardly(source: Stratum, other: Stratum) -> bool:
     reached = max(source.baseline, source.expanded)
     return reached < LITTLE and reached < HARDLY * max(other.baseline, other.expanded)
-
-
-def _differ(first: Stratum, second: Stratum, of: float | None, alpha: float) -> bool:
-    a, b = first.difference, second.difference
-    if a is None or b is None or not of:
-        return False
-    return 100 * abs(b.value - a.value) / abs(of) > NEGLIGIBLE and _clear(a, b, alpha)
 
 
 def _clear(a: Estimate, b: Estimate, alpha: float = ALPHA) -> bool:

@@ -84,6 +84,12 @@ class Finding:
         return self.short or self.kind.replace("_", " ")
 
 
+CONSTANT_NETWORK = Finding(
+    "collapsed", True, "trained a network whose output is the same for every context", "constant network"
+)
+"""With what the recipe adds to that output, as a prior, predictions and their spread may look healthy."""
+
+
 def of_seeds(found: Sequence[tuple[int, Finding]], *, several: bool) -> str:
     """The same finding on some seeds of an arm, in the first one's words; where the campaign has `several` seeds with
     those that have it: `echoes the last vector: ... (seed 1; also seeds 2, 3)`."""
@@ -102,6 +108,8 @@ def health_of(run: RunState, trivial: TrivialBaselines | None) -> tuple[Finding,
     trainer = run.trainer
     if found := _diverged(trainer):
         return (found,)
+    if run.spec.own_model and run.spec.own_model.constant:
+        return (CONSTANT_NETWORK,)
     evaluations = scored(trainer.evaluations)
     if not evaluations:
         return ()

@@ -36,7 +36,6 @@ from lvmtui.verdict.interval import Design
 
 Floats = npt.NDArray[np.float64]
 
-LEAST_FOR_EXPONENT = 4
 EXPONENTS: Floats = np.linspace(0, 1, 101)
 SCATTER = 0.02
 """p-value below which the sizes scatter more around the curve than their errors explain."""
@@ -160,18 +159,12 @@ class Gain:
     def times(self, factor: float) -> Gain:
         return Gain(self.value * factor, self.low * factor, self.high * factor)
 
-    @property
-    def interval(self) -> Interval:
-        return self.low, self.high
-
 
 @dataclass(frozen=True)
 class FittedCurve:
-    """The fitted curve of one model: the rest of the fit for each of the C exponents tried."""
+    """The fitted curve of one model: the rest of the fit for each of the C `EXPONENTS`."""
 
     measured: Measured
-    exponents: Floats
-    """(C,) exponents tried; with three sizes only zero."""
     weights: Floats
     """(C, S) weights of the errors in the worth of a doubling."""
     doubling: Floats
@@ -186,7 +179,8 @@ class FittedCurve:
     """(C,) chi-square of the errors around the curve, after widening."""
     df: float
     fits: float
-    """p-value of the scatter around the best curve, before widening; 1 without degrees of freedom to judge it."""
+    """p-value of the scatter around the best curve, with three sizes around a straight line, before widening; 1 without
+    degrees of freedom to judge it."""
     widened: float
     """Factor that widens all standard errors, because the sizes scatter more than these explain."""
 
@@ -197,7 +191,7 @@ class FittedCurve:
 
     @property
     def exponent(self) -> float:
-        return float(self.exponents[self.best])
+        return float(EXPONENTS[self.best])
 
     @property
     def floor(self) -> float | None:
@@ -220,7 +214,7 @@ class FittedCurve:
     @property
     def plausible_exponents(self) -> Interval:
         """The 95 % interval of the exponent."""
-        inside = self.exponents[self.room(ALPHA) >= 0]
+        inside = EXPONENTS[self.room(ALPHA) >= 0]
         return float(inside[0]), float(inside[-1])
 
     def at(self, windows: Floats) -> Floats:
@@ -229,7 +223,8 @@ class FittedCurve:
         return np.asarray(self.last[self.best] + self.doubling[self.best] * steps)
 
     def gain(self, factor: float) -> Gain:
-        """What `factor` times the largest size would bring, in cosine; with `inf`, all that any amount of data can."""
+        """What `factor` times the largest size would bring, in cosine; with `inf`, all that any amount of data can. An
+        end of the interval is at most what is left to a cosine of 1."""
         times = self.doublings(factor)
         room = self.room(ALPHA)
         inside = room >= 0
@@ -237,23 +232,27 @@ class FittedCurve:
         with np.errstate(invalid="ignore"):
             low, high = (self.doubling - half) * times, (self.doubling + half) * times
         value = float(self.doubling[self.best] * times[self.best])
-        return Gain(value, float(np.nanmin(low[inside])), float(np.nanmax(high[inside])))
+        most = float(np.nanmax(high[inside]))
+        most = min(most, float(self.measured.error[-1])) if np.isfinite(most) else most
+        return Gain(value, float(np.nanmin(low[inside])), most)
 
     def doublings(self, factor: float) -> Floats:
         """(C,) gain of `factor` times the data, in worths of the next doubling."""
         if np.isinf(factor):
             with np.errstate(divide="ignore"):
-                return np.where(self.exponents > 0, 1 / (1 - 2.0**-self.exponents), np.inf)
-        return np.array([-_shape(np.array([factor]), float(c))[0] for c in self.exponents])
+                return np.where(EXPONENTS > 0, 1 / (1 - 2.0**-EXPONENTS), np.inf)
+        return np.array([-_shape(np.array([factor]), float(c))[0] for c in EXPONENTS])
 
     def refuses(self, factor: float) -> str:
         """Why nothing can be said of `factor` times the largest size; empty where it can."""
         if self.df < LEAST_DF:
             return "too few articles or seeds to know the error of the curve"
-        if factor > self.span:
+        if (2 if np.isinf(factor) else factor) > self.span:
             return f"the sizes span a factor of {self.span:.3g}, and a curve is not carried farther than that"
-        if factor > 2 and len(self.exponents) == 1:
-            return "with three sizes only a straight line can be fitted, which never levels off"
+        if factor > 2 and len(self.measured.error) == LEAST_SIZES:
+            return "three sizes do not show how a curve bends, so it is not carried farther than twice the largest"
+        if np.isfinite(value := self.gain(factor).value) and value > self.measured.error[-1]:
+            return "the curve would pass a cosine of 1, so these sizes do not show where it levels off"
         return ""
 
     def room(self, alpha: float) -> Floats:
@@ -277,9 +276,8 @@ class FittedCurve:
     def _flattens(self) -> bool:
         """A straight line in log n is excluded (5 %, one side), and the last doubling brought less than half of the
         first."""
-        curve = self if len(self.exponents) > 1 else fit(self.measured, EXPONENTS)
-        straight = curve.room(2 * ALPHA)[0] >= 0
-        return not straight and curve.exponent * np.log2(curve.span / 2) > 1
+        straight = self.room(2 * ALPHA)[0] >= 0
+        return not straight and self.exponent * np.log2(self.span / 2) > 1
 
 
 def _shape(times: Floats, c: float) -> Floats:
@@ -288,40 +286,35 @@ def _shape(times: Floats, c: float) -> Floats:
     return np.asarray((2.0 ** (-c * steps) - 1) / (1 - 2.0**-c) if c > 0 else -steps)
 
 
-def fit(measured: Measured, exponents: Floats | None = None) -> FittedCurve:
+def fit(measured: Measured) -> FittedCurve:
     """Fit the curve to S >= 3 sizes. Raises ValueError for fewer."""
     sizes = len(measured.error)
     if sizes < LEAST_SIZES:
         raise ValueError(f"a curve needs {LEAST_SIZES} sizes or more, not {sizes}")
-    if exponents is None:
-        exponents = EXPONENTS if sizes >= LEAST_FOR_EXPONENT else np.zeros(1)
     covariance, df = _modelled(measured)
     inverse = np.linalg.inv(covariance)
     times = measured.windows / measured.windows[-1]
-    weights, error, last_weights, misfit = [], [], [], []
-    for c in exponents:
-        columns = np.column_stack([np.ones(sizes), _shape(times, float(c))])
-        spread = np.linalg.inv(columns.T @ inverse @ columns)
-        solve = spread @ columns.T @ inverse
-        rest = measured.error - columns @ (solve @ measured.error)
-        weights.append(solve[1])
-        error.append(np.sqrt(spread[1, 1]))
-        last_weights.append(solve[0])
-        misfit.append(rest @ inverse @ rest)
+    columns = np.array([np.column_stack([np.ones(sizes), _shape(times, float(c))]) for c in EXPONENTS])  # (C, S, 2)
+    weighted = columns.swapaxes(1, 2) @ inverse
+    spread = np.linalg.inv(weighted @ columns)
+    solve = spread @ weighted
+    last, doubling = (solve @ measured.error).T
+    rest = measured.error - (columns @ np.stack([last, doubling], axis=1)[..., None])[..., 0]
+    misfit = np.sum((rest @ inverse) * rest, axis=1)
     # With one seed the training of each size adds scatter that no error covers, and a curve may be of another form. As
-    # the Particle Data Group does (Birge 1932), errors are then widened until they explain what is seen.
-    left = sizes - (3 if len(exponents) > 1 else 2)
-    p = float(stats.f.sf(min(misfit) / left, left, df)) if left > 0 and df > 0 else 1.0
-    widened = float(np.sqrt(min(misfit) / left)) if p < SCATTER else 1.0
+    # the Particle Data Group does (Birge 1932), errors are then widened until they explain what is seen. Around three
+    # sizes a curve of three parameters has no scatter, so there it is that around a straight line.
+    scatter, left = (misfit.min(), sizes - 3) if sizes > LEAST_SIZES else (misfit[0], 1)
+    p = float(stats.f.sf(scatter / left, left, df)) if df > 0 else 1.0
+    widened = float(np.sqrt(scatter / left)) if p < SCATTER else 1.0
     return FittedCurve(
         measured=measured,
-        exponents=exponents,
-        weights=np.array(weights),
-        doubling=np.array(weights) @ measured.error,
-        error=np.array(error) * widened,
-        last=np.array(last_weights) @ measured.error,
-        last_weights=np.array(last_weights),
-        misfit=np.array(misfit) / widened**2,
+        weights=solve[:, 1],
+        doubling=doubling,
+        error=np.sqrt(spread[:, 1, 1]) * widened,
+        last=last,
+        last_weights=solve[:, 0],
+        misfit=misfit / widened**2,
         df=df,
         fits=p,
         widened=widened,

@@ -48,9 +48,9 @@ def overtaking(one: str, other: str, difference: Measured) -> Overtaking | None:
     first, last = _side(difference, 0, ALPHA), _side(difference, -1, ALPHA)
     if first * last >= 0:
         return None
-    line = fit(difference, np.zeros(1))
+    line = fit(difference)
     steps = np.linspace(float(np.log2(1 / line.span)), 0, STEPS)
-    weights = line.last_weights[0] - steps[:, None] * line.weights[0]
+    weights = line.last_weights[0] - steps[:, None] * line.weights[0]  # at exponent 0
     values = weights @ difference.error
     errors = np.array([difference.standard_error(row) for row in weights])
     near = np.abs(values) <= stats.t.ppf(1 - ALPHA / 2, np.maximum(errors[:, 1], 1)) * errors[:, 0]
@@ -80,11 +80,12 @@ def more_for_less(smaller: str, larger: str, curve: FittedCurve, target: Measure
         ahead = curve.last - times * curve.doubling - float(target.error[-1])
         if value is None and ahead[curve.best] <= 0:
             value = float(factor)
-        for number in np.flatnonzero(room >= 0):
-            weights = curve.last_weights[number] - times[number] * curve.weights[number]
-            if ahead[number] ** 2 <= room[number] * curve.widened**2 * _variance(mine, weights, target):
-                reached.append(float(factor))
-                break
+        weights = curve.last_weights - times[:, None] * curve.weights
+        if any(
+            ahead[n] ** 2 <= room[n] * curve.widened**2 * _variance(mine, weights[n], target)
+            for n in np.flatnonzero(room >= 0)
+        ):
+            reached.append(float(factor))
     low = min(reached, default=None)
     high = max(reached, default=None)
     return MoreForLess(smaller, larger, value, low, None if high is None or high >= FACTORS[-1] else high)

@@ -12,7 +12,6 @@ from statistics import fmean
 from lvmtui.formats.results import STRATA, Comparison, Effects, Estimate, Population, Stratum
 from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.state.campaign_reader import CampaignState
-from lvmtui.system.numbers import percent
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.average import correlations, estimate_of, joint_level
 from lvmtui.verdict.comparison import read_comparisons, trivial_by_run
@@ -61,9 +60,11 @@ def table_of(
     campaign = state.campaign
     labels = (sanitise(campaign.baseline.label, 40), sanitise(campaign.expanded.label, 40))
     drafts = [draft_row(state, model, comparisons.get(model), trivial, health) for model in campaign.models]
+    # Plain means do not stand beside capped ones: those of other models, or of a learning curve.
+    plain = campaign.cluster_cap is None or not (comparisons or len(campaign.arms) > len(ARMS))
     if all(row.history for row in drafts):  # only validation cosines of histories can be set side by side
         drafts = [_with_cosines(row, row.baseline.validation, row.expanded.validation) for row in drafts]
-    elif campaign.cluster_cap is not None and comparisons:  # plain means do not stand beside capped ones
+    elif not plain:
         drafts = [row if row.model in comparisons else _with_cosines(row, None, None) for row in drafts]
     fair = [row for row in drafts if row.estimate is not None]
     effects = _same_clusters([comparisons[row.model].effects for row in fair])
@@ -85,7 +86,7 @@ def table_of(
     return Table(
         labels=labels,
         rows=tuple(rows),
-        trivial=() if all(row.history for row in rows) else _trivial_rows(state, drafts, trivial),
+        trivial=() if all(row.history for row in rows) else _trivial_rows(state, drafts, trivial, plain=plain),
         average=primary.estimate.value if primary else fmean(changes) if changes else None,
         seeds=len(campaign.seeds),
         tested=len(tested),
@@ -172,15 +173,12 @@ def _judged(row: Row, level: float, baseline: str, *, tested: int) -> Row:
     word = verdict(row.estimate, seeds=row.seeds, alpha=level)
     alone = verdict(row.estimate, seeds=row.seeds)
     adjusted = row.estimate.interval(level)
-    notes, figures = list(row.notes), list[str]()
+    notes = list(row.notes)
     if alone.words != word.words:
         notes.append(
             f"judged alone it would be '{alone.words}'; so that all {tested} models' intervals hold together it is "
             f"{interval_words(adjusted)}"
         )
-    if row.unweighted:
-        plain = f"{percent(row.unweighted.value)} {interval_words(row.unweighted.interval())}"
-        figures.append(f"with every window weighing the same: {plain}")
     if row.seeds_missing:
         notes.append(f"{row.seeds} of {row.seeds + row.seeds_missing} seeds compared; the others did not finish")
     notes += forward_doubts(row.expanded)
@@ -189,19 +187,15 @@ def _judged(row: Row, level: float, baseline: str, *, tested: int) -> Row:
     contradiction = disagreement(row, baseline, level)
     if contradiction:
         notes.append(f"the sources disagree: {contradiction}")
-    likely = chances(row.estimate)
-    if likely:
-        figures.append(f"more data {likely.words}")
     return replace(
         row,
         verdict=word,
         interval=row.estimate.interval(),
         adjusted=adjusted,
         notes=tuple(notes),
-        figures=tuple(figures),
         fell=fell,
         rose=rose,
-        chances=likely,
+        chances=chances(row.estimate),
         disagreement=contradiction,
     )
 
@@ -240,11 +234,13 @@ def _key(row: Row) -> tuple[float, float]:
     return (-(row.change or 0.0), -(row.expanded.cosine or 0.0))
 
 
-def _trivial_rows(state: CampaignState, rows: Sequence[Row], trivial: Trivials) -> tuple[TrivialRow, ...]:
-    """Weighted as the comparisons are, as soon as there is one; before that the plain means."""
-    compared = any((scores := row.cell(arm).scores) and scores.trivial for row in rows for arm in ARMS)
+def _trivial_rows(
+    state: CampaignState, rows: Sequence[Row], trivial: Trivials, *, plain: bool
+) -> tuple[TrivialRow, ...]:
+    """Weighted as the comparisons are, as soon as there is one; before that the plain means, if `plain`."""
+    compared = not plain or any((scores := row.cell(arm).scores) and scores.trivial for row in rows for arm in ARMS)
 
-    def plain(model: str, arm: ArmName) -> dict[str, float]:
+    def means(model: str, arm: ArmName) -> dict[str, float]:
         runs = [v.planned.run for v in state.runs if (v.planned.model, v.planned.arm) == (model, arm)]
         baselines = next((found for run in runs if (found := trivial.get(run))), None)
         return {name: score.cosine for name, score in baselines.scores.items()} if baselines else {}
@@ -254,7 +250,7 @@ def _trivial_rows(state: CampaignState, rows: Sequence[Row], trivial: Trivials) 
         found: dict[str, float] = {}
         for row in rows:
             scores = row.cell(arm).scores
-            known = (scores.trivial if scores else {}) if compared else plain(row.model, arm)
+            known = (scores.trivial if scores else {}) if compared else means(row.model, arm)
             found = {of_context(name, row.context): value for name, value in known.items()} | found
         return found
 

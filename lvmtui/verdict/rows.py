@@ -73,7 +73,8 @@ def draft_row(
         early = _early(state, model, trivial)
         change = early.percent if early else None
         own = any(view.state.spec.own_trainer for view in views if view.state)
-        no_change = "" if early else UNPREDICTED if own else TOO_EARLY
+        handed_in = any(_heldout_cosine(view) is not None for view in views)
+        no_change = "" if early else TOO_EARLY if not own else WAITS if handed_in else UNPREDICTED
     judged = comparison if comparison and estimate else None
     return Row(
         model=model,
@@ -186,10 +187,6 @@ def mean_of(values: Iterable[float | None]) -> float | None:
     """Mean of the values that are known."""
     known = [value for value in values if value is not None]
     return fmean(known) if known else None
-
-
-def _percent(baseline: float | None, expanded: float | None) -> float | None:
-    return 100 * (expanded - baseline) / baseline if baseline and expanded is not None else None
 
 
 # Before the end ------------------------------------------------------------------------------------------------------
@@ -314,7 +311,8 @@ def _history_verdict(
     said = f"{figure(baseline)} and {figure(expanded)} by what it says of its validation windows"
     reasons = (said, *own) if own else (HISTORY, *dict.fromkeys(unfit))
     remedy = "let it predict the held-out windows: predictions.npy, or the kit (docs/your-own.md)" if own else ""
-    return Verdict(Word.POINT_ESTIMATE, reason="; ".join(reasons), remedy=remedy), _percent(baseline, expanded)
+    change = 100 * (expanded - baseline) / baseline if baseline and expanded is not None else None
+    return Verdict(Word.POINT_ESTIMATE, reason="; ".join(reasons), remedy=remedy), change
 
 
 # The change so far ----------------------------------------------------------------------------------------------------
@@ -324,6 +322,8 @@ LEAST_SHARE = 0.5
 TOO_EARLY = "too early to tell"
 UNPREDICTED = "no verdict without its predictions"
 """Said in its place of a user's own trainer, of which no change so far is ever known."""
+WAITS = "not judged before all of its runs have ended"
+"""The same of one that has handed in predictions."""
 
 
 @dataclass(frozen=True)

@@ -240,8 +240,8 @@ def _document(
 
 def _worth(curve: FittedCurve, factor: float | None, cosine: float) -> Worth:
     """What that many times the largest size would bring; None: all that more data could."""
-    reason = curve.refuses(factor or 2) or ("" if factor or len(curve.exponents) > 1 else curve.refuses(10))
-    if reason:
+    times = np.inf if factor is None else factor
+    if reason := curve.refuses(times):
         return Worth(factor, None, None, None, reason)
-    gain = curve.gain(np.inf if factor is None else factor).times(100 / max(abs(cosine), 1e-6))
+    gain = curve.gain(times).times(100 / max(abs(cosine), 1e-6))
     return Worth(factor, finite(gain.value), finite(gain.low), finite(gain.high))

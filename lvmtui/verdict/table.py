@@ -12,12 +12,14 @@ from lvmtui.system.numbers import percent, signed
 from lvmtui.verdict.health import Finding
 from lvmtui.verdict.words import (
     DOWN,
+    SHOWN,
     UP,
     Chances,
     Verdict,
     Word,
     cosine_interval,
     grouped,
+    interval_words,
     listed,
     of_context,
     scarcity,
@@ -113,6 +115,19 @@ class ArmCell:
         return skill_words(self.skill.gain) if self.skill else ""
 
     @property
+    def lies_below(self) -> bool:
+        """True if its figure is below that of the best trivial baseline, whether or not an interval shows it."""
+        return self.skill is not None and self.skill.gain.value <= -SHOWN
+
+    @property
+    def below_words(self) -> str:
+        """`below ridge`, `below ridge, too few seeds to be sure`; empty where it is not or may not be."""
+        if self.skill is None or not self.lies_below or self.skill_words == "no better":
+            return ""
+        unsure = "" if self.skill_words else f", too few {scarcity(self.skill.gain)} to be sure"
+        return f"below {the_trivial(self.skill.against)}{unsure}"
+
+    @property
     def gain_words(self) -> str:
         """`+.0090 [+.0051, +.0129], better than the recency mean`; a dash where it is unknown."""
         if self.skill is None:
@@ -120,8 +135,8 @@ class ArmCell:
         gain, name = self.skill.gain, the_trivial(self.skill.against)
         if gain.interval() is None:
             return f"{signed(gain.value)} against {name}, too few {scarcity(gain)} for an interval"
-        than = {"better": "better than", "no better": "no better than", "below": "below"}[self.skill_words]
-        return f"{signed(gain.value)} {cosine_interval(gain)}, {than} {name}"
+        than = self.below_words or f"{self.skill_words} than {name}"
+        return f"{signed(gain.value)} {cosine_interval(gain)}, {than}"
 
     @property
     def alarms(self) -> tuple[str, ...]:
@@ -156,8 +171,6 @@ class Row:
     """95 % interval of the change, this model taken alone."""
     adjusted: Interval | None = None
     """The interval at `Table.level`: those of all models hold together at 95 %. It decides the word."""
-    figures: tuple[str, ...] = ()
-    """Further figures of the row, in words."""
     medal: str = ""
     """For the first three whose gain excludes zero. A history's point estimate wins none."""
     early: EarlyChange | None = None
@@ -185,13 +198,20 @@ class Row:
 
     @property
     def known_to_gain(self) -> bool:
-        """True if it gains and the verdict is more than a lean: what medals go to."""
-        return self.gains and self.verdict.word is Word.IMPROVED
+        """True if it gains, the verdict is more than a lean, and no trivial baseline does better: what medals go to."""
+        return self.gains and self.verdict.word is Word.IMPROVED and not self.expanded.lies_below
 
     @property
     def change_words(self) -> str:
         """`improved, minor (+1.54 %)`; for a history the change alone."""
         return percent(self.change) if self.history else f"{self.verdict.words} ({percent(self.change)})"
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """Further figures, in words."""
+        e = self.unweighted
+        plain = f"with every window weighing the same: {percent(e.value)} {interval_words(e.interval())}" if e else ""
+        return tuple(filter(None, (plain, f"more data {self.chances.words}" if self.chances else "")))
 
     @property
     def context(self) -> str:
@@ -319,7 +339,8 @@ class Table:
     @property
     def weights(self) -> str:
         """What windows count for in its cosines, in words. Before anything is compared these are plain means."""
-        if self.cap is None or not any(row.cell(arm).scores for row in self.rows for arm in ARMS):
+        cells = [cell for row in self.rows for arm in ARMS if (cell := row.cell(arm)).cosine is not None]
+        if self.cap is None or (cells and not any(cell.scores for cell in cells)):
             return "every window weighs the same"
         return f"an article counts for at most {self.cap} of them"
 

@@ -24,6 +24,8 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 NEGLIGIBLE = 0.5
 """Percent: a change that is known to be smaller does not matter to anybody who has to choose a data set."""
+SHOWN = 5e-5
+"""Least difference of two cosines that their four digits show."""
 LITTLE = 0.1
 """Cosine of the baseline below which a change is shown in cosine: a percentage of next to nothing misleads."""
 MINOR, LARGE = 1.0, 3.0
@@ -167,7 +169,7 @@ def skill_words(gain: Estimate) -> str:
     if interval is None:
         return ""
     low, high = interval
-    shown = abs(gain.value) >= 5e-5  # in four digits
+    shown = abs(gain.value) >= SHOWN
     return "below" if shown and high < 0 else "better" if shown and low > 0 else "no better"
 
 
@@ -178,8 +180,7 @@ def scarcity(estimate: Estimate | None) -> str:
 
 def population_words(name: Population, baseline: str) -> str:
     """Held-out articles by their source, with the label of the baseline: `articles of 8k`."""
-    known = {"own": f"articles of {baseline}", "new": "new articles", "both": "all held-out articles"}
-    return known[name]
+    return {"own": f"articles of {baseline}", "new": "new articles", "both": "all held-out articles"}[name]
 
 
 def centre_words(centre: Centring) -> str:
@@ -233,7 +234,7 @@ def cosine_interval(estimate: Estimate, digits: int = 4, alpha: float = ALPHA) -
 
 def listed(names: Sequence[str]) -> str:
     """`AMN`, `AMN and GRU`, `AMN, GRU and LSTM`."""
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:

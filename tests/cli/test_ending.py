@@ -10,13 +10,17 @@ from pathlib import Path
 
 from lvmtui.cli.campaigns import campaigns_as_json, campaigns_as_text
 from lvmtui.cli.ending import read_ending, result_rows
+from lvmtui.formats.json_codec import write_document
 from lvmtui.formats.paths import Workspace
+from lvmtui.formats.results import ContextGain, Estimate
 from lvmtui.formats.trainer_log import IN_THE_PLAN
 from lvmtui.state.status import Phase, Status
 from lvmtui.system.text import aligned
 from lvmtui.verdict.answer import answer
+from lvmtui.verdict.comparison import read_comparisons
 from lvmtui.verdict.ranking import Judgement
 from tests.factory import bring_to, make_campaign
+from tests.report.test_sizes import CURVE
 from tests.ui.showcase import end, middle
 from tests.verdict.scenes import state_of
 from tests.verdict.tables import two_contexts
@@ -100,6 +104,19 @@ def test_the_answer_is_that_of_the_judge(tmp_path: Path) -> None:
     state = state_of(workspace, campaign)
     said = " ".join(read_ending(workspace, state, "lvmtui", 100).split())
     assert said.startswith(answer(Judgement(state).table))
+
+
+def test_what_sizes_and_contexts_answer_follows_the_answer(tmp_path: Path) -> None:
+    workspace, campaign = Workspace(tmp_path), end(tmp_path)
+    folder = workspace.campaign(campaign.id)
+    write_document(folder.learning_curve, CURVE)
+    gain = ContextGain("expanded", 10, 5, 0.53, 0.518, Estimate(0.0115, 0.001, 30, 2000, 60, 40), (1,))
+    amn = read_comparisons(state_of(workspace, campaign))["amn"]
+    write_document(folder.comparison("amn"), replace(amn, contexts=(gain,)))
+    said = " ".join(read_ending(workspace, state_of(workspace, campaign), "lvmtui", 100).split())
+    table = said.index("model 8k 23k")
+    assert 0 < said.index("At 4k, MLP mixer@5 and GRU@5 are still rising.") < table
+    assert 0 < said.index("With 23k, 10 vectors instead of 5 change the cosine by +.0115") < table
 
 
 def test_every_context_has_a_row_of_its_best_trivial_baseline() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from lvmtui.datasets.check import check_files
 from lvmtui.datasets.check_text import check_as_text
 from lvmtui.datasets.draw import draw_split
 from lvmtui.datasets.proof import prove_campaign
+from lvmtui.formats.campaign import read_campaign, write_campaign
 from lvmtui.formats.data_facts import DataFacts
 from lvmtui.formats.json_codec import decode, encode
 from lvmtui.system.errors import UserError
@@ -216,14 +218,18 @@ def test_the_proof_of_a_campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     paths = save_articles(tmp_path / "b.npz", ARTICLES[:15]), save_articles(tmp_path / "e.npz", ARTICLES)
     pair = arms(tmp_path, *paths)
     folder = campaign_of(tmp_path, draw_split(*pair, seed=0), pair)
+    campaign = read_campaign(folder.campaign)
+    small, large = replace(campaign.baseline, label="4k"), replace(campaign.expanded, label="12k")
+    folder.campaign.unlink()
+    write_campaign(folder.campaign, replace(campaign, baseline=small, expanded=large))
     words, holds = prove_campaign(folder)
     assert holds and words.startswith("no leak: none of the training and validation vectors (") and "WARN" not in words
-    assert re.search(r"\([\d,]+ of baseline, [\d,]+ of expanded\) is a copy of one of the [\d,]+ held-out", words)
+    assert re.search(r"\([\d,]+ of 4k, [\d,]+ of 12k\) is a copy of one of the [\d,]+ held-out", words)
     monkeypatch.setattr("lvmtui.datasets.proof.NATURAL", -1.0)
     words, _ = prove_campaign(folder)
     rows = re.search(r"look at row (\S+) of (\w+) and row (\S+) of (\w+), which is held out", words)
     assert rows
-    vectors = {arm.name: arm.open().vectors for arm in pair}
+    vectors = {label: arm.open().vectors for label, arm in zip(("4k", "12k"), pair, strict=True)}
     one, other = (vectors[rows[arm]][int(rows[row].replace(",", ""))] for row, arm in ((1, 2), (3, 4)))
     assert f"their highest cosine is {one @ other:.4f}" in words
     with pytest.raises(UserError, match=r"campaign\.json"):
@@ -246,6 +252,9 @@ def test_the_proof_of_a_campaign_whose_vectors_were_moved(tmp_path: Path, capsys
     assert "other.npz: not the vectors the campaign was planned with" in capsys.readouterr().err
     assert main(["check", str(tmp_path / "new" / "e.npz"), str(tmp_path / "new" / "b.npz"), *proof]) == 0
     assert capsys.readouterr().out.startswith("no leak")
+    assert main(["check", "--json", *proof]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["holds"] and told["words"].startswith("no leak") and told["campaign"] == folder.id
     assert main(["check", str(other), *proof]) == 2, "though the stores are there again"
     assert "other.npz: not the vectors" in capsys.readouterr().err
     assert main(["check", str(tmp_path / "none.npz"), *proof]) == 2

@@ -22,6 +22,8 @@ from lvmtui.planning.read_options import combine
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.status import Life, Phase, status_of
 from lvmtui.system.errors import UserError
+from lvmtui.verdict.health import health_of
+from lvmtui.verdict.rows import UNFIT
 from tests.report.made_campaigns import section
 from tests.trainers.tiny import (
     Interrupting,
@@ -34,6 +36,7 @@ from tests.trainers.tiny import (
     write_walk,
 )
 from tests.verdict.scenes import report_of
+from tests.verdict.scenes import state_of as campaign_now
 from trainers.state import load_forecaster
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -112,7 +115,12 @@ def test_the_plan_names_the_context_that_breaks_and_a_network_that_ignores_it(tm
     (tmp_path / "model.py").write_text(BATCH_NORM.replace("x.flatten(1)", "x.flatten(1).abs().sign()"))
     plan = make_plan(options, Workspace(tmp_path))
     assert plan_as_text(plan).count("the network of Model has the same output for every context") == 1
-    _, md = report_of(Workspace(tmp_path), write_plan(plan, Workspace(tmp_path)))
+    campaign = write_plan(plan, Workspace(tmp_path))
+    _, md = report_of(Workspace(tmp_path), campaign)
+    run = campaign_now(Workspace(tmp_path), campaign).runs[0].state
+    assert run
+    (alarm,) = health_of(run, None)
+    assert alarm.alarm and alarm.kind in UNFIT, "it has no part in the average"
     assert "- The network of Model has the same output for every context." in section(md, "What to doubt")
 
 

@@ -8,7 +8,9 @@ from lvmtui.formats.results import Estimate
 from lvmtui.report.advice import deciding, next_steps, recommendations
 from lvmtui.report.costs import priced_models
 from lvmtui.report.questions import questions
+from lvmtui.state.status import Phase
 from lvmtui.verdict.caveats import caveats
+from lvmtui.verdict.comparable import LONGER
 from lvmtui.verdict.health import Finding
 from lvmtui.verdict.words import Word
 from tests.report.rows import COSTS, answers, row, table, with_skill
@@ -52,6 +54,21 @@ def test_what_loses_to_ridge_is_recommended_nowhere() -> None:
     one_wins = table(with_skill(row("a", 1, 0.56), 0.01), with_skill(row("b", 2, 0.54), -0.01))
     found = {r.what: r for r in recommendations(one_wins, COSTS)}
     assert (found["Highest accuracy"].models, found["Best balance"].models) == (("a",), ("a",))
+
+
+def test_too_few_seeds_hide_no_model_that_is_below_the_best_trivial_baseline() -> None:
+    """One that is known to be below, one without an interval, and one whose interval leaves it open."""
+    few, known, open_ = row("a", 1, 0.5546), row("b", 2, 0.552), row("c", 3, 0.5555)
+    lost = [with_skill(few, -0.036, df=2.1, cluster_df=11), with_skill(known, -0.01), with_skill(open_, -0.0005)]
+    found = {r.what: r for r in recommendations(table(*lost), COSTS)}
+    avoid = found.pop("Do not use with 23k")
+    assert avoid.models == ("b", "a") and "a (below ridge, too few seeds to be sure)" in avoid.words
+    assert not any(r.models for r in found.values())
+    assert found["Highest accuracy"].words.startswith("no model beats ridge (.5560); the best one is c")
+    assert found["Gained most from 8k to 23k"].words == "no model that gained beats the best trivial baseline"
+    assert not any(r.medal for r in table(*lost).rows), "no medal stands beside 'do not use'"
+    best = recommendations(table(lost[0]), COSTS)[0].words
+    assert best.endswith("cosine .5546; there are too few seeds to be sure")
 
 
 def test_a_model_that_is_advised_against_keeps_no_other_from_being_the_balanced_one() -> None:
@@ -117,10 +134,10 @@ def test_with_folds_only_models_of_the_same_seeds_are_set_side_by_side() -> None
 
 def test_longer_training_is_advised_only_where_a_run_was_still_improving() -> None:
     low = with_skill(row("a", 1, 0.52), -0.01)
-    assert next_steps(table(low), (), over=True)[-1].startswith("Train with another recipe before asking about data")
+    assert next_steps(table(low), {}, over=True)[-1].startswith("Train with another recipe before asking about data")
     rising = Finding("still_improving", False, "still improving at the end")
     low = replace(low, expanded=replace(low.expanded, findings=(rising,)))
-    assert next_steps(table(low), (), over=True)[-1].startswith("Train longer or with another recipe before asking")
+    assert next_steps(table(low), {}, over=True)[-1].startswith("Train longer or with another recipe before asking")
 
 
 def test_nothing_is_recommended_of_nothing() -> None:
@@ -167,21 +184,39 @@ def test_without_a_verdict_what_is_missing_is_named() -> None:
 
 def test_what_overfitted_is_not_told_to_train_longer() -> None:
     failed, overfit = (Finding(kind, kind == "failed_to_learn", "") for kind in ("failed_to_learn", "overfitting"))
-    said = next_steps(table(row("a", 0.1, 0.5, Word.NOT_COMPARABLE, failed, overfit)), (), over=True)
+    said = next_steps(table(row("a", 0.1, 0.5, Word.NOT_COMPARABLE, failed, overfit)), {}, over=True)
     assert any(step.startswith("Train fewer epochs (--epochs)") for step in said)
-    assert not any("longer" in step or "fewer" in step for step in next_steps(table(row("a", 0.1, 0.5)), (), over=True))
+    assert not any("longer" in step or "fewer" in step for step in next_steps(table(row("a", 0.1, 0.5)), {}, over=True))
+
+
+def test_one_run_that_overfitted_changes_no_advice_for_the_others() -> None:
+    """Nor is anything told to train longer and shorter."""
+    overfit = Finding("overfitting", False, "")
+    low = [with_skill(row(model, 1, 0.52), -0.01) for model in "abc"]
+    bad = [replace(r, expanded=replace(r.expanded, findings=(overfit,))) for r in low]
+    recipe = ("Train with another recipe before asking about data: a trivial baseline does better.",)
+    assert next_steps(table(bad[0], *low[1:]), {}, over=True) == recipe
+    (said,) = next_steps(table(*bad), {}, over=True)
+    assert said.startswith("Train fewer epochs (--epochs): most overfitted")
+    longer = replace(bad[0], verdict=replace(bad[0].verdict, remedy=LONGER))
+    assert next_steps(table(longer, *bad[1:]), {}, over=True) == recipe
 
 
 def test_what_would_fail_again_is_not_told_to_be_retried() -> None:
     failed = table(row("a", 0.1, 0.5, Word.NOT_COMPARABLE), row("b", 0.1, 0.5, Word.NOT_COMPARABLE))
-    (said,) = next_steps(failed, (), over=True, doomed=("a", "b"))
+    (said,) = next_steps(failed, {}, over=True, doomed=("a", "b"))
     assert said.startswith(
         "A retry of a and b alone would fail again: their status names what to fix. Own code and opt"
     )
-    assert "its status names" in next_steps(failed, (), over=True, doomed=("a",))[0] and "retry all" not in said
+    phases = {"b_8k": Phase.FAILED, "b_23k": Phase.CANCELLED, "b_4k": Phase.FINISHED}
+    said, again = next_steps(failed, phases, over=True, doomed=("a",))
+    assert said.startswith("To compare the other runs that failed") and said.endswith(": lvmtui retry b_8k b_23k.")
+    assert again.startswith("A retry of a alone would fail again")
+    assert next_steps(failed, phases, over=True)[0].endswith("lvmtui retry all.")
+    assert "its status names" in next_steps(failed, {}, over=True, doomed=("a",))[0] and "retry all" not in said
 
 
 def test_only_an_open_question_has_such_a_step() -> None:
     open_, told = (table(row("a", 0.1, 0.5, word)) for word in (Word.TOO_CLOSE, Word.IMPROVED))
-    assert any(step.startswith("To decide it") for step in next_steps(open_, (), over=True))
-    assert next_steps(told, (), over=True) == ()
+    assert any(step.startswith("To decide it") for step in next_steps(open_, {}, over=True))
+    assert next_steps(told, {}, over=True) == ()

@@ -51,7 +51,9 @@ def test_json_is_the_report(tmp_path: Path) -> None:
 def test_csv_has_every_row(tmp_path: Path) -> None:
     report, _ = report_of(*finished(tmp_path, UP, seeds=(1,), states={("gru", "expanded"): "failed"}))
     rows = list(csv.DictReader(io.StringIO(table_csv(report))))
-    assert [row["kind"] for row in rows] == ["model"] * 3 + ["trivial"] * 5
+    assert [row["kind"] for row in rows] == ["model"] * 3 + ["average"] + ["trivial"] * 5
+    assert rows[3]["model"] == "average of 2" and rows[3]["baseline_cosine"] == "" and report.table.primary
+    assert float(rows[3]["change_percent"]) == report.table.primary.estimate.value and rows[3]["low_percent"]
     assert rows[0]["rank"] == "1" and float(rows[0]["change_percent"]) > 0
     assert rows[2]["verdict"] == "not comparable" and rows[2]["change_percent"] == ""
 

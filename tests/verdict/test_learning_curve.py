@@ -75,11 +75,20 @@ def test_each_word_has_its_curve(exponent: float, fall: float, noise: float, wor
     assert found == word and bool(reason) == (word == "cannot tell")
 
 
-def test_three_sizes_get_a_straight_line_that_is_not_carried_far() -> None:
-    three = fit(measured(power_law(0)[:3], windows=WINDOWS[:3]))
-    assert list(three.exponents) == [0]
-    assert not three.refuses(2) and "three sizes" in three.refuses(4)
-    assert "span a factor of 4" in three.refuses(10)
+@pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0])
+def test_three_sizes_do_not_look_surer_than_more_and_are_not_carried_far(exponent: float) -> None:
+    """Three points lie on a curve of any exponent that is between them, so nothing shows that they lie on a line."""
+    error = power_law(exponent, fall=0.08)
+    three, five = fit(measured(error[:3], windows=WINDOWS[:3])), fit(measured(error))
+    truth = fit(measured(error[:3], noise=1e-6, windows=WINDOWS[:3])).gain(2)
+    assert truth.low <= error[2] - error[3] <= truth.high and three.plausible_exponents[0] == 0
+    assert three.gain(2).high - three.gain(2).low > 3 * (five.gain(2).high - five.gain(2).low)
+    assert not three.refuses(2) and "three sizes do not show" in three.refuses(4)
+    assert "three sizes" in three.refuses(np.inf) and "span a factor of 4" in three.refuses(10)
+    assert three.word(1 - float(error[2]))[0] != "flattening"
+
+
+def test_two_sizes_have_no_curve() -> None:
     with pytest.raises(ValueError, match="3 sizes or more"):
         fit(measured(power_law(0)[:2], windows=WINDOWS[:2]))
 
@@ -89,6 +98,15 @@ def test_scatter_that_the_errors_do_not_explain_widens_them() -> None:
     assert smooth.widened == 1 and rough.fits < 0.01 and rough.widened > 50
     assert rough.gain(2).high - rough.gain(2).low > 20 * (smooth.gain(2).high - smooth.gain(2).low)
     assert smooth.word(0.5)[0] == "still rising" and rough.word(0.5)[0] == "cannot tell"
+
+
+def test_no_curve_is_carried_past_a_cosine_of_one() -> None:
+    """It falls so evenly that its best exponent has a floor far below an error of zero."""
+    steep = fit(measured(power_law(0.05, floor=0.45, fall=0.2), noise=1e-6))
+    assert steep.floor is not None and steep.floor < 0
+    assert "a cosine of 1" in steep.refuses(np.inf) and not steep.refuses(2)
+    loose = fit(measured(power_law(0.5, floor=0.2, fall=0.2), noise=1e-2))
+    assert all(loose.gain(factor).high <= 0.2 or np.isinf(loose.gain(factor).high) for factor in (2, 10, np.inf))
 
 
 def test_too_few_articles_get_no_word() -> None:

@@ -33,7 +33,7 @@ from lvmtui.ui.draw.styles import change_style, verdict_style
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.verdict.table import ArmCell, Row, TrivialRow
-from lvmtui.verdict.words import Word, interval_words, population_words, short_trivial
+from lvmtui.verdict.words import Word, interval_words, population_words, short_trivial, stratum_change
 
 IN_REPORT = ", tab shows the report"
 SIZES = 3
@@ -230,11 +230,7 @@ def _details(row: Row, run: RunFacts, width: int) -> list[Line]:
             parts.append(f"gain {cell.gain_words}")
         parts += [finding.words for finding in cell.findings]
         said.append(f"{cell.label}: {'; '.join(parts)}")
-    said += [
-        f"in {population_words(part.name, row.baseline.label)}: {words.percent(part.change.value)} "
-        f"{interval_words(part.change.interval())}"
-        for part in row.strata
-    ]
+    said += [f"in {population_words(part.name, row.baseline.label)}: {stratum_change(part)}" for part in row.strata]
     said += (*row.notes, *row.figures)
     name = cut(f"{run.title} {run.label}", max(2, width - 8))
     rest = glyphs.ACROSS * (width - 6 - cell_len(name))
