@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import subprocess
 import sys
@@ -78,10 +79,23 @@ def test_tables_are_written_in_full(root: Path, tmp_path: Path, table: str, caps
 def test_a_table_without_its_format_or_file_is_refused(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for more in ([], ["--format", "csv"], ["--output", "-"]):
         assert main(["report", "--workspace", str(root), "--table", "runs", *more]) == 2
-        assert "--table runs: is CSV; give --format csv and --output FILE" in capsys.readouterr().err
+        assert "--table runs: is CSV; give --output FILE.csv, or --format csv --output -" in capsys.readouterr().err
     there = ["--format", "csv", "--table", "runs", "--output", "/nowhere/t.csv"]
     assert main(["report", "--workspace", str(root), *there]) == 2
     assert "--output /nowhere/t.csv: cannot be written" in capsys.readouterr().err
+
+
+def test_the_name_of_a_file_says_its_format(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def written(name: str, *more: str) -> str:
+        assert main(["report", "--workspace", str(root), "--output", str(tmp_path / name), *more]) == 0
+        return (tmp_path / name).read_text()
+
+    assert written("colleague.html").startswith("<!doctype html>")
+    assert json.loads(written("facts.JSON")) and written("rows.csv").startswith("kind,")
+    assert written("report.txt").startswith("# ") and written("runs.csv", "--table", "runs").startswith("run,")
+    capsys.readouterr()
+    assert main(["report", "--workspace", str(root), "--format", "html", "--output", str(tmp_path / "answer.md")]) == 2
+    assert "answer.md is named as md; leave one of the two out" in capsys.readouterr().err
 
 
 def test_a_part_of_an_id_names_a_campaign_as_in_commands(root: Path) -> None:

@@ -172,12 +172,12 @@ def _add_embed_options(parser: Parser) -> None:
 
 
 def _add_report_options(added: Parser) -> None:
-    _add_choice(added, "--format", ("md", "html", "json", "csv"), default="md", help="default: md")
+    _add_choice(added, "--format", ("md", "html", "json", "csv"), help="default: as --output is named, or md")
     added.add_argument(
         "--output", metavar="FILE", help="write to this file instead; - for stdout. Markdown brings its pictures along"
     )
     tables = ("runs", "curves", "heldout", "comparisons")
-    _add_choice(added, "--table", tables, help="with --format csv: this table, in full")
+    _add_choice(added, "--table", tables, help="as CSV: this table, in full")
     added.add_argument(
         "--self-contained", action="store_true", help="Markdown that holds its pictures itself; HTML always does"
     )

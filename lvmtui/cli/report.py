@@ -7,6 +7,7 @@ import io
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from lvmtui.cli.shared import ExitCode, campaign_of, workspace_of
 from lvmtui.formats.paths import CampaignDir
@@ -22,10 +23,14 @@ def report(given: argparse.Namespace) -> int:
     from lvmtui.report.make import ReportForm, render_report, write_report
 
     folder = campaign_of(given, workspace_of(given))
-    form = ReportForm(given.format, given.self_contained)
+    form = ReportForm(_format(given), given.self_contained)
     if form.self_contained and (form.format != "md" or not given.output):
         raise UserError("--self-contained: says how Markdown is written to a file; give --format md and --output FILE")
     if given.table:
+        if form.format != "csv" or not given.output:
+            raise UserError(
+                f"--table {given.table}: is CSV; give --output FILE.csv, or --format csv --output - to see it"
+            )
         _long_table(given, folder)
     elif given.output == "-":
         print(render_report(folder.workspace, folder.id, form), end="")
@@ -35,13 +40,21 @@ def report(given: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
+def _format(given: argparse.Namespace) -> Any:
+    """What was asked for, or what the name of the file says. Raises UserError where the two differ."""
+    from lvmtui.report.make import FORMATS
+
+    named = Path(given.output or "").suffix[1:].lower()
+    if named in FORMATS and given.format not in (None, named):
+        raise UserError(f"--format {given.format}: {given.output} is named as {named}; leave one of the two out")
+    return given.format or (named if named in FORMATS else FORMATS[0])
+
+
 def _long_table(given: argparse.Namespace, folder: CampaignDir) -> None:
     """Write one of the tables that have a row for each run, evaluation, window or model."""
     from lvmtui.notebook import open_workspace
     from lvmtui.system.files import write_output
 
-    if given.format != "csv" or not given.output:
-        raise UserError(f"--table {given.table}: is CSV; give --format csv and --output FILE (- for stdout)")
     text = io.StringIO()
     open_workspace(folder.workspace.root).campaign(folder.id).table(given.table).write_csv(text)
     if given.output == "-":

@@ -15,7 +15,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from lvmtui import __version__
 from lvmtui.formats.campaign import Campaign
@@ -40,6 +40,7 @@ from lvmtui.verdict.ranking import Judgement
 CURVES = "curves"
 """Folder of the pictures, in the campaign's folder and beside a report that was exported."""
 Format = Literal["md", "html", "json", "csv"]
+FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 @dataclass(frozen=True)
