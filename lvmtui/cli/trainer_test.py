@@ -19,6 +19,7 @@ from lvmtui.formats.intent import Want, write_intent
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.patterns import LineReading
 from lvmtui.formats.trainer_log import (
+    FIX,
     LONGEST_REASON,
     CheckpointSaved,
     Evaluated,
@@ -47,18 +48,20 @@ SHOWN = 12
 LIMIT = 60.0
 """Seconds a trainer is tried for."""
 COUNTED = {Trained: "training point", Evaluated: "evaluation", CheckpointSaved: "checkpoint"}
+LEAVE_AFTER = 20.0
+"""Seconds it has to leave when it is asked, and to say something when it goes on."""
 ASK_AFTER = 10.0
 """Seconds after its first word at which it is asked to leave, if it has not told of a checkpoint before."""
 
 
 def trainer(given: argparse.Namespace) -> int:
     patterns = given.pattern or []
-    if given.log is not None:
+    if given.log:
         if not patterns or given.trainer:
             raise UserError("trainer test LOGFILE: needs --pattern, and no --command")
-        lines, understood = pattern_report(patterns, Path(given.log))
-        print("\n".join(lines))
-        return ExitCode.OK if understood else ExitCode.RUNS_FAILED
+        reports = [pattern_report(patterns, Path(log)) for log in given.log]
+        print("\n".join(line for lines, _ in reports for line in lines))
+        return ExitCode.OK if all(understood for _, understood in reports) else ExitCode.RUNS_FAILED
     if not given.trainer:
         raise UserError("trainer test: give --command, or --pattern and a log file")
     code = ExitCode.OK
@@ -142,7 +145,7 @@ def try_trainer(
 ) -> Iterator[PartFound]:
     """Run a trainer on bundled vectors for `limit` seconds and tell, part by part, what works. Raises UserError."""
     with tempfile.TemporaryDirectory(prefix="lvmtui-trainer-") as root:
-        test = _Test(_planned(Path(root), command, patterns, checkpoints, folder), limit)
+        test = _Test(_planned(Path(root), command, patterns, checkpoints, folder), limit, patterns)
         try:
             yield from test.parts()
         finally:
@@ -163,12 +166,14 @@ def _planned(root: Path, command: str, patterns: Sequence[str], checkpoints: boo
 
 
 class _Test:
-    def __init__(self, run: RunDir, limit: float) -> None:
+    def __init__(self, run: RunDir, limit: float, patterns: Sequence[str]) -> None:
         self.run = run
         self.until = time.monotonic() + limit
         self.limit = limit
         self.process: subprocess.Popen[bytes] | None = None
         self.launches: set[str] = set()
+        self.killed = False
+        self.patterns = bool(patterns)
 
     def parts(self) -> Iterator[PartFound]:
         self._start()
@@ -211,30 +216,37 @@ class _Test:
             yield PartFound("resume", False, "a retry begins from the start")
             self._want("run")
             return
-        self._wait(self._over, 20.0)
+        self._wait(self._over, LEAVE_AFTER)
         if not self._over():
-            yield PartFound("leave", False, "asked to leave (TERM), it was still there after 20 s")
+            deaf = f"asked to leave (TERM), it was still there after {time.monotonic() - began:.0f} s, and was killed"
+            yield PartFound("leave", False, deaf, needed=True)
+            self.killed = True
             kill_all(self._tree)
+            self._wait(self._over, beyond=True)
             return
         seconds = time.monotonic() - began
         left = isinstance(self._events()[-1], Paused)
-        yield PartFound("leave", left, f"left {seconds:.1f} s after it was asked" if left else self._ending_words())
-        saved = self._newest(CheckpointSaved)
-        words = f"the last of step {saved.step:,}, {saved.bytes / 1e6:.1f} MB" if saved else "it told of none"
-        yield PartFound("checkpoint", saved is not None, words)
+        words = f"left {seconds:.1f} s after it was asked" if left else self._ending_words()
+        yield PartFound("leave", left, words, needed=True)
+        saved, kept = self._newest(CheckpointSaved), any((self.run.path / "out").iterdir())
+        told = f"it told of none, and {'keeps files' if kept else 'left no file'} in {{run}}"
+        words = f"the last of step {saved.step:,}, {saved.bytes / 1e6:.1f} MB" if saved else told
+        yield PartFound("checkpoint", saved is not None or kept, words, needed=True)
         before = len(self._told())
         self._want("run")
         self._start()
-        self._wait(lambda: len(self._told()) > before or self._over(), 20.0)
+        self._wait(lambda: len(self._told()) > before or self._over(), LEAVE_AFTER)
         started, first = self._newest(Started), next((e.step for e in self._told()[before:]), 0)
         begun = started.resumed_from if started else 0
         words = f"went on after step {begun:,}, its next word was of step {first:,}"
-        yield PartFound("resume", 0 < begun < first, words if begun else "it began again from the start")
+        yield PartFound("resume", 0 < begun < first, words if begun else "it began again from the start", needed=True)
 
     def _predictions(self) -> Iterator[PartFound]:
         self._wait(self._over)
         finished = self._newest(Finished)
-        if finished is None:
+        if self.killed:
+            yield PartFound("predictions", False, "it was killed; they are handed in at the end")
+        elif finished is None:
             why = self._ending_words() if self._over() else f"it did not finish within {self.limit:.0f} s"
             failed = self._newest(Failed) is not None
             yield PartFound("predictions", False, f"{why}; they are handed in at the end", needed=failed)
@@ -246,14 +258,13 @@ class _Test:
 
     def _cancelled(self) -> PartFound:
         """Nobody stays behind."""
-        by_itself = "has ended by itself and" if self._over() else "was cancelled and"
+        how = "was killed" if self.killed else "has ended by itself" if self._over() else "was cancelled"
         if not self._over():
             self._want("cancel")
             self._wait(self._over, 15.0, beyond=True)
         left = len(self._tree())
-        return PartFound(
-            "cancel", not left, f"it {by_itself} left {plural(left, 'process') if left else 'nobody'} behind"
-        )
+        behind = plural(left, "process") if left else "nobody"
+        return PartFound("cancel", not left, f"it {how} and left {behind} behind")
 
     # -- what it is made of --
 
@@ -285,7 +296,8 @@ class _Test:
 
     def _ending_words(self) -> str:
         if failed := self._newest(Failed):
-            return sanitise(failed.message, LONGEST_REASON)
+            said, fix, _ = sanitise(failed.message, LONGEST_REASON).partition(f"; {FIX}")  # here is no campaign
+            return f"{said}{fix}, or give {'another ' * self.patterns}--pattern" if fix else said
         return last_line(self.run.log) if self._over() else ""
 
     def _tree(self) -> list[Process]:

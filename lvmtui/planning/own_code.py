@@ -92,7 +92,7 @@ def gather_own(
             say(f"trying {table.source.rpartition('/')[2]}, at most {PATIENCE:.0f} s: timing its predictions and steps")
             code, files = copy_of(table.source, table.base, f"{folder}/{name}", table.where)
             found.files |= files
-            title, by_context = table.title or code.name, {shape.context: shape for shape in shapes}
+            title, by_context = table.title or name, {shape.context: shape for shape in shapes}
             for context, shape in by_context.items():
                 where = f"{table.where}: context {context}" if len(by_context) > 1 else table.where
                 answer = try_code(code, files, shape, table.options, "model", where)

@@ -15,7 +15,7 @@ from lvmtui.formats.json_codec import DecodeError, decode, encode
 from lvmtui.formats.patterns import pattern_fault
 from lvmtui.formats.spec import Recipe
 from lvmtui.formats.user_code import OptionValue, command_words
-from lvmtui.models import MODELS, RECIPES, recipe_for
+from lvmtui.models import MODELS, RECIPES, recipe_for, title_of
 from lvmtui.system.errors import UserError, unknown
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,23}")
@@ -126,6 +126,11 @@ def read_own(document: Mapping[str, Any], file: Path) -> Own:
     for name, trainer in own.trainers.items():
         if name in MODELS or name in own.models:
             raise UserError(f"{trainer.where}: '{name}' is the name of a model; give the trainer another")
+    meant = {title.lower(): name for name in MODELS for title in (name, title_of(name))}
+    for name, mine in (*own.models.items(), *own.trainers.items()):
+        for title in {name, (mine.title or title_of(name)).lower()}:  # orders take either
+            if meant.setdefault(title, name) != name:
+                raise UserError(f"{mine.where}: title: '{mine.title}' also means {meant[title]}; give it another")
     return own
 
 
@@ -147,7 +152,7 @@ def with_sources(own: Own, names: Iterable[str], where: str) -> tuple[Own, tuple
         if short in MODELS or short in models or short in own.trainers:
             raise UserError(f"{where}: {name} would be called '{short}', as another model; name it in [models.NAME]")
         _check_name(short, f"{where}: {name}")
-        models[short] = _model(short, {"file": name}, Path(), where)
+        models[short] = _model(short, {"file": name, "title": name.rpartition(":")[2]}, Path(), where)
         found.append(short)
     return replace(own, models=models), tuple(found)
 

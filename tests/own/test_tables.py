@@ -93,6 +93,15 @@ def test_trainers_stand_beside_the_models_unless_these_name_them(tmp_path: Path)
         ('[trainers.a]\ncommand = "a"\nfolder = "nowhere"', "no such folder"),
         ('[trainers.gru]\ncommand = "a"', "'gru' is the name of a model"),
         (
+            '[models.a]\nfile = "m.py:M"\ntitle = "Net"\n[models.b]\nfile = "m.py:M"\ntitle = "net"',
+            "[models.b]: title: 'net' also means a; give it another",
+        ),
+        ('[models.a]\nfile = "m.py:M"\ntitle = "GRU"', "[models.a]: title: 'GRU' also means gru"),
+        (
+            '[models.a]\nfile = "m.py:M"\n[trainers.t]\ncommand = "a"\ntitle = "A"',
+            "[trainers.t]: title: 'A' also means a",
+        ),
+        (
             'models = []\n[trainers.mine]\ncommand = "a"',
             "models: the list is empty; name trainers (mine) or models in it",
         ),
