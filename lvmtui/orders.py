@@ -85,7 +85,8 @@ def why_not(order: Order, view: RunView) -> str:
     """Why this order cannot be given to this run, to be read after the run's name; empty if it can. Pure."""
     phase = view.status.phase
     if not view.planned.trained_here:
-        return "was trained before, in another campaign"
+        imported = view.state is not None and view.state.spec.history
+        return "was imported, not trained by lvmtui" if imported else "was trained before, in another campaign"
     if view.state is None:
         return f"cannot be read: {view.fault}"
     if order not in PHASES[phase].orders:

@@ -19,7 +19,6 @@ from lvmtui.formats.intent import Want, write_intent
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.patterns import LineReading
 from lvmtui.formats.trainer_log import (
-    FIX,
     LONGEST_REASON,
     CheckpointSaved,
     Evaluated,
@@ -32,6 +31,7 @@ from lvmtui.formats.trainer_log import (
     Trained,
     events_in,
 )
+from lvmtui.formats.user_code import FIX
 from lvmtui.state.run_reader import RunReader
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import last_line
@@ -187,21 +187,23 @@ class _Test:
         told = self._told()
         counts = [plural(sum(isinstance(event, kind) for event in told), word) for kind, word in COUNTED.items()]
         yield PartFound("events", True, ", ".join(counts), needed=True)
-        if self._over():
-            yield self._not_asked()
-        else:
+        if not self._over():
             yield from self._leaving()
+        elif self._newest(Failed):
+            yield PartFound("leave", False, f"it failed before it was asked: {self._ending_words()}", needed=True)
+        else:
+            told = "it ended before it was asked"
+            if not self._can_checkpoint():
+                told += " and told of no checkpoint; if it writes one on TERM, add --checkpoints"
+            yield PartFound("leave", False, told)
         yield from self._predictions()
-        yield self._cancelled()
-
-    def _not_asked(self) -> PartFound:
-        """It ended before it was asked to leave."""
-        if self._newest(Failed):
-            return PartFound("leave", False, f"it failed before it was asked: {self._ending_words()}", needed=True)
-        told = (
-            "" if self._can_checkpoint() else " and told of no checkpoint; if it writes one on TERM, add --checkpoints"
-        )
-        return PartFound("leave", False, f"it ended before it was asked{told}")
+        how = "was killed" if self.killed else "has ended by itself" if self._over() else "was cancelled"
+        if not self._over():
+            self._want("cancel")
+            self._wait(self._over, 15.0, beyond=True)
+        left = len(self._tree())
+        behind = plural(left, "process") if left else "nobody"
+        yield PartFound("cancel", not left, f"it {how} and left {behind} behind")
 
     def _leaving(self) -> Iterator[PartFound]:
         """Pause it, and go on. One that cannot is suspended."""
@@ -255,16 +257,6 @@ class _Test:
             yield PartFound("predictions", True, judged)
         else:
             yield PartFound("predictions", False, f"{finished.unjudged}: a point estimate, no verdict")
-
-    def _cancelled(self) -> PartFound:
-        """Nobody stays behind."""
-        how = "was killed" if self.killed else "has ended by itself" if self._over() else "was cancelled"
-        if not self._over():
-            self._want("cancel")
-            self._wait(self._over, 15.0, beyond=True)
-        left = len(self._tree())
-        behind = plural(left, "process") if left else "nobody"
-        return PartFound("cancel", not left, f"it {how} and left {behind} behind")
 
     # -- what it is made of --
 

@@ -62,6 +62,12 @@ def arm_of(name: ArmName, file: str, store: Store, rows: tuple[int, int] | None 
     return Arm(name, file, store.folder, rows or (0, store.facts.rows), store.facts.fingerprint)
 
 
+def refuse_moved(where: str, data: ArmData) -> None:
+    """Raise UserError if the file of vectors that were trained on, which a new campaign reads again, is gone."""
+    if data.file != BUNDLED and not Path(data.file).exists():
+        raise UserError(f"{where}: its vectors are gone ({shown(Path(data.file))}); put them, or a link to them, there")
+
+
 def open_store_of(data: ArmData, workspace: Path) -> Store:
     """The store of an arm that a campaign or run wrote down; made again from the arm's file if it is gone or damaged.
 

@@ -151,8 +151,6 @@ class Failed:
     """With `no_space`: what the write needed."""
 
 
-FIX = "fix the script"
-"""What helps begins so, where a user's own program has failed."""
 IN_THE_PLAN = "of the plan, which a retry runs again"
 """In the reason of a failure: said of what failed, so that a retry alone does not help."""
 LONGEST_REASON = 600

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
-from lvmtui.datasets.arm import Arm, bundled_arms, file_arm
+from lvmtui.datasets.arm import Arm, bundled_arms, file_arm, refuse_moved
 from lvmtui.datasets.draw import draw_split, keep_held_out
 from lvmtui.datasets.near_copies import Groups
 from lvmtui.datasets.split import Split, read_split
@@ -158,6 +158,7 @@ def read_earlier(names: Sequence[str], models: Sequence[str], seeds: Sequence[in
             _refuse(name, "this run has not finished; let it finish or leave it out")
         if state.spec.history and state.spec.data.file == NOT_KNOWN:
             _refuse(name, "the vectors it was trained on are unknown; import it again with --trained-on FILE")
+        refuse_moved(f"--baseline-runs {name}", state.spec.data)
         if (one := state.spec.imported) and not state.spec.history:
             _refuse(name, f"its weights were judged for another campaign; name the imported run instead, {one.run}")
         folders.append(folder)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lvmtui.datasets.arm import refuse_moved
 from lvmtui.datasets.centring import with_centre
 from lvmtui.datasets.split import Split, read_split
 from lvmtui.formats.campaign import Campaign, PlannedRun
@@ -151,4 +152,5 @@ def read_extension(workspace: Workspace, folder: CampaignDir) -> Extension:
                 f"--add-sizes: {view.planned.run} of {campaign.id} is not finished; let it finish, or retry it"
             )
         specs.append(replace(view.state.spec, label=campaign.arm(view.planned.arm).label))
+        refuse_moved(f"--add-sizes: {campaign.id}", view.state.spec.data)
     return Extension(folder, campaign, tuple(specs))

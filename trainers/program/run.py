@@ -24,18 +24,8 @@ import lvmtui
 from lvmtui.formats.json_codec import dump_document
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec, read_spec
-from lvmtui.formats.trainer_log import (
-    FIX,
-    IN_THE_PLAN,
-    LONGEST_REASON,
-    Exit,
-    Failed,
-    Finished,
-    Reason,
-    Started,
-    events_in,
-)
-from lvmtui.formats.user_code import OwnTrainer, command_words
+from lvmtui.formats.trainer_log import IN_THE_PLAN, LONGEST_REASON, Exit, Failed, Finished, Reason, Started, events_in
+from lvmtui.formats.user_code import FIX, OwnTrainer, command_words
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import DISK_FULL, replace_file
 from lvmtui.system.process_id import FOLDER_MARK, LAUNCH_MARK, RUN_MARK, folder_id, own_identity, own_launch
