@@ -64,15 +64,13 @@ def trainer(given: argparse.Namespace) -> int:
         return ExitCode.OK if all(understood for _, understood in reports) else ExitCode.RUNS_FAILED
     if not given.trainer:
         raise UserError("trainer test: give --command, or --pattern and a log file")
-    code = ExitCode.OK
+    failed = False
     print(f"preparing bundled vectors, then trying it on them for up to {given.seconds:.0f} s", file=sys.stderr)
-    for found in try_trainer(
-        given.trainer, patterns, checkpoints=given.checkpoints, folder=Path.cwd(), limit=given.seconds
-    ):
+    parts = try_trainer(given.trainer, patterns, checkpoints=given.checkpoints, folder=Path.cwd(), limit=given.seconds)
+    for found in parts:
         print(found.line, flush=True)
-        if found.needed and not found.works:
-            code = ExitCode.RUNS_FAILED
-    return code
+        failed |= found.needed and not found.works
+    return ExitCode.RUNS_FAILED if failed else ExitCode.OK
 
 
 def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]:
@@ -145,7 +143,7 @@ def try_trainer(
 ) -> Iterator[PartFound]:
     """Run a trainer on bundled vectors for `limit` seconds and tell, part by part, what works. Raises UserError."""
     with tempfile.TemporaryDirectory(prefix="lvmtui-trainer-") as root:
-        test = _Test(_planned(Path(root), command, patterns, checkpoints, folder), limit, patterns)
+        test = _Test(_planned(Path(root), command, patterns, checkpoints, folder), limit)
         try:
             yield from test.parts()
         finally:
@@ -166,14 +164,13 @@ def _planned(root: Path, command: str, patterns: Sequence[str], checkpoints: boo
 
 
 class _Test:
-    def __init__(self, run: RunDir, limit: float, patterns: Sequence[str]) -> None:
+    def __init__(self, run: RunDir, limit: float) -> None:
         self.run = run
         self.until = time.monotonic() + limit
         self.limit = limit
         self.process: subprocess.Popen[bytes] | None = None
         self.launches: set[str] = set()
         self.killed = False
-        self.patterns = bool(patterns)
 
     def parts(self) -> Iterator[PartFound]:
         self._start()
@@ -192,10 +189,10 @@ class _Test:
         elif self._newest(Failed):
             yield PartFound("leave", False, f"it failed before it was asked: {self._ending_words()}", needed=True)
         else:
-            told = "it ended before it was asked"
+            ended = "it ended before it was asked"
             if not self._can_checkpoint():
-                told += " and told of no checkpoint; if it writes one on TERM, add --checkpoints"
-            yield PartFound("leave", False, told)
+                ended += " and told of no checkpoint; if it writes one on TERM, add --checkpoints"
+            yield PartFound("leave", False, ended)
         yield from self._predictions()
         how = "was killed" if self.killed else "has ended by itself" if self._over() else "was cancelled"
         if not self._over():
@@ -289,7 +286,7 @@ class _Test:
     def _ending_words(self) -> str:
         if failed := self._newest(Failed):
             said, fix, _ = sanitise(failed.message, LONGEST_REASON).partition(f"; {FIX}")  # here is no campaign
-            return f"{said}{fix}, or give {'another ' * self.patterns}--pattern" if fix else said
+            return f"{said}{fix}, or give a --pattern that fits" if fix else said
         return last_line(self.run.log) if self._over() else ""
 
     def _tree(self) -> list[Process]:

@@ -296,7 +296,7 @@ def _write_run(
 
 def events_of(history: ImportedHistory) -> tuple[Event, ...]:
     """The history as a log of ours, one step an epoch."""
-    began = history.ended - history.seconds
+    began = history.ended - sum(epoch.seconds for epoch in history.epochs)
     events: list[Event] = [Started(began, NOWHERE, 0, 0, None, (), 0.0, history.parameters, "", {})]
     active, best = 0.0, math.inf
     for step, epoch in enumerate(history.epochs, 1):

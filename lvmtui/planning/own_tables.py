@@ -127,8 +127,8 @@ def read_own(document: Mapping[str, Any], file: Path) -> Own:
         if name in MODELS or name in own.models:
             raise UserError(f"{trainer.where}: '{name}' is the name of a model; give the trainer another")
     meant = {title.lower(): name for name in MODELS for title in (name, title_of(name))}
-    tables: dict[str, ModelTable | TrainerTable] = {**own.models, **own.trainers}
-    for name, mine in tables.items():
+    titled: dict[str, ModelTable | TrainerTable] = {**own.models, **own.trainers}
+    for name, mine in titled.items():
         for title in {name, (mine.title or title_of(name)).lower()}:  # orders take either
             if meant.setdefault(title, name) != name:
                 raise UserError(f"{mine.where}: title: '{mine.title}' also means {meant[title]}; give it another")

@@ -137,11 +137,10 @@ def make_plan(
     there = replace(there, busy=0.0 if measured else there.busy)
     for spec in specs:
         if spec.train_windows < spec.recipe.batch_size:
-            batch, long = spec.recipe.batch_size, spec.context > USUAL_CONTEXT
+            what = f"context {spec.context}" if spec.context > USUAL_CONTEXT else f"batch-size {spec.recipe.batch_size}"
             raise UserError(
-                f"{f'--context {spec.context}' if long else f'--batch-size {batch}'}: the {spec.label} arm has only "
-                f"{spec.train_windows:,} training windows, fewer than a batch of {batch}; give "
-                f"{'a shorter context, ' * long}a smaller batch or a larger file"
+                f"--{what}: the {spec.label} arm has only {spec.train_windows:,} training windows, fewer than a batch "
+                f"of {spec.recipe.batch_size}; give a shorter context, a smaller batch or a larger file"
             )
     way = arranged(specs)
     others = [  # a program of the user's own knows neither recipe nor size
@@ -297,7 +296,7 @@ class _Layout:
             for context in self.data.contexts
             for arm in self.facts
             if arm == "expanded" or self.earlier is None or self.earlier.weights_of(model, seed)
-            if self.extended is None or not self.extended.trained(self.facts[arm].label)
+            if self.extended is None or all(s.label != self.facts[arm].label for s in self.extended.specs)
         )
 
     def _spec(self, options: Options, model: str, context: int, arm: ArmName, seed: int) -> RunSpec:

@@ -84,7 +84,7 @@ class Power:
         if self.target is not None and self.times_articles:
             said.append(f"for {self.target:g} % about {self.times_articles} times as many articles are needed")
         if most := self.seeds_to_fold:
-            listed = " ".join(str(seed) for seed in range(1, most + 1))
+            listed = " ".join(map(str, range(1, most + 1)))
             said.append(f"--seeds {listed} holds out up to {most} times as many")
         elif self.with_seeds:
             said.append(f"with {2 * self.seeds} seeds about {self.with_seeds:.2g} %")
@@ -120,8 +120,7 @@ def power(
         found = ((n, _smallest([list(fold) * n for fold in lengths], cap, seeds, prior)[0]) for n in many)
         times = next((n for n, change in found if change is not None and change <= target), None)
     doubled = _smallest(lengths, cap, 2 * seeds, prior)[0]
-    helps = doubled is not None and doubled < (1 - LITTLE_GAINED) * smallest
-    more = doubled if helps else None
+    more = doubled if doubled is not None and doubled < (1 - LITTLE_GAINED) * smallest else None
     return Power(smallest, df, clusters, seeds, target, times, more, len(lengths) > 1, source=prior.source)
 
 

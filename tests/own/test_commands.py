@@ -183,7 +183,7 @@ def test_a_promise_of_checkpoints_that_is_not_kept_fails_the_test(
 def test_advice_is_of_a_test_and_not_of_a_campaign(tmp_path: Path, patterns: list[str]) -> None:
     (tmp_path / "train.py").write_text("print('done')")
     found = list(try_trainer(f"{sys.executable} train.py", patterns, checkpoints=False, folder=tmp_path, limit=60))
-    assert found[0].words.endswith("; fix the script, or give another --pattern" if patterns else ", or give --pattern")
+    assert found[0].words.endswith("; fix the script, or give a --pattern that fits")
     assert "campaign" not in found[0].words and "retry" not in found[0].words
 
 

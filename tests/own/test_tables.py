@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.models import MODELS
+from lvmtui.formats.user_code import TrialResult
+from lvmtui.models import MODELS, recipe_for
 from lvmtui.planning.options import Options
+from lvmtui.planning.own_code import Shape, gather_own
 from lvmtui.planning.read_options import Given, combine, read_campaign_file
 from lvmtui.system.errors import UserError
 
@@ -59,6 +61,18 @@ def test_trainers_stand_beside_the_models_unless_these_name_them(tmp_path: Path)
     assert options(tmp_path, TRAINER).models == (*MODELS, "mine")
     assert options(tmp_path, 'models = ["gru"]\n' + TRAINER).models == ("gru", "mine")
     assert options(tmp_path, 'models = ["mine"]\n' + TRAINER).models == ("mine",)
+
+
+def test_two_networks_of_one_class_are_told_apart_by_their_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "m.py").write_text("class Net: pass\n")
+    asked = options(tmp_path, '[models.wide]\nfile = "m.py:Net"\n[models.deep]\nfile = "m.py:Net"')
+    tried = TrialResult(step_seconds=1.0, reference_seconds=1.0)
+    monkeypatch.setattr("lvmtui.planning.own_code.try_code", lambda *_: tried)
+    recipes = {name: recipe_for("tuned", "gru") for name in asked.models}
+    found = gather_own(asked.own, asked.models, recipes, [Shape(8, 5, 32)], "own", print)
+    assert found.titles == {"wide": "wide", "deep": "deep"}
 
 
 @pytest.mark.parametrize(

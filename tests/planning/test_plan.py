@@ -186,6 +186,8 @@ def test_a_plan_that_cannot_be_written_leaves_nothing(
 def test_a_batch_larger_than_the_arm_is_refused(tmp_path: Path, options: Options) -> None:
     with pytest.raises(UserError, match="--batch-size"):
         make_plan(replace(options, batch_size=5000), Workspace(tmp_path))
+    with pytest.raises(UserError, match=r"^--context 6: .* give a shorter context"):
+        make_plan(replace(options, batch_size=5000, context=(6,)), Workspace(tmp_path))
 
 
 def test_finished_runs_serve_as_the_baseline(tmp_path: Path) -> None:
@@ -231,6 +233,9 @@ def test_runs_that_cannot_serve_are_refused(tmp_path: Path) -> None:
         make_plan(options, workspace)
     with pytest.raises(UserError, match=r"spec\.json"):
         make_plan(replace(options, baseline_runs=(str(tmp_path),)), workspace)
+    (tmp_path / "small.npz").rename(tmp_path / "moved.npz")
+    with pytest.raises(UserError, match=r"its vectors are gone \(.*small.npz\); put them, or a link to them, there"):
+        make_plan(options, workspace)
 
 
 def test_folds_hold_out_other_articles_for_each_seed(tmp_path: Path, options: Options) -> None:
