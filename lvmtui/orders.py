@@ -31,6 +31,7 @@ from lvmtui.system.files import replace_file
 from lvmtui.system.permissions import first_unwritable, may_order, user_name, who
 
 ALL = "all"
+UNPROMISED = "has told of no checkpoint, and its [trainers.NAME] promises none (checkpoints = true)"
 
 
 # Which runs -----------------------------------------------------------------------------------------------------------
@@ -84,7 +85,8 @@ def why_not(order: Order, view: RunView) -> str:
     """Why this order cannot be given to this run, to be read after the run's name; empty if it can. Pure."""
     phase = view.status.phase
     if not view.planned.trained_here:
-        return "was trained before, in another campaign"
+        imported = view.state is not None and view.state.spec.history
+        return "was imported, not trained by lvmtui" if imported else "was trained before, in another campaign"
     if view.state is None:
         return f"cannot be read: {view.fault}"
     if order not in PHASES[phase].orders:
@@ -99,7 +101,7 @@ def why_not(order: Order, view: RunView) -> str:
     if order == "resume" and wanted != "pause":
         return "is not paused"
     if order in ("pause", "suspend") and order != halting(view):
-        return "writes checkpoints; pause it" if order == "suspend" else "cannot write a checkpoint; suspend it"
+        return "writes checkpoints; pause it" if order == "suspend" else f"{UNPROMISED}; suspend it"
     return ""
 
 
@@ -154,7 +156,7 @@ def pause(views: Sequence[RunView]) -> list[str]:
     def words(view: RunView) -> str:
         if halting(view) == "pause":
             return "is to be paused"
-        return "is to be suspended: it cannot write a checkpoint, so its processes are stopped and keep their memory"
+        return f"is to be suspended: it {UNPROMISED}, so its processes are stopped and keep their memory"
 
     return _give(halting, views, "pause", words)
 

@@ -37,7 +37,7 @@ PARSED = {
     "lvmtui queue": "needs runs that train; tests/test_end_to_end.py",
     "lvmtui run --add-sizes": "needs a finished campaign of sizes; tests/test_sizes_end_to_end.py",
     "lvmtui run --arms expanded": "needs weights of the original experiment; tests/trainers/test_legacy_weights.py",
-    "lvmtui import old/*_80k --arm": "needs weights of the original experiment; tests/trainers/test_legacy_weights.py",
+    "lvmtui import old/*_80k* --arm": "needs weights of the original experiment, as the line after it",
     "lvmtui run --baseline small.npz --expanded large.npz --engine slurm": "needs a cluster; tests/slurm",
     "lvmtui embed": "fetches a model; tests/embed",
     "lvmtui serve": "goes on until ctrl-c; tests/ui/test_serve.py",
@@ -100,7 +100,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     old = root / "old"
     for folder in write_originals(old):
         size = "232k" if "232k" in folder.name else "80k"
-        folder.rename(old / f"{folder.name.split('_')[0]}_{size}")
+        folder.rename(old / f"{folder.name.split('_')[0]}_{size}_20251017_090129")
     workspace, campaign = finished(root, UP, seeds=(1, 2), stamp="20261122_101500")
     write_report(workspace, campaign.id)
     return root

@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from operator import itemgetter
-from pathlib import Path
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -23,7 +22,7 @@ from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.results import ReportedRuns
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView, supervisor_of
-from lvmtui.state.status import ALIVE, Phase, Status
+from lvmtui.state.status import ALIVE, Phase
 from lvmtui.supervisor.container import leave, listen_for_term
 from lvmtui.system import numbers as words
 from lvmtui.verdict.ranking import Judgement
@@ -106,7 +105,10 @@ def live_table(state: CampaignState, width: int, height: int) -> Group:
     titles, about = titles_of(state)
     rows, supervisor = rows_of(state, eta, Judgement(state)), supervisor_of(state.dir.workspace)
     below = standing(state, supervisor)
-    urgent = sorted(range(len(rows)), key=lambda i: _urgency(state.runs[i].status))
+    statuses = [view.status for view in state.runs]
+    # smaller is more worth a line: in trouble, at work, waiting, over
+    ranks = [(s.style not in ("alarm", "failed"), s.over, s.phase not in ALIVE) for s in statuses]
+    urgent = sorted(range(len(rows)), key=ranks.__getitem__)
     room = max(1, height - AROUND - len(about) - len(below))
     shown, hidden = sorted(urgent[:room]), Counter(state.runs[i].status.phase.value for i in urgent[room:])
     table = [titles, *(rows[i] for i in shown)]
@@ -121,11 +123,6 @@ def live_table(state: CampaignState, width: int, height: int) -> Group:
     styled += [(line, style) for of_run, style in zip(lines, styles, strict=True) for line in of_run]
     styled += [(line, "dim") for line in (*((said,) if said else about), *below)]
     return Group(*(Text(line, style=style, no_wrap=True, overflow="ellipsis") for line, style in styled))
-
-
-def _urgency(status: Status) -> tuple[bool, ...]:
-    """Smaller for a run that is more worth a line: in trouble, at work, waiting, over."""
-    return status.style not in ("alarm", "failed"), status.over, status.phase not in ALIVE
 
 
 def _lines(reader: CampaignReader) -> CampaignState:
@@ -166,20 +163,16 @@ def _await_report(workspace: Workspace, reader: CampaignReader, state: CampaignS
     phases = {view.planned.run: view.status.phase.value if view.state else "missing" for view in state.runs}
     began = at_work = time.monotonic()
     told = False
-    while not (there := _phases_in(state.dir.report_json) == phases):
+    while True:
+        found = find_document(ReportedRuns, state.dir.report_json)  # written after all others
+        if found is not None and {run.run: run.status for run in found.runs} == phases:
+            return True
         now = time.monotonic()
         if supervisor_of(workspace) is not None and not reader.refresh().trouble:
             at_work = now
         if now - at_work >= PATIENCE:
-            break
+            return False
         if now - began >= SILENT and not told:
             print("all runs have ended; the report is being made", file=sys.stderr, flush=True)
             told = True
         time.sleep(0.2)
-    return there
-
-
-def _phases_in(report: Path) -> dict[str, str]:
-    """The phase of each run in a `report.json`, which is written after all others; empty if it cannot be read."""
-    found = find_document(ReportedRuns, report)
-    return {run.run: run.status for run in found.runs} if found else {}

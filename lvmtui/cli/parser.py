@@ -190,7 +190,7 @@ def _add_own_trainers(command: Callable[..., Parser], common: Parser) -> None:
     words = "try a command on bundled vectors, or a pattern on a log"
     added = tests.add_parser("test", help=words, description=words, parents=[common])
     added.set_defaults(parser=added)
-    added.add_argument("log", nargs="?", metavar="LOGFILE", help="with --pattern: a log to read")
+    added.add_argument("log", nargs="*", metavar="LOGFILE", help="with --pattern: logs to read")
     added.add_argument("--command", dest="trainer", metavar="COMMAND", help="as in [trainers.NAME] of a campaign file")
     added.add_argument(
         "--pattern", action="append", metavar="REGEX", help="with named groups; several are tried in turn"

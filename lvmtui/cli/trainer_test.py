@@ -31,6 +31,7 @@ from lvmtui.formats.trainer_log import (
     Trained,
     events_in,
 )
+from lvmtui.formats.user_code import FIX
 from lvmtui.state.run_reader import RunReader
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import last_line
@@ -47,29 +48,29 @@ SHOWN = 12
 LIMIT = 60.0
 """Seconds a trainer is tried for."""
 COUNTED = {Trained: "training point", Evaluated: "evaluation", CheckpointSaved: "checkpoint"}
+LEAVE_AFTER = 20.0
+"""Seconds it has to leave when it is asked, and to say something when it goes on."""
 ASK_AFTER = 10.0
 """Seconds after its first word at which it is asked to leave, if it has not told of a checkpoint before."""
 
 
 def trainer(given: argparse.Namespace) -> int:
     patterns = given.pattern or []
-    if given.log is not None:
+    if given.log:
         if not patterns or given.trainer:
             raise UserError("trainer test LOGFILE: needs --pattern, and no --command")
-        lines, understood = pattern_report(patterns, Path(given.log))
-        print("\n".join(lines))
-        return ExitCode.OK if understood else ExitCode.RUNS_FAILED
+        reports = [pattern_report(patterns, Path(log)) for log in given.log]
+        print("\n".join(line for lines, _ in reports for line in lines))
+        return ExitCode.OK if all(understood for _, understood in reports) else ExitCode.RUNS_FAILED
     if not given.trainer:
         raise UserError("trainer test: give --command, or --pattern and a log file")
-    code = ExitCode.OK
+    failed = False
     print(f"preparing bundled vectors, then trying it on them for up to {given.seconds:.0f} s", file=sys.stderr)
-    for found in try_trainer(
-        given.trainer, patterns, checkpoints=given.checkpoints, folder=Path.cwd(), limit=given.seconds
-    ):
+    parts = try_trainer(given.trainer, patterns, checkpoints=given.checkpoints, folder=Path.cwd(), limit=given.seconds)
+    for found in parts:
         print(found.line, flush=True)
-        if found.needed and not found.works:
-            code = ExitCode.RUNS_FAILED
-    return code
+        failed |= found.needed and not found.works
+    return ExitCode.RUNS_FAILED if failed else ExitCode.OK
 
 
 def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]:
@@ -169,6 +170,7 @@ class _Test:
         self.limit = limit
         self.process: subprocess.Popen[bytes] | None = None
         self.launches: set[str] = set()
+        self.killed = False
 
     def parts(self) -> Iterator[PartFound]:
         self._start()
@@ -182,21 +184,23 @@ class _Test:
         told = self._told()
         counts = [plural(sum(isinstance(event, kind) for event in told), word) for kind, word in COUNTED.items()]
         yield PartFound("events", True, ", ".join(counts), needed=True)
-        if self._over():
-            yield self._not_asked()
-        else:
+        if not self._over():
             yield from self._leaving()
+        elif self._newest(Failed):
+            yield PartFound("leave", False, f"it failed before it was asked: {self._ending_words()}", needed=True)
+        else:
+            ended = "it ended before it was asked"
+            if not self._can_checkpoint():
+                ended += " and told of no checkpoint; if it writes one on TERM, add --checkpoints"
+            yield PartFound("leave", False, ended)
         yield from self._predictions()
-        yield self._cancelled()
-
-    def _not_asked(self) -> PartFound:
-        """It ended before it was asked to leave."""
-        if self._newest(Failed):
-            return PartFound("leave", False, f"it failed before it was asked: {self._ending_words()}", needed=True)
-        told = (
-            "" if self._can_checkpoint() else " and told of no checkpoint; if it writes one on TERM, add --checkpoints"
-        )
-        return PartFound("leave", False, f"it ended before it was asked{told}")
+        how = "was killed" if self.killed else "has ended by itself" if self._over() else "was cancelled"
+        if not self._over():
+            self._want("cancel")
+            self._wait(self._over, 15.0, beyond=True)
+        left = len(self._tree())
+        behind = plural(left, "process") if left else "nobody"
+        yield PartFound("cancel", not left, f"it {how} and left {behind} behind")
 
     def _leaving(self) -> Iterator[PartFound]:
         """Pause it, and go on. One that cannot is suspended."""
@@ -211,30 +215,37 @@ class _Test:
             yield PartFound("resume", False, "a retry begins from the start")
             self._want("run")
             return
-        self._wait(self._over, 20.0)
+        self._wait(self._over, LEAVE_AFTER)
         if not self._over():
-            yield PartFound("leave", False, "asked to leave (TERM), it was still there after 20 s")
+            deaf = f"asked to leave (TERM), it was still there after {time.monotonic() - began:.0f} s, and was killed"
+            yield PartFound("leave", False, deaf, needed=True)
+            self.killed = True
             kill_all(self._tree)
+            self._wait(self._over, beyond=True)
             return
         seconds = time.monotonic() - began
         left = isinstance(self._events()[-1], Paused)
-        yield PartFound("leave", left, f"left {seconds:.1f} s after it was asked" if left else self._ending_words())
-        saved = self._newest(CheckpointSaved)
-        words = f"the last of step {saved.step:,}, {saved.bytes / 1e6:.1f} MB" if saved else "it told of none"
-        yield PartFound("checkpoint", saved is not None, words)
+        words = f"left {seconds:.1f} s after it was asked" if left else self._ending_words()
+        yield PartFound("leave", left, words, needed=True)
+        saved, kept = self._newest(CheckpointSaved), any((self.run.path / "out").iterdir())
+        told = f"it told of none, and {'keeps files' if kept else 'left no file'} in {{run}}"
+        words = f"the last of step {saved.step:,}, {saved.bytes / 1e6:.1f} MB" if saved else told
+        yield PartFound("checkpoint", saved is not None or kept, words, needed=True)
         before = len(self._told())
         self._want("run")
         self._start()
-        self._wait(lambda: len(self._told()) > before or self._over(), 20.0)
+        self._wait(lambda: len(self._told()) > before or self._over(), LEAVE_AFTER)
         started, first = self._newest(Started), next((e.step for e in self._told()[before:]), 0)
         begun = started.resumed_from if started else 0
         words = f"went on after step {begun:,}, its next word was of step {first:,}"
-        yield PartFound("resume", 0 < begun < first, words if begun else "it began again from the start")
+        yield PartFound("resume", 0 < begun < first, words if begun else "it began again from the start", needed=True)
 
     def _predictions(self) -> Iterator[PartFound]:
         self._wait(self._over)
         finished = self._newest(Finished)
-        if finished is None:
+        if self.killed:
+            yield PartFound("predictions", False, "it was killed; they are handed in at the end")
+        elif finished is None:
             why = self._ending_words() if self._over() else f"it did not finish within {self.limit:.0f} s"
             failed = self._newest(Failed) is not None
             yield PartFound("predictions", False, f"{why}; they are handed in at the end", needed=failed)
@@ -243,17 +254,6 @@ class _Test:
             yield PartFound("predictions", True, judged)
         else:
             yield PartFound("predictions", False, f"{finished.unjudged}: a point estimate, no verdict")
-
-    def _cancelled(self) -> PartFound:
-        """Nobody stays behind."""
-        by_itself = "has ended by itself and" if self._over() else "was cancelled and"
-        if not self._over():
-            self._want("cancel")
-            self._wait(self._over, 15.0, beyond=True)
-        left = len(self._tree())
-        return PartFound(
-            "cancel", not left, f"it {by_itself} left {plural(left, 'process') if left else 'nobody'} behind"
-        )
 
     # -- what it is made of --
 
@@ -285,7 +285,8 @@ class _Test:
 
     def _ending_words(self) -> str:
         if failed := self._newest(Failed):
-            return sanitise(failed.message, LONGEST_REASON)
+            said, fix, _ = sanitise(failed.message, LONGEST_REASON).partition(f"; {FIX}")  # here is no campaign
+            return f"{said}{fix}, or give a --pattern that fits" if fix else said
         return last_line(self.run.log) if self._over() else ""
 
     def _tree(self) -> list[Process]:

@@ -59,11 +59,9 @@ class LogFacts:
             "cosine": reading.cosine,
             "loss": reading.train_loss if reading.loss is None else reading.loss,
         }
-        best = max(
-            (value for value in (self.best, reading.cosine) if value is not None and isfinite(value)), default=None
-        )
+        known = [value for value in (self.best, reading.cosine) if value is not None and isfinite(value)]
         news = {name: value for name, value in figures.items() if value is not None}
-        return replace(self, **news, best=best, lines=self.lines + 1)
+        return replace(self, **news, best=max(known, default=None), lines=self.lines + 1)
 
 
 class WatchedLog:

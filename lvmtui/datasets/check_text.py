@@ -136,8 +136,7 @@ def notes_on(files: Sequence[CheckedFile], pair: CheckedPair | None, neighbours:
 
 
 def _file_notes(facts: CheckedFile) -> list[str]:
-    notes = []
-    notes += [f"{facts.file}: {note}" for note in facts.reading]
+    notes = [f"{facts.file}: {note}" for note in facts.reading]
     if facts.rows.off_unit:
         shortest, longest = facts.rows.shortest or 0.0, facts.rows.longest or 0.0
         same = " were of one length and" if longest - shortest < UNIT_TOLERANCE * longest else ""

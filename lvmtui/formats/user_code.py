@@ -12,6 +12,8 @@ from typing import Literal
 
 from lvmtui.system.errors import UserError, unknown
 
+FIX = "fix the script"
+"""What helps begins so, where a user's own program has failed."""
 OptionValue = bool | int | float | str
 """What an option of a user's model may be."""
 

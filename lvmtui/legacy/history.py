@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -76,11 +77,6 @@ class ImportedHistory:
         """The figure that is lowest at the best epoch."""
         by_loss = not self.model.startswith("graphmert") and epoch.loss is not None
         return epoch.loss if by_loss and epoch.loss is not None else -(epoch.cosine if epoch.cosine is not None else -2)
-
-    @property
-    def seconds(self) -> float:
-        """Seconds of all epochs."""
-        return sum(epoch.seconds for epoch in self.epochs)
 
 
 def read_history(folder: Path) -> ImportedHistory:
@@ -191,8 +187,6 @@ def _whole(value: object) -> int | None:
 def _time_of(value: object) -> float | None:
     """`2025-10-16T13:34:27`, or seconds since 1970."""
     if isinstance(value, str):
-        try:
+        with suppress(ValueError):
             return datetime.fromisoformat(value).timestamp()
-        except ValueError:
-            return None
     return _number(value)

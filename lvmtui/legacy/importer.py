@@ -56,7 +56,14 @@ def import_folders(
         raise UserError("import: no folder given; name folders with training_history.json or benchmark_results.json")
     if trained_on is not None and not trained_on.is_file():
         raise UserError(f"--trained-on {trained_on}: no such file; name the vectors the runs were trained on")
-    histories = [replace(read_history(folder), context=context) for folder in folders]
+    histories, faults = [], []
+    for folder in folders:
+        try:
+            histories.append(replace(read_history(folder), context=context))
+        except UserError as error:
+            faults.append(str(error))
+    if faults:  # all at once: nothing is written before every folder can be read
+        raise UserError("; ".join(faults))
     known = {history.label for history in histories if history.label}
     again = _taken_in_before(workspace, histories)
     if trained_on is not None and len(known | {arm} - {None}) < 2:
@@ -289,7 +296,7 @@ def _write_run(
 
 def events_of(history: ImportedHistory) -> tuple[Event, ...]:
     """The history as a log of ours, one step an epoch."""
-    began = history.ended - history.seconds
+    began = history.ended - sum(epoch.seconds for epoch in history.epochs)
     events: list[Event] = [Started(began, NOWHERE, 0, 0, None, (), 0.0, history.parameters, "", {})]
     active, best = 0.0, math.inf
     for step, epoch in enumerate(history.epochs, 1):

@@ -40,12 +40,13 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     beside, device = words.plural(min(campaign.jobs, len(trained)), "run"), campaign.device
     if device == "auto" and campaign.engine == Campaign.engine:
         device = words.plural(plan.hardware.gpus, "GPU") if plan.hardware.gpus else "CPU (no GPU found)"
+    own = grouped((f"{one.title}: {one.words}", f"{one.parameters:,}") for one in plan.own.models.values())
     lines = [
         f"campaign   {campaign.id}",
         f"models     {_models(campaign)}; {words.plural(len(plan.specs), 'run')}"
         + (seeds if campaign.seeds != (1,) else "")
         + (f"; {judged} only load the weights of another program's" if judged else ""),
-        *_own_models(plan),
+        *(f"own model  {told}, {' or '.join(dict.fromkeys(of))} parameters" for told, of in own.items()),
         *_own_trainers(plan),
         *_recipes(campaign, [spec for spec in trained if spec.own_trainer is None]),
         *_arm_lines(plan),
@@ -148,12 +149,6 @@ def _copies(plan: Plan) -> str:
         f"copies     vectors with a cosine of {plan.split.facts.same:.4g} and more count as one ({how}); "
         f"{dropped:,} of the windows left out repeat a held-out vector"
     )
-
-
-def _own_models(plan: Plan) -> list[str]:
-    """A line for each of the user's own, with its parameters: those of each context, where they differ."""
-    counts = grouped((f"{one.title}: {one.words}", f"{one.parameters:,}") for one in plan.own.models.values())
-    return [f"own model  {told}, {' or '.join(dict.fromkeys(of))} parameters" for told, of in counts.items()]
 
 
 def _own_trainers(plan: Plan) -> list[str]:

@@ -44,9 +44,6 @@ class Extension:
         """How its run of a model and seed was trained; all sizes were trained alike."""
         return next(s for s in self.specs if (s.model, s.seed) == (model, seed))
 
-    def trained(self, label: str) -> bool:
-        return any(s.label == label for s in self.specs)
-
     def options(self, add: Sequence[str]) -> Options:
         """The options that plan it again with more sizes. Raises UserError for a size it has."""
         arms = self.campaign.arms.values()

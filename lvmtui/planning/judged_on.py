@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import zipfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
@@ -32,9 +31,11 @@ def folds_by_default(options: Options) -> bool:
     return options.arms == "both" and len(options.models) * (len(options.seeds) - 1) >= FOLD_DF
 
 
-def would_fold(options: Options) -> bool:
-    """True for one seed where three would each hold out articles of their own."""
-    return len(options.seeds) == 1 and not options.sizes and folds_by_default(replace(options, seeds=(1, 2, 3)))
+def seeds_to_fold(options: Options) -> int:
+    """How many seeds it takes, three at least, for each to hold out articles of its own; 0: it is so, or never will."""
+    if options.folds is not None or options.sizes or options.arms != "both" or folds_by_default(options):
+        return 0
+    return max(3, 1 + math.ceil(FOLD_DF / len(options.models)))
 
 
 def population_of(options: Options, splits: Sequence[Split]) -> Population:
@@ -58,12 +59,11 @@ def held_out_lengths(split: Split, judge_on: Population) -> list[int]:
     return _lengths_of(split.heldout.cluster, split.heldout.stratum, judge_on)
 
 
-def power_of(campaign: Campaign, splits: Sequence[Split], workspace: Workspace, *, folds: bool) -> Power:
-    """What each model's verdict will be able to tell; by the variances of an earlier campaign here, if there is one.
-    `folds`: several seeds would hold out articles of their own."""
+def power_of(campaign: Campaign, splits: Sequence[Split], workspace: Workspace) -> Power:
+    """What each model's verdict will be able to tell; by the variances of an earlier campaign here, if there is one."""
     lengths = [fold for split in splits if (fold := held_out_lengths(split, campaign.judge_on))]
     prior = prior_for(campaign, workspace)
-    return power(lengths, campaign.cluster_cap, seeds=len(campaign.seeds), prior=prior, folds=folds)
+    return power(lengths, campaign.cluster_cap, seeds=len(campaign.seeds), prior=prior)
 
 
 def prior_for(campaign: Campaign, workspace: Workspace) -> Prior:

@@ -126,13 +126,12 @@ def read_own(document: Mapping[str, Any], file: Path) -> Own:
     for name, trainer in own.trainers.items():
         if name in MODELS or name in own.models:
             raise UserError(f"{trainer.where}: '{name}' is the name of a model; give the trainer another")
-    taken = {*MODELS, *(title_of(name).lower() for name in MODELS), *own.models, *own.trainers}
-    titled = [(table.name, table.title, table.where) for table in own.models.values() if table.source]
-    titled += [(table.name, table.title, table.where) for table in own.trainers.values()]
-    for name, title, where in titled:
-        if title.lower() in taken - {name}:
-            raise UserError(f"{where}: title: '{title}' is another model's; an order could mean either")
-        taken.add(title.lower())
+    meant = {title.lower(): name for name in MODELS for title in (name, title_of(name))}
+    titled: dict[str, ModelTable | TrainerTable] = {**own.models, **own.trainers}
+    for name, mine in titled.items():
+        for title in {name, mine.title.lower()}:  # orders take either
+            if meant.setdefault(title, name) != name:
+                raise UserError(f"{mine.where}: title: '{mine.title}' also means {meant[title]}; give it another")
     return own
 
 
@@ -178,8 +177,11 @@ def _model(name: str, table: Mapping[str, Any], base: Path, where: str) -> Model
         raise UserError(f"{where}: options: must be a table of numbers, text, true and false")
     if (options or "title" in table) and not source:
         raise UserError(f"{where}: the built-in models take no options and no title; 'size' chooses between two")
+    rate = table.get("rate")
+    if rate is not None and (isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate < 1e9):
+        raise UserError(f"{where}: rate: {rate!r:.60} is not a number above 0")
     return ModelTable(
-        name, source, base, dict(options), _text(table, "title", where) or name, _number(table, "rate", where),
+        name, source, base, dict(options), _text(table, "title", where) or name, None if rate is None else float(rate),
         _text(table, "recipe", where), where,
     )  # fmt: skip
 
@@ -236,12 +238,3 @@ def _text(table: Mapping[str, Any], key: str, where: str) -> str:
     if not isinstance(value, str) or "\n" in value:
         raise UserError(f"{where}: {key}: {value!r:.60} is not a line of text")
     return value
-
-
-def _number(table: Mapping[str, Any], key: str, where: str) -> float | None:
-    value = table.get(key)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < 1e9:
-        raise UserError(f"{where}: {key}: {value!r:.60} is not a number above 0")
-    return float(value)

@@ -29,14 +29,14 @@ from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, with_context
 from lvmtui.formats.json_codec import write_document
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.selftest import SelfTest
-from lvmtui.formats.spec import ARMS, ArmName, Recipe, RunSpec, write_spec
+from lvmtui.formats.spec import ARMS, USUAL_CONTEXT, ArmName, Recipe, RunSpec, write_spec
 from lvmtui.formats.started_with import StartedWith, started_with_now
 from lvmtui.legacy.earlier_runs import Earlier, read_earlier
 from lvmtui.planning.arrange import Arrangement, arrange
 from lvmtui.planning.choose import choose, seed_remarks, with_other
 from lvmtui.planning.data import CampaignData, fingerprint_of, judging, open_campaign_data
 from lvmtui.planning.extend import Extension
-from lvmtui.planning.judged_on import LOOKED_BACK, held_out_lengths, population_of, power_of, would_fold
+from lvmtui.planning.judged_on import LOOKED_BACK, held_out_lengths, population_of, power_of, seeds_to_fold
 from lvmtui.planning.options import AUTO, Options
 from lvmtui.planning.own_code import OwnCode, Say, Shape, gather_own, lay_out
 from lvmtui.state.campaign_reader import newest_campaigns
@@ -137,9 +137,10 @@ def make_plan(
     there = replace(there, busy=0.0 if measured else there.busy)
     for spec in specs:
         if spec.train_windows < spec.recipe.batch_size:
+            what = f"context {spec.context}" if spec.context > USUAL_CONTEXT else f"batch-size {spec.recipe.batch_size}"
             raise UserError(
-                f"--batch-size {spec.recipe.batch_size}: the {spec.label} arm has only {spec.train_windows:,} "
-                "training windows; give a smaller batch or a larger file"
+                f"--{what}: the {spec.label} arm has only {spec.train_windows:,} training windows, fewer than a batch "
+                f"of {spec.recipe.batch_size}; give a shorter context, a smaller batch or a larger file"
             )
     way = arranged(specs)
     others = [  # a program of the user's own knows neither recipe nor size
@@ -207,7 +208,7 @@ def make_plan(
         expected=way.expected,
         hardware=there,
         started_with=started_with_now(os.environ),
-        power=power_of(campaign, judging(data.splits), workspace, folds=would_fold(options)),
+        power=replace(power_of(campaign, judging(data.splits), workspace), seeds_to_fold=seeds_to_fold(options)),
         run_seconds={arm: fmean(time_of(work, all_of(work), shown).mean for work in of) for arm, of in alone.items()},
         remarks=tuple(remarks),
         own=own,
@@ -296,7 +297,7 @@ class _Layout:
             for context in self.data.contexts
             for arm in self.facts
             if arm == "expanded" or self.earlier is None or self.earlier.weights_of(model, seed)
-            if self.extended is None or not self.extended.trained(self.facts[arm].label)
+            if self.extended is None or all(s.label != self.facts[arm].label for s in self.extended.specs)
         )
 
     def _spec(self, options: Options, model: str, context: int, arm: ArmName, seed: int) -> RunSpec:

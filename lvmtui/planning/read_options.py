@@ -125,6 +125,8 @@ def naming_the_file(file: Given, command_line: Given) -> Iterator[None]:
 
         def renamed(found: re.Match[str]) -> str:
             key = found[1]
+            if key == "sizes" and found.start() == 0 and not {*file.values, *command_line.values} & {"sizes", "data"}:
+                return "--add-sizes"  # its sizes are those of the campaign that is extended
             if key.replace("-", "_") not in from_file:
                 return found[0]
             return file.called(key) if found.start() == 0 else key

@@ -62,15 +62,17 @@ class Power:
     """About how many times as many articles that takes; None: more than 64 times, or more seeds are needed as well."""
     with_seeds: float | None = None
     """The smallest change with twice the seeds, where that helps."""
-    folds: bool = False
-    """True if several seeds would hold out articles of their own."""
+    folded: bool = False
+    """Each seed holds out articles of its own."""
+    seeds_to_fold: int = 0
+    """So many seeds would; 0: they do, or none would. For the plan to say."""
     source: str = ""
     """The data whose variances it goes by."""
 
     @property
     def words(self) -> str:
         """`can detect a change of about 0.6 %; for 0.3 % about 4 times as many articles are needed; --seeds 1 2 3 holds
-        out up to three times as many`."""
+        out up to 3 times as many`."""
         if self.smallest is None:
             uneven = ", some of them much longer than others," if self.df < 0.8 * (self.clusters - 1) else ""
             known = math.floor(10 * self.df) / 10  # rounded up it could look like enough
@@ -81,12 +83,13 @@ class Power:
         said = [f"can detect a change of about {self.smallest:.2g} %"]
         if self.target is not None and self.times_articles:
             said.append(f"for {self.target:g} % about {self.times_articles} times as many articles are needed")
-        if self.folds:
-            said.append("--seeds 1 2 3 holds out up to three times as many")
+        if most := self.seeds_to_fold:
+            listed = " ".join(map(str, range(1, most + 1)))
+            said.append(f"--seeds {listed} holds out up to {most} times as many")
         elif self.with_seeds:
             said.append(f"with {2 * self.seeds} seeds about {self.with_seeds:.2g} %")
         else:
-            said.append("more seeds gain little")
+            said.append("more seeds hold out more" if self.folded else "more seeds on the same articles gain little")
         return f"{'; '.join(said)} (if changes vary as with {self.source})"
 
 
@@ -96,9 +99,8 @@ def power(
     *,
     seeds: int = 1,
     prior: Prior | None = None,
-    folds: bool = False,
 ) -> Power:
-    """What a campaign with these held-out clusters can detect. `folds`: several seeds would hold out other articles.
+    """What a campaign with these held-out clusters can detect.
 
     `lengths`: windows of each cluster, one list a fold (a campaign without folds has one list); with folds there is
     one seed a fold. Raises ValueError for no clusters.
@@ -118,8 +120,8 @@ def power(
         found = ((n, _smallest([list(fold) * n for fold in lengths], cap, seeds, prior)[0]) for n in many)
         times = next((n for n, change in found if change is not None and change <= target), None)
     doubled = _smallest(lengths, cap, 2 * seeds, prior)[0]
-    helps = doubled is not None and doubled < (1 - LITTLE_GAINED) * smallest
-    return Power(smallest, df, clusters, seeds, target, times, doubled if helps else None, folds, prior.source)
+    more = doubled if doubled is not None and doubled < (1 - LITTLE_GAINED) * smallest else None
+    return Power(smallest, df, clusters, seeds, target, times, more, len(lengths) > 1, source=prior.source)
 
 
 def variance_of_articles(lengths: Sequence[Sequence[int]], cap: int | None, prior: Prior) -> float:

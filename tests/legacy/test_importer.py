@@ -119,6 +119,7 @@ def test_from_the_command_to_status_report_screen_and_notebook(
     status = lvmtui_says("status")
     assert "10 of 10 runs finished" in status and "nothing is left to do" in status
     assert campaign_id in lvmtui_says("campaigns")
+    assert "10 runs: skipped, each was imported, not trained by lvmtui" in lvmtui_says("retry", "all")
     assert main(["check", "--split", "--workspace", str(workspace.root)]) == 2
     assert "there is no split to prove: its runs were imported without vectors" in capsys.readouterr().err
     assert "Alarm: GraphMERT-LVM 232k collapsed at epoch 3" in lvmtui_says("report", "--output", "-")
@@ -345,6 +346,16 @@ def test_folders_of_one_size_with_their_vectors_can_serve_as_a_baseline(tmp_path
 def test_no_folder_at_all(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no folder given"):
         import_folders(Workspace(tmp_path), [])
+
+
+def test_all_broken_folders_are_named_at_once_and_nothing_is_written(tmp_path: Path) -> None:
+    for name in ("gru_80k", "amn_80k"):
+        (tmp_path / name).mkdir()
+    with pytest.raises(UserError) as caught:
+        import_folders(Workspace(tmp_path / "new"), [tmp_path / "gru_80k", tmp_path / "amn_80k"])
+    assert "gru_80k: neither" in str(caught.value) and "; " in str(caught.value)
+    assert "amn_80k: neither" in str(caught.value) and "\n" not in str(caught.value)
+    assert not (tmp_path / "new").exists()
 
 
 def test_sizes() -> None:

@@ -18,6 +18,9 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 PATTERN = r"epoch (?P<epoch>\d+) val (?P<cosine>\S+)"
 
 
+SLOW = "import time\nfor e in range(1, 1000):\n    print(f'epoch {e} val 0.5', flush=True); time.sleep(0.05)\n"
+
+
 def write_log(path: Path, epochs: int = 3) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("start\n" + "".join(f"epoch {e} val {0.5 + e / 100}\n" for e in range(1, epochs + 1)))
@@ -35,6 +38,10 @@ def test_a_pattern_is_shown_what_it_understands(tmp_path: Path, capsys: pytest.C
     assert "5 of 6 lines understood, 5 of them evaluations, best validation cosine 0.5300" in capsys.readouterr().out
     assert main(["trainer", "test", "--pattern", r"loss (?P<loss>\d)", str(log)]) == 1
     assert "no pattern is found in any of 6 lines; the last line is: epoch 3 val 0.53" in capsys.readouterr().out
+    other = write_log(tmp_path / "b.log")
+    assert main(["trainer", "test", "--pattern", PATTERN, str(log), str(other)]) == 0, "as a shell writes out a *"
+    said = capsys.readouterr().out
+    assert f"{log}: 5 of 6 lines" in said and f"{other}: 3 of 4 lines" in said
 
 
 @pytest.mark.parametrize(
@@ -103,9 +110,7 @@ def test_a_trainer_with_the_kit_passes_every_part(tmp_path: Path) -> None:
 
 
 def test_a_trainer_that_only_prints_is_told_what_it_lacks(tmp_path: Path) -> None:
-    (tmp_path / "train.py").write_text(
-        "import time\nfor e in range(1, 1000):\n    print(f'epoch {e} val 0.5', flush=True); time.sleep(0.05)\n"
-    )
+    (tmp_path / "train.py").write_text(SLOW)
     command = f"{sys.executable} train.py"
     found = {f.part: f for f in try_trainer(command, [PATTERN], checkpoints=False, folder=tmp_path, limit=8)}
     assert found["events"].works and found["cancel"].works
@@ -148,6 +153,38 @@ def test_a_trainer_that_fails_after_it_was_asked_fails_the_test(
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("no  predictions  left with exit code 1: RuntimeError") for line in lines), lines
     assert any(line.startswith("no  leave        it tells of no checkpoint") for line in lines), "it had been asked"
+
+
+DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n{SLOW}"
+LEAVES = f"import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\n{SLOW}"
+
+
+@pytest.mark.parametrize(
+    ("script", "broken", "words"),
+    [
+        (DEAF, {"leave"}, ("it was still there after 2 s, and was killed", "it was killed and left nobody behind")),
+        (LEAVES, {"checkpoint", "resume"}, ("it told of none, and left no file in {run}", "began again from the")),
+    ],
+)
+def test_a_promise_of_checkpoints_that_is_not_kept_fails_the_test(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, broken: set[str], words: tuple[str, str]
+) -> None:
+    monkeypatch.setattr("lvmtui.cli.trainer_test.ASK_AFTER", 0.0)
+    monkeypatch.setattr("lvmtui.cli.trainer_test.LEAVE_AFTER", 2.0)
+    (tmp_path / "train.py").write_text(script)
+    command = f"{sys.executable} train.py"
+    found = list(try_trainer(command, [PATTERN], checkpoints=True, folder=tmp_path, limit=20))
+    assert {f.part for f in found if f.needed and not f.works} == broken, found
+    told = "; ".join(f.line for f in found)
+    assert all(one in told for one in words) and "paused" not in told and "by itself" not in told
+
+
+@pytest.mark.parametrize("patterns", [[PATTERN], []])
+def test_advice_is_of_a_test_and_not_of_a_campaign(tmp_path: Path, patterns: list[str]) -> None:
+    (tmp_path / "train.py").write_text("print('done')")
+    found = list(try_trainer(f"{sys.executable} train.py", patterns, checkpoints=False, folder=tmp_path, limit=60))
+    assert found[0].words.endswith("; fix the script, or give a --pattern that fits")
+    assert "campaign" not in found[0].words and "retry" not in found[0].words
 
 
 # The Lightning callback -----------------------------------------------------------------------------------------------

@@ -285,9 +285,9 @@ def test_a_restart_begins_with_an_empty_folder(bench: Bench) -> None:
         (
             "print('done, all good')",
             "but told of no evaluation (no line understood), and it left no predictions of the held-out windows "
-            "(predictions.npy); its last words: done, all good; 'lvmtui trainer test --pattern REGEX "
-            "artifacts/lvm/models/mine_*/train.log' shows what a pattern finds; fix the script, or start a new "
-            "campaign: command and pattern are those " + IN_THE_PLAN,
+            "(predictions.npy); its last words: done, all good; fix the script, or start a new campaign, as command "
+            f"and pattern are those {IN_THE_PLAN}; 'lvmtui trainer test --pattern REGEX "
+            "artifacts/lvm/models/mine_*/train.log' shows what a pattern finds",
         ),
         ("import os; os.kill(os.getpid(), 9)", "killed by signal 9"),
         ("import sys; print('\\x1b]0;owned\\x07\\x1b[31mred'); sys.exit(3)", "left with exit code 3: red"),
@@ -304,13 +304,14 @@ def test_how_it_ended_is_said_in_one_line(bench: Bench, script: str, words: str)
 def test_the_end_of_a_failure_is_kept_whatever_it_printed_last(bench: Bench) -> None:
     bench.plan("print('epoch 1 of many'); print('x' * 5000)", pattern=[PATTERN, r"epoch (?P<epoch>\d+) of"])
     assert bench.to_the_end() is Exit.FAILED
-    assert "(1 of 2 lines understood)" in failed(bench.run) and failed(bench.run).endswith(IN_THE_PLAN)
+    assert "(1 of 2 lines understood)" in failed(bench.run) and failed(bench.run).endswith("shows what a pattern finds")
 
 
 def test_one_without_a_pattern_is_mended_in_its_script_and_retried(bench: Bench) -> None:
     bench.plan("print('done')")
     assert bench.to_the_end() is Exit.FAILED
-    assert failed(bench.run).endswith("its last words: done; fix the script, then retry it")
+    assert "its last words: done; fix the script, then retry it; " in failed(bench.run)
+    assert failed(bench.run).endswith("are understood by a pattern, which needs a new campaign")
     (bench.root / "train.py").write_text("print('mended')")
     assert bench.to_the_end() is Exit.FAILED and "train.py has changed since the campaign was planned" in bench.log()
     before, after = (e.versions["train.py"] for e in events_of(bench.run) if isinstance(e, Started))

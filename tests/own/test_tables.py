@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.models import MODELS
+from lvmtui.formats.user_code import TrialResult
+from lvmtui.models import MODELS, recipe_for
 from lvmtui.planning.options import Options
+from lvmtui.planning.own_code import Shape, gather_own
 from lvmtui.planning.read_options import Given, combine, read_campaign_file
 from lvmtui.system.errors import UserError
 
@@ -52,14 +54,6 @@ def test_tables_name_the_models(tmp_path: Path) -> None:
     assert (recipe.name, recipe.rate, recipe.epochs, recipe.loss) == ("mine", 2e-4, 3, "mse")
 
 
-def test_people_see_the_name_of_a_table_or_of_a_class(tmp_path: Path) -> None:
-    """Two networks of one class, as after a search over widths, are told apart."""
-    tables = '[models.wide]\nfile = "net.py:Net"\n[models.narrow]\nfile = "net.py:Net"\n' + TRAINER
-    found = options(tmp_path, tables).own
-    assert [table.title for table in (*found.models.values(), *found.trainers.values())] == ["wide", "narrow", "mine"]
-    assert options(tmp_path, "", models=["mixer.py:Mixer"]).own.models["mixer"].title == "Mixer"
-
-
 TRAINER = '[trainers.mine]\ncommand = "python train.py"\n'
 
 
@@ -67,6 +61,19 @@ def test_trainers_stand_beside_the_models_unless_these_name_them(tmp_path: Path)
     assert options(tmp_path, TRAINER).models == (*MODELS, "mine")
     assert options(tmp_path, 'models = ["gru"]\n' + TRAINER).models == ("gru", "mine")
     assert options(tmp_path, 'models = ["mine"]\n' + TRAINER).models == ("mine",)
+
+
+def test_two_networks_of_one_class_are_told_apart_by_their_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "m.py").write_text("class Net: pass\n")
+    asked = options(tmp_path, '[models.wide]\nfile = "m.py:Net"\n[models.deep]\nfile = "m.py:Net"')
+    tried = TrialResult(step_seconds=1.0, reference_seconds=1.0)
+    monkeypatch.setattr("lvmtui.planning.own_code.try_code", lambda *_: tried)
+    recipes = {name: recipe_for("tuned", "gru") for name in asked.models}
+    found = gather_own(asked.own, asked.models, recipes, [Shape(8, 5, 32)], "own", print)
+    assert found.titles == {"wide": "wide", "deep": "deep"}
+    assert options(tmp_path, "", models=["m.py:Net"]).own.models["net"].title == "Net", "by the class where it is asked"
 
 
 @pytest.mark.parametrize(
@@ -80,8 +87,6 @@ def test_trainers_stand_beside_the_models_unless_these_name_them(tmp_path: Path)
         ('[models.all]\nfile = "m.py:M"', "'all' becomes part of file names"),
         ('[models.gru]\nfile = "m.py:M"', "'gru' is one of the built-in models"),
         ('[models.m]\nfile = "m.py"', "file: 'm.py' is not like mixer.py:Mixer"),
-        ('[models.m]\nfile = "m.py:M"\ntitle = "LSTM"', "[models.m]: title: 'LSTM' is another model's"),
-        ('[models.m]\nfile = "m.py:M"\n[models.n]\nfile = "m.py:M"\ntitle = "M"', "[models.n]: title: 'M' is another"),
         ('[models.gru]\ntitle = "mine"', "[models.gru]: the built-in models take no options and no title"),
         ('[models.m]\nfile = "m.py:M"\nwidth = 3', "key 'width' is not known"),
         ('[models.m]\nfile = "m.py:M"\noptions = { a = [1] }', "options: must be a table of numbers"),
@@ -103,6 +108,15 @@ def test_trainers_stand_beside_the_models_unless_these_name_them(tmp_path: Path)
         ('[trainers.a]\ncommand = "a"\nsteps = 1\nepochs = 1', "give steps or epochs"),
         ('[trainers.a]\ncommand = "a"\nfolder = "nowhere"', "no such folder"),
         ('[trainers.gru]\ncommand = "a"', "'gru' is the name of a model"),
+        (
+            '[models.a]\nfile = "m.py:M"\ntitle = "Net"\n[models.b]\nfile = "m.py:M"\ntitle = "net"',
+            "[models.b]: title: 'net' also means a; give it another",
+        ),
+        ('[models.a]\nfile = "m.py:M"\ntitle = "GRU"', "[models.a]: title: 'GRU' also means gru"),
+        (
+            '[models.a]\nfile = "m.py:M"\n[trainers.t]\ncommand = "a"\ntitle = "A"',
+            "[trainers.t]: title: 'A' also means a",
+        ),
         (
             'models = []\n[trainers.mine]\ncommand = "a"',
             "models: the list is empty; name trainers (mine) or models in it",

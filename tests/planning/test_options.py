@@ -310,6 +310,16 @@ def test_what_planning_finds_wrong_is_told_where_it_was_set(tmp_path: Path, mess
     assert str(caught.value) == told.format(file=file)
 
 
+def test_a_size_that_cannot_be_added_is_told_by_the_option_that_asked_for_it() -> None:
+    with (
+        pytest.raises(UserError, match=r"^--add-sizes 160,000: only"),
+        naming_the_file(Given({}), Given({"jobs": 2})),
+    ):
+        raise UserError("--sizes 160,000: only 9 vectors are left")
+    with pytest.raises(UserError, match=r"^--sizes 3"), naming_the_file(Given({}), Given({"data": "a.npz"})):
+        raise UserError("--sizes 3: too close")
+
+
 def test_a_command_to_be_told_may_hold_commas(tmp_path: Path) -> None:
     assert of_file(tmp_path, "on-event = ['echo a, b', 'true']").on_event == ("echo a, b", "true")
     assert of_line("--on-event", "echo a, b").on_event == ("echo a, b",)

@@ -186,6 +186,8 @@ def test_a_plan_that_cannot_be_written_leaves_nothing(
 def test_a_batch_larger_than_the_arm_is_refused(tmp_path: Path, options: Options) -> None:
     with pytest.raises(UserError, match="--batch-size"):
         make_plan(replace(options, batch_size=5000), Workspace(tmp_path))
+    with pytest.raises(UserError, match=r"^--context 6: .* give a shorter context"):
+        make_plan(replace(options, batch_size=5000, context=(6,)), Workspace(tmp_path))
 
 
 def test_finished_runs_serve_as_the_baseline(tmp_path: Path) -> None:

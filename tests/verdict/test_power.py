@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -27,7 +29,7 @@ def test_more_articles_tell_smaller_changes_and_seeds_help_where_seeds_are_the_n
     articles = [30] * 40
     few, many = power([articles], 20), power([articles * 4], 20)
     assert few.smallest and many.smallest and many.smallest < 0.6 * few.smallest
-    assert few.with_seeds is None and "more seeds gain little" in few.words
+    assert few.with_seeds is None and "more seeds on the same articles gain little" in few.words
     noisy = power([articles], 20, prior=Prior(training=2.0))
     assert noisy.smallest and noisy.with_seeds and noisy.with_seeds < 0.9 * noisy.smallest
     assert f"with 2 seeds about {noisy.with_seeds:.2g} %" in noisy.words
@@ -50,7 +52,8 @@ def test_folds_judge_more_articles() -> None:
     one, three = power([[30] * 40], 20, seeds=3), power([[30] * 40] * 3, 20)
     assert one.smallest and three.smallest and three.smallest < 0.65 * one.smallest
     assert (three.seeds, three.clusters) == (3, 120)
-    assert "; --seeds 1 2 3 holds out up to three times as many (if" in power([[30] * 40], 20, folds=True).words
+    assert "; more seeds hold out more (if" in three.words
+    assert "; --seeds 1 2 3 holds out up to 3 times as many (if" in replace(one, seeds_to_fold=3).words
 
 
 def test_too_few_articles_tell_nothing_and_it_is_said_before_training() -> None:

@@ -25,7 +25,7 @@ from lvmtui.formats.json_codec import dump_document
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.formats.trainer_log import IN_THE_PLAN, LONGEST_REASON, Exit, Failed, Finished, Reason, Started, events_in
-from lvmtui.formats.user_code import OwnTrainer, command_words
+from lvmtui.formats.user_code import FIX, OwnTrainer, command_words
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import DISK_FULL, replace_file
 from lvmtui.system.process_id import FOLDER_MARK, LAUNCH_MARK, RUN_MARK, folder_id, own_identity, own_launch
@@ -49,11 +49,12 @@ CHECKPOINT_WAIT = 60.0
 PIECE = 1 << 16
 """Bytes that are read at once: as many as a pipe holds."""
 
-SCRIPT_CURE = "fix the script, then retry it"
+SCRIPT_CURE = f"{FIX}, then retry it"
 PATTERN_CURE = (
-    "'lvmtui trainer test --pattern REGEX {log}' shows what a pattern finds; fix the script, or start a new "
-    f"campaign: command and pattern are those {IN_THE_PLAN}"
+    f"{FIX}, or start a new campaign, as command and pattern are those {IN_THE_PLAN}; "
+    "'lvmtui trainer test --pattern REGEX {log}' shows what a pattern finds"
 )
+NO_PATTERN_CURE = f"{SCRIPT_CURE}; lines that it prints are understood by a pattern, which needs a new campaign"
 """What helps where no line told of anything: the script is not copied, all else is as planned."""
 
 
@@ -328,7 +329,7 @@ class Program:
             read = f" ({how_many} understood)" if self.own.pattern else ""
             told = f"it ended without an error, but told of no evaluation{read}, and {fault}{words}"
             log = Path(*self.folder.path.parts[-4:-1], f"{self.spec.model}_*", self.folder.log.name)
-            cure = PATTERN_CURE.format(log=log) if self.own.pattern else SCRIPT_CURE
+            cure = PATTERN_CURE.format(log=log) if self.own.pattern else NO_PATTERN_CURE
             return self._failed("setup", f"{told}; {cure}")
         if fault:
             self.journal.say(f"not judged: {fault}")

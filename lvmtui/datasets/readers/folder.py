@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from lvmtui.datasets.readers.articles import Articles, article_title
-from lvmtui.datasets.readers.npy import Header, float_blocks, matrix, read_errors, read_header
+from lvmtui.datasets.readers.npy import float_blocks, matrix, read_errors, read_header
 from lvmtui.datasets.readers.refusals import refused_folder
 from lvmtui.datasets.readers.source import BLOCK_BYTES, Floats, SourceFacts, shown
 from lvmtui.formats.spec import Reading
@@ -32,7 +32,10 @@ class FolderSource:
             raise UserError(
                 f"{shown(path)}: a folder of .npy files has no {sanitise(asked, 40)}; leave that option out"
             )
-        headers = [_header(file) for file in self._files]
+        headers = []
+        for file in self._files:
+            with read_errors(file), file.open("rb") as plain:
+                headers.append(read_header(file, "the array", plain, file.stat().st_size))
         dims = [matrix(file, "the array", header) for file, header in zip(self._files, headers, strict=True)]
         for file, dim in zip(self._files, dims, strict=True):
             if dim != dims[0]:
@@ -73,8 +76,3 @@ class FolderSource:
     def articles(self) -> Articles:
         titles = tuple(article_title(str(file.relative_to(self._path).with_suffix(""))) for file in self._files)
         return Articles(np.repeat(np.arange(len(self._rows), dtype=np.int32), self._rows), titles)
-
-
-def _header(file: Path) -> Header:
-    with read_errors(file), file.open("rb") as plain:
-        return read_header(file, "the array", plain, file.stat().st_size)

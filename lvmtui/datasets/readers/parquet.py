@@ -241,7 +241,9 @@ def _notes(columns: Columns, schema: pa.Schema, reading: Reading) -> list[str]:
     asked = (reading.vectors, reading.article, reading.order)
     guessed = [f"{role} {sanitise(name, 40)}" for role, name in roles.items() if name and name not in asked]
     rest = [sanitise(name, 40) for name in schema.names if name not in (*roles.values(), columns.split)]
-    notes = [f"columns: {', '.join(guessed)}" + (" (one row is one document)" if columns.documents else "")]
+    notes = [f"columns: {', '.join(guessed)}"] if guessed else []
+    if columns.documents:
+        notes.append("one row is one document")
     if columns.split:
         notes.append(f"the column {columns.split} is not used: all rows are read, whatever split they name")
     if rest:

@@ -244,6 +244,8 @@ class NewScreen(View):
         if form.arguments() != self._form.arguments():
             return
         if plan is None:
+            if self._entered:  # the promise to ask stands on the screen
+                self.ui.say("nothing can be started as it is")
             self._entered = False
             self._answers = replace(self._answers, fault=words or f"the plan ended with code {code}", busy="")
             self._look(form)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from lvmtui.datasets.convert import convert
+from lvmtui.datasets.readers.parquet import choose_columns
 from lvmtui.datasets.readers.refusals import FOREIGN
 from lvmtui.datasets.vector_files import open_source
 from lvmtui.formats.spec import Reading
@@ -200,3 +201,9 @@ def test_without_pyarrow_the_pip_line_is_said(tmp_path: Path, monkeypatch: pytes
 
 def test_the_schemas_are_what_this_file_says() -> None:
     assert len(SCHEMAS) >= 25 and len(PLACES) == len(VECTORS) and callable(npz)
+
+
+def test_columns_that_are_named_by_hand_leave_nothing_to_note() -> None:
+    arrow = pytest.importorskip("pyarrow")
+    schema = arrow.schema([("v", arrow.list_(arrow.float32()))])
+    assert choose_columns("a.parquet", schema, Reading(vectors="v"))[1] == []

@@ -213,6 +213,18 @@ async def test_where_run_would_ask_enter_starts_nothing(
         await until(pilot, lambda: any("--detach" in asked for asked in commands()))
 
 
+async def test_no_question_is_promised_under_a_fault(
+    tmp_path: Path, make_app: MakeApp, commands: Callable[[], list[list[str]]]
+) -> None:
+    app = make_app(tmp_path)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.pause()
+        await pilot.press(*"nope.npz", "tab", *"/q.npz", "ctrl+s")
+        await until(pilot, lambda: "nope.npz: no such file; name another" in shown(app))
+        await until(pilot, lambda: "nothing can be started as it is" in shown(app))
+        assert "you will be asked" not in shown(app)
+
+
 async def test_nothing_starts_without_a_model(
     tmp_path: Path, make_app: MakeApp, commands: Callable[[], list[list[str]]]
 ) -> None:
