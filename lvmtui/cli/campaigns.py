@@ -56,7 +56,7 @@ def _as_json(id: str, state: CampaignState | str) -> dict[str, Any]:
         "models": list(state.campaign.models),
         "seeds": list(state.campaign.seeds),
         "runs": Counter(view.status.phase.value for view in state.runs),
-        "settled": state.settled,
+        "settled": not state.needs_supervisor,
         "answer": answer(Judgement(state).table),
     }
 

@@ -163,7 +163,7 @@ def _await_report(workspace: Workspace, reader: CampaignReader, state: CampaignS
 
     A report from before a retry may be there. Trivial baselines of large files and comparisons take minutes.
     """
-    phases = {view.planned.run: view.status.phase.value if view.state else "missing" for view in state.runs}
+    phases = {view.planned.run: view.status.phase.value for view in state.runs}
     began = at_work = time.monotonic()
     told = False
     while not (there := _phases_in(state.dir.report_json) == phases):

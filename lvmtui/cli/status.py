@@ -74,7 +74,7 @@ def status(given: argparse.Namespace) -> int:
         return ExitCode.OK
     print(status_as_text(state, supervisor))
     for other in newest_campaigns(workspace, LOOKED_BACK):
-        if other.campaign.id != state.campaign.id and not other.settled:
+        if other.campaign.id != state.campaign.id and other.needs_supervisor:
             print(f"campaign {other.campaign.id} is not over either: --campaign {other.campaign.id}")
     return ExitCode.OK
 
@@ -226,10 +226,8 @@ def standing(state: CampaignState, supervisor: Identity | None) -> list[str]:
         lines.append(f"supervised by process {supervisor.pid} on {supervisor.host}")
     elif not state.needs_supervisor:
         lines.append("nothing is left to do; no supervisor is needed")
-    elif state.unreported:
-        lines.append("no supervisor: the report is not written; 'lvmtui attach' starts one that writes it")
     else:
-        lines.append("no supervisor: nothing that waits is started; 'lvmtui attach' starts one")
+        lines.append(f"no supervisor: {state.without_supervisor}; 'lvmtui attach' starts one")
     return lines
 
 
@@ -245,7 +243,7 @@ def status_as_json(state: CampaignState, supervisor: Identity | None) -> dict[st
         "campaign": state.campaign.id,
         "time": now,
         "supervisor": encode(supervisor),
-        "settled": state.settled,
+        "settled": not state.needs_supervisor,
         "silence": state.silence,
         "trouble": state.trouble,
         "eta": encode(eta.eta),

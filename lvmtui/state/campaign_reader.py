@@ -14,6 +14,7 @@ from lvmtui.formats.campaign import Campaign, CampaignIntent, PlannedRun, read_c
 from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.live import STALE, Job, Pulse, SupervisorFile
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
+from lvmtui.formats.results import MadeFrom
 from lvmtui.formats.trainer_log import IN_THE_PLAN, Finished
 from lvmtui.models import title_of
 from lvmtui.state.attempt import newest_attempt
@@ -21,6 +22,7 @@ from lvmtui.state.liveness import Owners, PulseReader, life_of, life_of_job, lon
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ALIVE, FAILURES, HALTED, OVER, PHASES, Life, Phase, Status, status_of, unanswered_words
+from lvmtui.state.tasks import due, outcome_of, result_of
 from lvmtui.system.errors import UserError
 from lvmtui.system.numbers import plural
 from lvmtui.system.process_id import Identity
@@ -99,21 +101,38 @@ class CampaignState:
         """True if no run is going on or will by itself."""
         return all(view.status.over or view.status.phase in HALTED for view in self.runs)
 
-    @property
-    def unreported(self) -> bool:
-        """True if every run is over and the report is still to be written, which a supervisor does."""
-        return self.finished and not self.dir.report.exists()
+    @cached_property
+    def unmade(self) -> str:
+        """What a supervisor still has to make of runs that go on no more, in words; empty: nothing."""
+        if self.finished:
+            return "" if self.dir.report.exists() else "the report is not written"
+        if not self.settled:
+            return ""
+        found = find_document(MadeFrom, self.dir.made)
+        tasks = due(
+            self.campaign,
+            [outcome_of(view.planned, view.status, view.finished) for view in self.runs],
+            found.results if found else {},
+            missing=lambda task: not result_of(self.dir, task).exists(),
+            given_up=lambda task: False,
+        )
+        return "finished pairs are not compared" if any(task.kind == "comparison" for task in tasks) else ""
 
     @property
     def needs_supervisor(self) -> bool:
         """True if something is left to do that only a supervisor does."""
-        return not self.settled or self.unreported
+        return not self.settled or bool(self.unmade)
+
+    @property
+    def without_supervisor(self) -> str:
+        """What stays undone while nobody supervises."""
+        return self.unmade or "nothing that waits is started"
 
     @property
     def ours(self) -> bool:
         """True if a supervisor on this host could do what is left: not if it is all with another host's."""
         going_on = {view.status.phase for view in self.runs} - OVER - HALTED
-        return self.unreported or self.campaign.engine != "local" or bool(going_on - {Phase.UNKNOWN})
+        return bool(self.unmade) or self.campaign.engine != "local" or bool(going_on - {Phase.UNKNOWN})
 
 
 class CampaignReader:
@@ -151,7 +170,7 @@ class CampaignReader:
         reader = self._runs[planned.run]
         state = reader.refresh()
         if state is None:
-            return RunView(planned, reader.folder, None, Status(Phase.FAILED, reader.fault), reader.fault)
+            return RunView(planned, reader.folder, None, Status(Phase.MISSING, reader.fault), reader.fault)
         name, pulse, fresh, attempt = planned.run, self._pulse.pulse, self._fresh_pulse, newest_attempt(state)
         stalled = fresh is not None and name in fresh.stalled
         job = pulse.jobs.get(name) if pulse else None

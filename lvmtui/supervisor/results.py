@@ -18,9 +18,9 @@ from lvmtui.formats.json_codec import find_document, write_document
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.results import MadeFrom
 from lvmtui.formats.told import Happening
-from lvmtui.supervisor.observation import CampaignTrack, Track
+from lvmtui.state.tasks import RunOutcome, Task, due, finished_pairs, outcome_of, result_of, task_command
+from lvmtui.supervisor.observation import CampaignTrack
 from lvmtui.supervisor.readable_logs import ReadableLogs
-from lvmtui.supervisor.tasks import RunOutcome, Task, due, finished_pairs, result_of, task_command
 from lvmtui.supervisor.tell import EventTeller, of_campaign
 from lvmtui.system.files import last_line
 from lvmtui.system.hardware import cores
@@ -255,7 +255,10 @@ class _CampaignResults:
         if phases == self._phases and not self.stale:
             return
         self._phases, self.stale = phases, False
-        self.outcomes = tuple(_outcome(track) for track in campaign.tracks.values())
+        self.outcomes = tuple(
+            outcome_of(track.planned, track.seen.status, track.state.trainer.finished if track.state else None)
+            for track in campaign.tracks.values()
+        )
         self.tasks = due(
             self.campaign,
             self.outcomes,
@@ -279,10 +282,3 @@ class _CampaignResults:
         pairs = len(finished_pairs(self.outcomes, task.subject))
         told = f", {plural(pairs, 'pair')}" if task.kind == "comparison" else ""
         self.logs.note(f"{task.title} written{told}", written)
-
-
-def _outcome(track: Track) -> RunOutcome:
-    planned, status = track.planned, track.seen.status
-    finished = track.state.trainer.finished if track.state else None
-    digest = finished.heldout_digest if finished else ""
-    return RunOutcome(planned.model, planned.arm, planned.seed, status.phase.value, status.over, digest)

@@ -181,8 +181,6 @@ def _judged(row: Row, level: float, baseline: str, *, tested: int) -> Row:
     if row.unweighted:
         plain = f"{percent(row.unweighted.value)} {interval_words(row.unweighted.interval())}"
         figures.append(f"with every window weighing the same: {plain}")
-    if row.seeds_missing:
-        notes.append(f"{row.seeds} of {row.seeds + row.seeds_missing} seeds compared; the others did not finish")
     notes += forward_doubts(row.expanded)
     fell, rose = moves(row.retrieval, level)
     notes += [f"retrieval fell: {figure_words(figure, level)}" for figure in row.retrieval if figure.name in fell]

@@ -20,7 +20,7 @@ from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ENDED_EARLY, Phase
 from lvmtui.system.numbers import cosine as figure
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.comparison import complete_pairs
+from lvmtui.verdict.comparison import complete_pairs, left_out_words
 from lvmtui.verdict.health import Finding, cosine_of, finite, of_seeds, peak, scored
 from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row
 from lvmtui.verdict.words import Verdict, Word, grouped, listed, verdict
@@ -85,11 +85,11 @@ def draft_row(
         strata=judged.strata if judged else (),
         verdict=word,
         seeds=len(comparison.pairs) if comparison else 0,
-        seeds_missing=len(state.campaign.seeds) - (len(comparison.pairs) if comparison else 0),
         history=history,
         notes=(
             *((SO_FAR,) if early else (no_change,) if no_change else ()),
             *(comparison.doubts if comparison else ()),
+            *(left_out_words(state, comparison) if comparison and estimate else ()),
         ),
         early=early,
         no_change=no_change,
@@ -158,7 +158,7 @@ def _mean_forward(scores: Sequence[ForwardScores]) -> ForwardScores:
 
 def _status_words(views: Sequence[RunView]) -> str:
     """`finished`; `2 finished, 1 running`; `missing` where no run is planned."""
-    counts = Counter("missing" if view.state is None else view.status.phase.value for view in views)
+    counts = Counter(view.status.phase.value for view in views)
     if len(counts) == 1 and views:
         return next(iter(counts))
     return ", ".join(f"{count} {word}" for word, count in counts.items()) or "missing"
@@ -232,15 +232,12 @@ def _waiting_verdict(state: CampaignState, model: str) -> Verdict:
 
 def _may_finish(*views: RunView | None) -> bool:
     """True if each has its figures, or may still get them."""
-    return all(
-        view is not None and view.state is not None and (view.status.phase not in ENDED_EARLY or _only_history(view))
-        for view in views
-    )
+    return all(view is not None and (view.status.phase not in ENDED_EARLY or _only_history(view)) for view in views)
 
 
 def _ending(view: RunView | None) -> str:
     """How a run ended, to be read after the label of its arm."""
-    return view.status.phase.value if view and view.state else "missing"
+    return view.status.phase.value if view else Phase.MISSING.value
 
 
 def _end_words(view: RunView | None) -> str:

@@ -81,7 +81,7 @@ def test_a_damaged_spec_is_one_runs_fault(tmp_path: Path) -> None:
     campaign = make_campaign(workspace, models=("amn",))
     workspace.run(campaign.runs[0]).spec.write_bytes(b"{")
     state = CampaignReader(workspace, workspace.campaign(campaign.id)).refresh()
-    assert [view.status.phase for view in state.runs] == [Phase.FAILED, Phase.QUEUED]
+    assert [view.status.phase for view in state.runs] == [Phase.MISSING, Phase.QUEUED]
     assert "not a run's spec" in state.runs[0].fault
 
 

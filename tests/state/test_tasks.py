@@ -14,9 +14,9 @@ import pytest
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.spec import ArmName
+from lvmtui.state.tasks import RunOutcome, Task, due, result_of, task_command
 from lvmtui.supervisor import results as workers_module
 from lvmtui.supervisor.results import TRIES, Made, WorkerEnd, Workers
-from lvmtui.supervisor.tasks import RunOutcome, Task, due, result_of, task_command
 from lvmtui.system.launch import our_command
 from tests.factory import make_campaign
 from tests.waiting import wait_for
