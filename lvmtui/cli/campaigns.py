@@ -10,12 +10,17 @@ from typing import Any
 
 from lvmtui.cli.shared import ExitCode, workspace_of
 from lvmtui.formats.paths import CampaignDir, Workspace
+from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from lvmtui.system.errors import UserError
 from lvmtui.system.numbers import date, plural
 from lvmtui.system.text import aligned, sanitise
 from lvmtui.verdict.answer import answer
 from lvmtui.verdict.ranking import Judgement
+from lvmtui.verdict.words import listed
+
+FEW = 2
+"""Up to so many models are named."""
 
 
 def campaigns(given: argparse.Namespace) -> int:
@@ -33,7 +38,9 @@ def campaigns_as_text(workspace: Workspace) -> str:
             said.append(state)
         else:
             campaign = state.campaign
-            what = f"{plural(len(campaign.models), 'model')}, {plural(len(campaign.seeds), 'seed')}"
+            titles = [sanitise(title_of(model, campaign.titles), 60) for model in campaign.models]
+            models = plural(len(titles), "model") if len(titles) > FEW else listed(titles)
+            what = f"{models}, {plural(len(campaign.seeds), 'seed')}"
             rows.append((folder.id, date(campaign.created)[:16], what, state.progress_words))
             said.append(answer(Judgement(state).table))
     if not rows:

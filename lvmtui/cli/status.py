@@ -220,6 +220,8 @@ def standing(state: CampaignState, supervisor: Identity | None) -> list[str]:
     lines = []
     if state.silence and not state.settled:
         lines.append(f"the runs' state is {state.silence}")
+    if state.turn_words and supervisor:
+        lines.append(state.turn_words)
     if state.trouble and supervisor:
         lines.append(f"trouble: {state.trouble}")
     if supervisor:

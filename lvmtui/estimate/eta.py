@@ -22,7 +22,7 @@ from lvmtui.state.attempt import is_silent
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.liveness import longest_quiet
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import Phase
+from lvmtui.state.status import Phase, Status
 from lvmtui.system.numbers import clock, duration, plural
 
 RANGE = 1.2816
@@ -243,24 +243,29 @@ def campaign_eta(state: CampaignState, now: float) -> CampaignEta:
     statuses = {view.planned.run: view.status for view in state.runs}
     phases = {status.phase for status in statuses.values()}
     slots = [times[run].median for run in times if statuses[run].pace == "works"]  # so the last run and the sum agree
-    slots += [FREED_AFTER for status in statuses.values() if status.pace == "stopping"]
+    slots += [FREED_AFTER for status in statuses.values() if status.pace == "stopping" and not status.reason]
     order = [p.run for p in start_order(state.campaign, state.intent)]
     queue = [run for run in order if run in times and statuses[run].pace != "works"]
     never = [view.planned.run for view in state.runs if view.job is not None and view.job.never]
     in_line = any(view.job is not None and view.job.waiting and not view.job.never for view in state.runs)
     places = len(slots) if in_line else state.intent.jobs or state.campaign.jobs  # what the cluster gives now
-    stuck = len(never) + sum(s.phase is Phase.STALLED or s.no_step is not None for s in statuses.values())
+    hanging = [word for status in statuses.values() if (word := _keeps_its_place(status))]
+    stuck = len(never) + len(hanging)
     places -= 0 if in_line else stuck
     starts, total = play([times[run].mean for run in queue], slots, places)
     down, up = _deviations(list(times.values()), SHARED)
     unknown = ""
-    if in_line and not places:
+    if state.waits_for and not slots:
+        unknown = f"waits for campaign {state.waits_for}"
+    elif in_line and not places:
         unknown = "waits for the cluster"
     elif state.silence or (not times and Phase.UNKNOWN in phases):
         unknown = "time left not known"
     elif stuck and (places < 1 if queue else not times):
-        hangs = "a stalled run" if Phase.STALLED in phases else "a run that makes no step"
-        unknown = f"{plural(len(never), 'job')} will not start" if never else f"waits for {hangs}"
+        hang = " and ".join(dict.fromkeys(hanging))
+        unknown = f"{plural(len(never), 'job')} will not start" if never else f"waits for {hang}"
+    elif not times and any(status.pace == "stopping" for status in statuses.values()):
+        unknown = "runs are stopping"
     elif times and not (
         machine.shown and sum(t.mean for t in times.values() if not t.calibrated) <= UNKNOWN_SHARE * total
     ):
@@ -274,6 +279,17 @@ def campaign_eta(state: CampaignState, now: float) -> CampaignEta:
             run for run, s in statuses.items() if s.pace == "held" or s.phase is Phase.PAUSING or run in never
         ),
         unknown=unknown,
+    )
+
+
+def _keeps_its_place(status: Status) -> str:
+    """What is said of a run that has a place, and nobody knows for how long; empty for others."""
+    if status.no_step is not None:
+        return "a run that makes no step"
+    if status.pace == "stopping":
+        return "a run that does not stop" if status.reason else ""
+    return {Phase.STALLED: "a stalled run", Phase.SUSPENDED: "a suspended run, which keeps its place"}.get(
+        status.phase, ""
     )
 
 

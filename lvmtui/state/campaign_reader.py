@@ -70,6 +70,8 @@ class CampaignState:
     """Why the engine that runs the runs tells nothing; empty: it does."""
     trouble: str = ""
     """What the supervisor cannot do for the campaign now, in words; empty: nothing."""
+    waits_for: str = ""
+    """The older campaign whose turn it is: until it has nothing to run, none of this one's runs is started."""
 
     def view(self, model: str, arm: str, seed: int) -> RunView | None:
         return self._by_key.get((model, arm, seed))
@@ -100,6 +102,12 @@ class CampaignState:
     def settled(self) -> bool:
         """True if no run is going on or will by itself."""
         return all(view.status.over or view.status.phase in HALTED for view in self.runs)
+
+    @property
+    def turn_words(self) -> str:
+        """What it waits for, and how to let it go first; empty if it waits for no other campaign."""
+        first = f"'lvmtui pause all --campaign {self.waits_for}' lets this one go first"
+        return f"no run starts before those of campaign {self.waits_for}; {first}" if self.waits_for else ""
 
     @cached_property
     def unmade(self) -> str:
@@ -157,7 +165,8 @@ class CampaignReader:
         intent, pulse = read_campaign_intent(self.folder.intent), self._fresh_pulse
         silence = silence_of(self._pulse.pulse, self.campaign.id, time.time())
         trouble = pulse.troubles.get(self.campaign.id, "") if pulse else ""
-        return CampaignState(self.folder, self.campaign, intent, runs, silence, trouble)
+        waits_for = pulse.waits_for.get(self.campaign.id, "") if pulse else ""
+        return CampaignState(self.folder, self.campaign, intent, runs, silence, trouble, waits_for)
 
     @property
     def _fresh_pulse(self) -> Pulse | None:

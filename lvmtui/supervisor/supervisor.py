@@ -21,7 +21,17 @@ import lvmtui
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.supervisor_log import Launched, Lost, Record, Signalled
 from lvmtui.supervisor.container import ends_the_container, take_runs_along
-from lvmtui.supervisor.decide import Action, AskToLeave, Insist, Rules, Start, WriteDown, decide, something_left_to_do
+from lvmtui.supervisor.decide import (
+    Action,
+    AskToLeave,
+    Insist,
+    Rules,
+    Start,
+    WriteDown,
+    decide,
+    something_left_to_do,
+    waits_for,
+)
 from lvmtui.supervisor.engine import CannotStart, Engine, Engines, Occupied
 from lvmtui.supervisor.engines.local import LocalEngine
 from lvmtui.supervisor.heartbeat import Heartbeat
@@ -86,7 +96,8 @@ class Supervisor:
                 self._carry_out(action)
         self._signal([action for action in actions if isinstance(action, AskToLeave)], "TERM")
         self._signal([action for action in actions if isinstance(action, Insist)], "KILL")
-        self.pulse.beat(self.observer.tracks.values(), {action.run for action in actions}, self._troubles())
+        acted, turns = {action.run for action in actions}, waits_for(self.observation, self.rules)
+        self.pulse.beat(self.observer.tracks.values(), acted, self._troubles(), turns)
         worked = self.results.go_on(self.observer.campaigns)
         self.results.tell(self.observer.campaigns)
         self.results.tell_commands(self.observer.campaigns)

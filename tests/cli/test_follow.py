@@ -16,19 +16,17 @@ from rich.console import Console
 from lvmtui.cli import follow
 from lvmtui.cli.status import BARE, EPOCH, GAIN, SIGNLESS, status_as_json, status_as_text
 from lvmtui.formats.campaign import Campaign
-from lvmtui.formats.json_codec import dump_document, encode, write_document
+from lvmtui.formats.json_codec import dump_document, encode
 from lvmtui.formats.live import Pulse, write_live
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.results import MadeFrom, Stratum, read_comparison
-from lvmtui.formats.spec import ARMS, ArmName
+from lvmtui.formats.results import Stratum, read_comparison
+from lvmtui.formats.spec import ARMS
 from lvmtui.formats.user_code import OwnTrainer
 from lvmtui.report.make import write_report
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
-from lvmtui.state.tasks import RunOutcome, due, outcome_of
 from lvmtui.system.numbers import signed
 from lvmtui.system.process_id import own_identity
 from lvmtui.verdict.average import estimate_of
-from lvmtui.verdict.compare import compare
 from lvmtui.verdict.interval import Design
 from lvmtui.verdict.words import interval_words
 from tests.factory import State, bring_to, make_campaign, write_trivial
@@ -40,32 +38,6 @@ UP = {"amn": (0.51, 0.52)}
 def awaited(workspace: Workspace, campaign: Campaign) -> bool:
     reader = CampaignReader(workspace, workspace.campaign(campaign.id))
     return follow._await_report(workspace, reader, reader.refresh())
-
-
-def test_a_finished_pair_that_is_not_compared_is_left_to_do(tmp_path: Path) -> None:
-    states: dict[tuple[str, ArmName], State] = {("gru", arm): "paused" for arm in ARMS}
-    workspace, campaign = finished(tmp_path, {**UP, "gru": (0.51, 0.52)}, seeds=(1,), states=states)
-    folder = workspace.campaign(campaign.id)
-    state = state_of(workspace, campaign)
-    assert state.settled and state.needs_supervisor and not status_as_json(state, None)["settled"]
-    undone = "no supervisor: finished pairs are not compared; 'lvmtui attach' starts one"
-    assert status_as_text(state, None).splitlines()[-1] == undone
-    (task,) = (t for t in due(campaign, outcomes(state), {}, lambda _: True, lambda _: False) if t.subject == "amn")
-    write_document(folder.made, MadeFrom({task.key: task.made_from}))
-    assert not status_as_json(state_of(workspace, campaign), None)["settled"], "noted, but its file is not there"
-    compare(folder, "amn")
-    over = state_of(workspace, campaign)
-    assert status_as_json(over, None)["settled"] and "nothing is left to do" in status_as_text(over, None)
-    for arm in ARMS:
-        bring_to(workspace, campaign, "gru", arm, state="cancelled")
-    ended = state_of(workspace, campaign)
-    assert not status_as_json(ended, None)["settled"] and "the report is not written" in status_as_text(ended, None)
-    write_report(workspace, campaign.id)
-    assert status_as_json(state_of(workspace, campaign), None)["settled"]
-
-
-def outcomes(state: CampaignState) -> list[RunOutcome]:
-    return [outcome_of(view.planned, view.status, view.finished) for view in state.runs]
 
 
 def test_the_report_that_is_shown_is_of_the_runs_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
