@@ -61,13 +61,15 @@ def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
         print(f"\n{told}", file=sys.stderr)
         return 130
     width = console.width if console.is_terminal else WRAPPED
+    ending = read_ending(workspace, state, program(), width) if report else ""
     if report:
-        print(read_ending(workspace, state, program(), width))
+        print(ending)
     else:
         print(f"the report has not come; '{program()} report' writes it, or says what is wrong", file=sys.stderr)
     unfinished = [view for view in state.runs if view.status.phase is not Phase.FINISHED]
     for said, runs in grouped((_how(view), state.title_of(view.planned)) for view in unfinished).items():
-        print(textwrap.fill(f"{', '.join(runs)} {said}", width, subsequent_indent="  "), file=sys.stderr)
+        if plain or said not in " ".join(ending.split()):  # a person has just read it
+            print(textwrap.fill(f"{', '.join(runs)} {said}", width, subsequent_indent="  "), file=sys.stderr)
     sys.stderr.flush()
     print(outcome_of(state.campaign.id, Judgement(state).table).line)
     return 1 if unfinished else 0

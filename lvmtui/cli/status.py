@@ -20,7 +20,7 @@ from lvmtui.formats.spec import ARMS
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView, newest_campaigns, supervisor_of
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import ALIVE, Phase, interrupted_words
+from lvmtui.state.status import ALIVE, Phase, interrupted_words, interruptions
 from lvmtui.system import numbers as words
 from lvmtui.system.process_id import Identity
 from lvmtui.system.text import aligned, padded, sanitise, width
@@ -57,12 +57,15 @@ class RunRow(NamedTuple):
     gain: str = ""
     """See `GAIN`; empty until the baseline is known. Of other programs the bare cosine."""
     time: str = ""
+    alarms: str = ""
+    """What is said of this run alone: alarms, and that it ended early."""
     note: str = ""
+    """Why it is as it is; of several runs often the same."""
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """All but the note; without the seed where there is only one."""
-        return *self[:2], *filter(None, (self.seed,)), *self[3:-1]
+        """All but what is said of it; without the seed where there is only one."""
+        return *self[:2], *filter(None, (self.seed,)), *self[3:-2]
 
 
 def status(given: argparse.Namespace) -> int:
@@ -120,7 +123,8 @@ def _row(state: CampaignState, view: RunView, eta: CampaignEta, known: Judgement
         epoch="" if not run.step else epochs if spec.counts_epochs else f"step {run.step}/{spec.total_steps}",
         gain=_gain(run, known.trivial.get(planned.run)),
         time=_time(view, run, eta),
-        note=sanitise(_note(view, run, known.health.get(planned.run, ())), 1000),
+        alarms="; ".join(_alarms(run, known.health.get(planned.run, ()))),
+        note=sanitise(_note(view, run), 1000),
     )
 
 
@@ -139,19 +143,21 @@ def _time(view: RunView, run: RunState, eta: CampaignEta) -> str:
     return f"{spent} so far" if run.trainer.attempts else ""
 
 
-def _note(view: RunView, run: RunState, found: tuple[Finding, ...]) -> str:
-    """Alarms, then why it is as it is."""
-    status, finished = view.status, run.trainer.finished
+def _alarms(run: RunState, found: tuple[Finding, ...]) -> list[str]:
+    finished, alarms = run.trainer.finished, [finding.label for finding in found if finding.alarm]
+    return [*alarms, f"ended early, best at {finished.best_where}"] if finished and finished.stopped_early else alarms
+
+
+def _note(view: RunView, run: RunState) -> str:
+    """Why it is as it is."""
+    status = view.status
     said = [RUNNING_WORDS.get(status.reason, status.reason) if status.phase is Phase.RUNNING else status.reason]
     said.append(status.no_step_words)
     if view.job is not None and status.phase in ALIVE:
         said.append(view.job.words)
     if not status.over:
         said.append(interrupted_words(run, told=status.reason))
-    if finished and finished.stopped_early:
-        said = [f"ended early, best at {finished.best_where}"]
-    alarms = [finding.label for finding in found if finding.alarm]
-    return "; ".join(filter(None, [*alarms, ", ".join(filter(None, said))]))
+    return ", ".join(filter(None, said))
 
 
 def _gain(run: RunState, trivial: TrivialBaselines | None) -> str:
@@ -205,6 +211,7 @@ def run_lines(rows: Sequence[RunRow], columns: int, *, whole: bool = True) -> li
         name = " ".join(filter(None, row[:3]))
         first = said.setdefault(row.note, name)
         note = row.note if first == name or len(row.note) <= NARROWEST else f"as {first}"
+        note = "; ".join(filter(None, (row.alarms, note)))
         head, below = padded(start, indent), " " * indent
         if not whole:
             lines.append([head + note])
@@ -283,7 +290,7 @@ def run_as_json(view: RunView, eta: CampaignEta, found: tuple[Finding, ...]) -> 
         "step": run.step if run else None,
         "total_steps": run.spec.total_steps if run else None,
         "job": encode(view.job),
-        "interruptions": run.trainer.interruptions if run else None,
+        "interruptions": len(interruptions(run)) if run else None,
         "active_seconds": run.trainer.worked if run else None,
         "best_validation_cosine": run.trainer.best.cosine if run and run.trainer.best else None,
         "heldout_cosine": finished.heldout.cosine if finished else None,

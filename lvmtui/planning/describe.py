@@ -64,7 +64,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     lines.append(
         f"expected   about {words.duration(expected.seconds)} "
         f"({words.duration(expected.low)} to {words.duration(expected.high)})"
-        + (f", beside programs that keep {busy:.1f} cores busy" if (busy := plan.hardware.busy) >= BUSY else "")
+        + (f", beside other programs with work for {busy:.1f} cores" if (busy := plan.hardware.busy) >= BUSY else "")
         + (f", if the cluster starts {campaign.jobs} at once" if campaign.engine != Campaign.engine else "")
     )
     notes = (*campaign.doubts, *plan.remarks, *plan.check.notes, *campaign.notes)

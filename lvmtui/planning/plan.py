@@ -208,7 +208,9 @@ def make_plan(
         hardware=there,
         started_with=started_with_now(os.environ),
         power=power_of(campaign, judging(data.splits), workspace, folds=would_fold(options)),
-        run_seconds={arm: fmean(time_of(work, all_of(work), shown).mean for work in of) for arm, of in alone.items()},
+        run_seconds={
+            arm: way.crowd * fmean(time_of(work, all_of(work), shown).mean for work in of) for arm, of in alone.items()
+        },
         remarks=tuple(remarks),
         own=own,
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from lvmtui.cli.status import status_as_json, status_as_text
+from lvmtui.cli.campaigns import campaigns_as_text
+from lvmtui.cli.status import RunRow, run_lines, status_as_json, status_as_text
 from lvmtui.formats.json_codec import write_document
 from lvmtui.formats.live import Pulse, write_live
 from lvmtui.formats.paths import Workspace
@@ -59,3 +60,19 @@ def test_a_campaign_names_the_one_it_waits_for(tmp_path: Path) -> None:
     snapshot = look(tmp_path)
     assert any("older_20261101" in note for note in snapshot.notes)
     assert snapshot.eta.unknown == "waits for campaign older_20261101"
+
+
+def test_what_is_said_of_a_run_alone_stands_in_its_row() -> None:
+    """`as AMN 4k s1` hid that a run had ended early, and its alarm."""
+    why, early = "left with exit code 1, and nobody knows why", "collapsed; ended early, best at epoch 0.6"
+    rows = [RunRow("AMN", "4k", f"s{i}", "failed", alarms=early, note=why) for i in (1, 2)]
+    (first,), (second,) = run_lines(rows, 120)
+    assert first.endswith(f"failed  {early}; {why}") and second.endswith(f"failed  {early}; as AMN 4k s1")
+
+
+def test_interruptions_are_counted_as_they_are_told(tmp_path: Path) -> None:
+    workspace, campaign = Workspace(tmp_path), make_campaign(tmp_path, models=("amn",))
+    bring_to(workspace, campaign, "amn", "baseline", state="killed")
+    state = state_of(workspace, campaign)
+    assert [run["interruptions"] for run in status_as_json(state, None)["runs"]] == [1, 0]
+    assert "AMN" in campaigns_as_text(workspace) and "1 model" not in campaigns_as_text(workspace)
