@@ -5,7 +5,7 @@ Text that came from files is made harmless here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
 from lvmtui.formats.trainer_log import (
@@ -38,13 +38,8 @@ class Sentence:
     """True: only the screen shows it. Logs and `attach` leave it out."""
 
 
-def sentence_of(happened: Event | Record, wasted: float = 0.0) -> Sentence | None:
-    """The sentence for an event of the trainer or a record of the supervisor; None for a point of the curve.
-
-    `wasted`: seconds of the run's work that were lost; what it took counts them, everywhere.
-    """
-    if isinstance(happened, Finished):
-        happened = replace(happened, active=happened.active + wasted)
+def sentence_of(happened: Event | Record) -> Sentence | None:
+    """The sentence for an event of the trainer or a record of the supervisor; None for a point of the curve."""
     if isinstance(happened, Unknown):
         return Sentence(f"a line that cannot be read ({sanitise(happened.reason, 80)})", "note", detail=True)
     if isinstance(happened, Launched | Adopted | Signalled | Lost | Stopped | GaveUp):
@@ -105,7 +100,7 @@ def _finished(event: Finished) -> str:
     early = ", early" if event.stopped_early else ""
     held = f": held-out cosine {words.cosine(event.heldout.cosine)} (plain mean)" if event.heldout.windows else ""
     best = f", best {event.best_where}" if held else ""
-    return f"finished at step {event.step:,}{early} after {words.duration(event.active)}{held}{best}"
+    return f"finished at step {event.step:,}{early} after {words.duration(event.active)} of kept work{held}{best}"
 
 
 def _of_supervisor(record: Record) -> Sentence | None:

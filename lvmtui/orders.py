@@ -86,7 +86,7 @@ def why_not(order: Order, view: RunView) -> str:
     if not view.planned.trained_here:
         return "was trained before, in another campaign"
     if view.state is None:
-        return f"cannot be read: {view.fault}"
+        return f"cannot be read: {view.status.reason}"
     if order not in PHASES[phase].orders:
         return _why_not_in(order, view)
     wanted = view.state.intent.want

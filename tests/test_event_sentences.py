@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from lvmtui.event_sentences import sentence_of
-from lvmtui.formats.paths import Workspace
 from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
 from lvmtui.formats.trainer_log import (
     CheckpointSaved,
@@ -23,12 +20,8 @@ from lvmtui.formats.trainer_log import (
     Trained,
     Unknown,
 )
-from lvmtui.state.run_reader import RunReader
-from lvmtui.system.numbers import duration
 from lvmtui.system.process_id import Identity
 from lvmtui.ui.draw.styles import STYLES
-from lvmtui.ui.read.run_history import RunHistory
-from tests.factory import bring_to, make_campaign
 
 HERE = Identity("h", "b", 7, 1)
 EVALUATED = Evaluated(1.0, 600, 2.0, 0.5, 0.5, best=True)
@@ -67,23 +60,6 @@ def started(**changes: object) -> Started:
 def test_what_happened_in_words(happened: Event | Record, words: str) -> None:
     sentence = sentence_of(happened)
     assert sentence is not None and sentence.words == words and sentence.style in STYLES
-
-
-def test_what_a_run_took_counts_lost_work_in_its_log_too(tmp_path: Path) -> None:
-    campaign = make_campaign(tmp_path, models=("amn",))
-    bring_to(tmp_path, campaign, "amn", "baseline", state="finished")
-    folder = Workspace(tmp_path).run(campaign.runs[0])
-    lines = folder.events.read_text().splitlines()
-    started, seconds = json.loads(lines[0]), json.loads(lines[-1])["active"]
-    with folder.events.open("w") as log:  # an attempt of 100 seconds, all of them lost
-        lost = {"kind": "interrupted", "time": started["time"], "step": 0, "signal": "TERM", "active": 100.0}
-        log.writelines(f"{line}\n" for line in (lines[0], json.dumps(lost), *lines))
-    took = f"after {duration(seconds + 100)}"
-    assert any(took in line.words for line in RunHistory(folder).refresh())
-    state = RunReader(folder).refresh()
-    assert state and state.trainer.finished and duration(state.trainer.worked) == duration(seconds + 100)
-    sentence = sentence_of(state.trainer.finished, state.trainer.wasted)
-    assert sentence and took in sentence.words
 
 
 def test_a_point_of_the_curve_is_no_sentence() -> None:

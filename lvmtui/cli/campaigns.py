@@ -17,10 +17,6 @@ from lvmtui.system.numbers import date, plural
 from lvmtui.system.text import aligned, sanitise
 from lvmtui.verdict.answer import answer
 from lvmtui.verdict.ranking import Judgement
-from lvmtui.verdict.words import listed
-
-FEW = 2
-"""Up to so many models are named."""
 
 
 def campaigns(given: argparse.Namespace) -> int:
@@ -38,8 +34,8 @@ def campaigns_as_text(workspace: Workspace) -> str:
             said.append(state)
         else:
             campaign = state.campaign
-            titles = [sanitise(title_of(model, campaign.titles), 60) for model in campaign.models]
-            models = plural(len(titles), "model") if len(titles) > FEW else listed(titles)
+            alone = sanitise(title_of(campaign.models[0], campaign.titles), 60)
+            models = plural(len(campaign.models), "model") if len(campaign.models) > 1 else alone
             what = f"{models}, {plural(len(campaign.seeds), 'seed')}"
             rows.append((folder.id, date(campaign.created)[:16], what, state.progress_words))
             said.append(answer(Judgement(state).table))

@@ -23,7 +23,7 @@ from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.results import ReportedRuns
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView, supervisor_of
-from lvmtui.state.status import ALIVE, Phase, Status
+from lvmtui.state.status import ALIVE, Phase
 from lvmtui.supervisor.container import leave, listen_for_term
 from lvmtui.system import numbers as words
 from lvmtui.verdict.ranking import Judgement
@@ -108,7 +108,9 @@ def live_table(state: CampaignState, width: int, height: int) -> Group:
     titles, about = titles_of(state)
     rows, supervisor = rows_of(state, eta, Judgement(state)), supervisor_of(state.dir.workspace)
     below = standing(state, supervisor)
-    urgent = sorted(range(len(rows)), key=lambda i: _urgency(state.runs[i].status))
+    found = [view.status for view in state.runs]  # in trouble, at work, waiting, over
+    urgency = [(one.style not in ("alarm", "failed"), one.over, one.phase not in ALIVE) for one in found]
+    urgent = sorted(range(len(rows)), key=urgency.__getitem__)
     room = max(1, height - AROUND - len(about) - len(below))
     shown, hidden = sorted(urgent[:room]), Counter(state.runs[i].status.phase.value for i in urgent[room:])
     table = [titles, *(rows[i] for i in shown)]
@@ -123,11 +125,6 @@ def live_table(state: CampaignState, width: int, height: int) -> Group:
     styled += [(line, style) for of_run, style in zip(lines, styles, strict=True) for line in of_run]
     styled += [(line, "dim") for line in (*((said,) if said else about), *below)]
     return Group(*(Text(line, style=style, no_wrap=True, overflow="ellipsis") for line, style in styled))
-
-
-def _urgency(status: Status) -> tuple[bool, ...]:
-    """Smaller for a run that is more worth a line: in trouble, at work, waiting, over."""
-    return status.style not in ("alarm", "failed"), status.over, status.phase not in ALIVE
 
 
 def _lines(reader: CampaignReader) -> CampaignState:

@@ -34,6 +34,8 @@ WIDTH = 120
 """Characters in a line where there is no terminal."""
 NARROWEST = 30
 """Characters of a reason that stands beside its run, at least; with less room it stands below."""
+LONG = 80
+"""Characters of a note up to which it is told again: `as AMN 8k` would hide an alarm, or that a run ended early."""
 WRAP = partial(textwrap.wrap, break_on_hyphens=False, break_long_words=False)
 LOOKED_BACK = 5
 """How many of the newest campaigns are looked at."""
@@ -57,15 +59,12 @@ class RunRow(NamedTuple):
     gain: str = ""
     """See `GAIN`; empty until the baseline is known. Of other programs the bare cosine."""
     time: str = ""
-    alarms: str = ""
-    """What is said of this run alone: alarms, and that it ended early."""
     note: str = ""
-    """Why it is as it is; of several runs often the same."""
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """All but what is said of it; without the seed where there is only one."""
-        return *self[:2], *filter(None, (self.seed,)), *self[3:-2]
+        """All but the note; without the seed where there is only one."""
+        return *self[:2], *filter(None, (self.seed,)), *self[3:-1]
 
 
 def status(given: argparse.Namespace) -> int:
@@ -116,15 +115,14 @@ def _row(state: CampaignState, view: RunView, eta: CampaignEta, known: Judgement
         view.status.phase.value,
     )
     if run is None:
-        return row._replace(note=sanitise(view.fault, 1000))
+        return row._replace(note=sanitise(view.status.reason, 1000))
     spec = run.spec
     epochs = f"{spec.epoch_of(run.step):.1f}/{spec.epoch_of(spec.total_steps):.1f}"
     return row._replace(
         epoch="" if not run.step else epochs if spec.counts_epochs else f"step {run.step}/{spec.total_steps}",
         gain=_gain(run, known.trivial.get(planned.run)),
         time=_time(view, run, eta),
-        alarms="; ".join(_alarms(run, known.health.get(planned.run, ()))),
-        note=sanitise(_note(view, run), 1000),
+        note=sanitise(_note(view, run, known.health.get(planned.run, ())), 1000),
     )
 
 
@@ -143,21 +141,19 @@ def _time(view: RunView, run: RunState, eta: CampaignEta) -> str:
     return f"{spent} so far" if run.trainer.attempts else ""
 
 
-def _alarms(run: RunState, found: tuple[Finding, ...]) -> list[str]:
-    finished, alarms = run.trainer.finished, [finding.label for finding in found if finding.alarm]
-    return [*alarms, f"ended early, best at {finished.best_where}"] if finished and finished.stopped_early else alarms
-
-
-def _note(view: RunView, run: RunState) -> str:
-    """Why it is as it is."""
-    status = view.status
+def _note(view: RunView, run: RunState, found: tuple[Finding, ...]) -> str:
+    """Alarms, then why it is as it is."""
+    status, finished = view.status, run.trainer.finished
     said = [RUNNING_WORDS.get(status.reason, status.reason) if status.phase is Phase.RUNNING else status.reason]
     said.append(status.no_step_words)
     if view.job is not None and status.phase in ALIVE:
         said.append(view.job.words)
     if not status.over:
         said.append(interrupted_words(run, told=status.reason))
-    return ", ".join(filter(None, said))
+    if finished and finished.stopped_early:
+        said = [f"ended early, best at {finished.best_where}"]
+    alarms = [finding.label for finding in found if finding.alarm]
+    return "; ".join(filter(None, [*alarms, ", ".join(filter(None, said))]))
 
 
 def _gain(run: RunState, trivial: TrivialBaselines | None) -> str:
@@ -210,8 +206,7 @@ def run_lines(rows: Sequence[RunRow], columns: int, *, whole: bool = True) -> li
     for start, row in zip(starts, rows, strict=True):
         name = " ".join(filter(None, row[:3]))
         first = said.setdefault(row.note, name)
-        note = row.note if first == name or len(row.note) <= NARROWEST else f"as {first}"
-        note = "; ".join(filter(None, (row.alarms, note)))
+        note = row.note if first == name or len(row.note) <= LONG else f"as {first}"
         head, below = padded(start, indent), " " * indent
         if not whole:
             lines.append([head + note])
@@ -236,7 +231,7 @@ def standing(state: CampaignState, supervisor: Identity | None) -> list[str]:
     elif not state.needs_supervisor:
         lines.append("nothing is left to do; no supervisor is needed")
     else:
-        lines.append(f"no supervisor: {state.without_supervisor}; 'lvmtui attach' starts one")
+        lines.append(f"no supervisor: {state.unmade or 'nothing that waits is started'}; 'lvmtui attach' starts one")
     return lines
 
 

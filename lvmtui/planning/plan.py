@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from statistics import fmean
 
@@ -151,6 +152,8 @@ def make_plan(
     remarks += [f"{t.device}: {words}" for t in tests for words in t.fallbacks.sentences]
     remarks += sharing_remarks(tests, len(specs), mps_state()) if tests else []
     specs = tuple(replace(spec, threads=way.threads) for spec in specs)
+    works = ((spec.arm, work_of(spec, device=options.device)) for spec in specs)
+    run_seconds = grouped((arm, way.crowd * time_of(work, all_of(work), shown).mean) for arm, work in works)
     planned = {(p.model, p.arm, p.seed): p for p in earlier.planned(workspace)} if earlier else {}
     if extended:
         arm_of = {arm.label: name for name, arm in facts.items()}
@@ -186,7 +189,7 @@ def make_plan(
         engine=options.engine,
         engine_settings=options.engine_settings,
         first=tuple(specs[run].run for run in way.first),
-        notes=(*data.notes, *engine.notes(workspace, options.engine_settings)),
+        notes=(*data.notes, *engine.notes(workspace, options.engine_settings, max(chain(*run_seconds.values())))),
         doubts=tuple(filter(None, (data.check.warning, *own.doubts))),
         titles=own.titles,
         folds=bool(options.folds),
@@ -197,7 +200,6 @@ def make_plan(
         subsets=options.subsets if options.sizes else "",
         centre=data.splits[0].facts.centre,
     )
-    alone = grouped((spec.arm, work_of(spec, device=options.device)) for spec in specs)
     return Plan(
         campaign=campaign,
         specs=specs,
@@ -208,9 +210,7 @@ def make_plan(
         hardware=there,
         started_with=started_with_now(os.environ),
         power=power_of(campaign, judging(data.splits), workspace, folds=would_fold(options)),
-        run_seconds={
-            arm: way.crowd * fmean(time_of(work, all_of(work), shown).mean for work in of) for arm, of in alone.items()
-        },
+        run_seconds={arm: fmean(seconds) for arm, seconds in run_seconds.items()},
         remarks=tuple(remarks),
         own=own,
     )

@@ -18,7 +18,7 @@ from lvmtui.state.status import Phase
 from lvmtui.system.numbers import cosine, date, duration, percent, plural
 from lvmtui.verdict.cross_checks import figure_words
 from lvmtui.verdict.table import Row, Table
-from lvmtui.verdict.words import NEGLIGIBLE, Word, grouped, interval_words, listed, population_words, stratum_change
+from lvmtui.verdict.words import NEGLIGIBLE, Word, grouped, interval_words, population_words, stratum_change
 
 
 def page_of(report: Report, *, curves: str = "curves") -> tuple[Block, ...]:
@@ -163,7 +163,7 @@ def _doubts(report: Report) -> list[Block]:
     said = [f"{'All' if len(of) == every else ', '.join(of)}{note.rstrip('.')}." for note, of in notes.items()]
     unordered = [f"{file.unordered}." for file in report.data.files if file.unordered] if report.data else []
     planned = [f"{doubt[0].upper()}{doubt[1:]}." for doubt in report.campaign_facts.doubts]
-    items = bullets([*unordered, *report.caveats, *planned, *_recipes(report), *_gone(report), *said])
+    items = bullets([*unordered, *report.caveats, *planned, *_recipes(report), *said])
     return [Heading("What to doubt"), *items] if items else []
 
 
@@ -172,12 +172,6 @@ def _recipes(report: Report) -> list[str]:
     models = grouped((run.recipe, run.title) for run in report.runs if run.recipe)
     told = "; ".join(f"{name}: {', '.join(dict.fromkeys(titles))}" for name, titles in models.items())
     return [f"Recipes differ ({told}): what sets these models apart may be the recipe."] if len(models) > 1 else []
-
-
-def _gone(report: Report) -> list[str]:
-    """Whose figures the report lacks because somebody removed their files."""
-    gone = [f"{run.title} {run.label} seed {run.seed}" for run in report.runs if run.status == Phase.MISSING.value]
-    return [f"Missing, or not to be read: the run folder of {listed(gone)}; its figures are not here."] if gone else []
 
 
 def _progress(report: Report) -> Text:

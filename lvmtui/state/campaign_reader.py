@@ -14,7 +14,7 @@ from lvmtui.formats.campaign import Campaign, CampaignIntent, PlannedRun, read_c
 from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.live import STALE, Job, Pulse, SupervisorFile
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
-from lvmtui.formats.results import MadeFrom
+from lvmtui.formats.results import read_made
 from lvmtui.formats.trainer_log import IN_THE_PLAN, Finished
 from lvmtui.models import title_of
 from lvmtui.state.attempt import newest_attempt
@@ -36,7 +36,6 @@ class RunView:
     folder: RunDir
     state: RunState | None
     status: Status
-    fault: str = ""
     job: Job | None = None
     """What a cluster does for it."""
 
@@ -116,11 +115,10 @@ class CampaignState:
             return "" if self.dir.report.exists() else "the report is not written"
         if not self.settled:
             return ""
-        found = find_document(MadeFrom, self.dir.made)
         tasks = due(
             self.campaign,
             [outcome_of(view.planned, view.status, view.finished) for view in self.runs],
-            found.results if found else {},
+            read_made(self.dir.made),
             missing=lambda task: not result_of(self.dir, task).exists(),
             given_up=lambda task: False,
         )
@@ -130,11 +128,6 @@ class CampaignState:
     def needs_supervisor(self) -> bool:
         """True if something is left to do that only a supervisor does."""
         return not self.settled or bool(self.unmade)
-
-    @property
-    def without_supervisor(self) -> str:
-        """What stays undone while nobody supervises."""
-        return self.unmade or "nothing that waits is started"
 
     @property
     def ours(self) -> bool:
@@ -179,7 +172,7 @@ class CampaignReader:
         reader = self._runs[planned.run]
         state = reader.refresh()
         if state is None:
-            return RunView(planned, reader.folder, None, Status(Phase.MISSING, reader.fault), reader.fault)
+            return RunView(planned, reader.folder, None, Status(Phase.MISSING, reader.fault))
         name, pulse, fresh, attempt = planned.run, self._pulse.pulse, self._fresh_pulse, newest_attempt(state)
         stalled = fresh is not None and name in fresh.stalled
         job = pulse.jobs.get(name) if pulse else None

@@ -165,7 +165,7 @@ class ReadableLogs:
                 continue
             label = self.campaign.arm(planned.arm).label
             for happened in log.news(state):
-                sentence = sentence_of(happened, state.trainer.wasted)
+                sentence = sentence_of(happened)
                 if sentence is None or sentence.detail or isinstance(happened, Unknown):
                     continue
                 text = sentence.words

@@ -13,7 +13,6 @@ from lvmtui.formats.learning_curve import read_learning_curve
 from lvmtui.formats.results import METRIC, VERSION, Comparison, read_comparison
 from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.state.campaign_reader import CampaignState, RunView
-from lvmtui.state.status import Phase
 
 REVISION = 4
 """Increased when a comparison gains figures: older files are then recomputed from the same scores."""
@@ -29,17 +28,6 @@ def complete_pairs(state: CampaignState, model: str) -> tuple[tuple[int, RunView
         if baseline and expanded and baseline.finished and expanded.finished:
             pairs.append((seed, baseline, expanded))
     return tuple(pairs)
-
-
-def left_out_words(state: CampaignState, comparison: Comparison) -> tuple[str, ...]:
-    """That seeds have no place in a final comparison, and why; empty if all have."""
-    compared = {pair.seed for pair in comparison.pairs}
-    runs = [v for v in state.runs if v.planned.model == comparison.model and v.planned.seed not in compared]
-    gone = [run for run in runs if run.status.phase is Phase.MISSING]
-    why = ["did not finish"] * any(not (run.finished or run in gone) for run in runs)
-    why += ["have no run folder any more"] * bool(gone)
-    said = f"{len(compared)} of {len(state.campaign.seeds)} seeds compared; the others {' or '.join(why)}"
-    return (said,) if why else ()
 
 
 def context_pairs(state: CampaignState, model: str, arm: ArmName) -> tuple[tuple[int, RunView, RunView], ...]:

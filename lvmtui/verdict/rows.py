@@ -20,7 +20,7 @@ from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ENDED_EARLY, Phase
 from lvmtui.system.numbers import cosine as figure
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.comparison import complete_pairs, left_out_words
+from lvmtui.verdict.comparison import complete_pairs
 from lvmtui.verdict.health import Finding, cosine_of, finite, of_seeds, peak, scored
 from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row
 from lvmtui.verdict.words import Verdict, Word, grouped, listed, verdict
@@ -52,6 +52,9 @@ def draft_row(
     views = [view for arm in ARMS for view in _views(state, model, arm)]
     history, cancelled = any(map(_only_history, views)), any(v.status.phase is Phase.CANCELLED for v in views)
     estimate, change, early, no_change = None, None, None, ""
+    compared = f"{len(comparison.pairs) if comparison else 0} of {len(state.campaign.seeds)} seeds compared"
+    causes = {"did not finish": ENDED_EARLY - {Phase.MISSING}, "have no run folder any more": {Phase.MISSING}}
+    why = [words for words, phases in causes.items() if any(view.status.phase in phases for view in views)]
     word = Verdict(Word.NO_VERDICT)
     if history:
         word, change = _history_verdict(state, model, health)
@@ -65,7 +68,6 @@ def draft_row(
         word = verdict(None, seeds=len(comparison.pairs))
     elif _seeds_to_come(state, model, comparison):
         change = comparison.change.value
-        compared = f"{len(comparison.pairs)} of {len(state.campaign.seeds)} seeds compared"
         word = Verdict(Word.PROVISIONAL, reason=compared)
     else:
         estimate, change = comparison.change, comparison.change.value
@@ -89,7 +91,7 @@ def draft_row(
         notes=(
             *((SO_FAR,) if early else (no_change,) if no_change else ()),
             *(comparison.doubts if comparison else ()),
-            *(left_out_words(state, comparison) if comparison and estimate else ()),
+            *([f"{compared}; the others {' or '.join(why)}"] if judged and why else []),
         ),
         early=early,
         no_change=no_change,
@@ -186,10 +188,6 @@ def mean_of(values: Iterable[float | None]) -> float | None:
     """Mean of the values that are known."""
     known = [value for value in values if value is not None]
     return fmean(known) if known else None
-
-
-def _percent(baseline: float | None, expanded: float | None) -> float | None:
-    return 100 * (expanded - baseline) / baseline if baseline and expanded is not None else None
 
 
 # Before the end ------------------------------------------------------------------------------------------------------
@@ -311,7 +309,8 @@ def _history_verdict(
     said = f"{figure(baseline)} and {figure(expanded)} by what it says of its validation windows"
     reasons = (said, *own) if own else (HISTORY, *dict.fromkeys(unfit))
     remedy = "let it predict the held-out windows: predictions.npy, or the kit (docs/your-own.md)" if own else ""
-    return Verdict(Word.POINT_ESTIMATE, reason="; ".join(reasons), remedy=remedy), _percent(baseline, expanded)
+    change = 100 * (expanded - baseline) / baseline if baseline and expanded is not None else None
+    return Verdict(Word.POINT_ESTIMATE, reason="; ".join(reasons), remedy=remedy), change
 
 
 # The change so far ----------------------------------------------------------------------------------------------------

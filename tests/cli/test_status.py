@@ -64,10 +64,10 @@ def test_a_campaign_names_the_one_it_waits_for(tmp_path: Path) -> None:
 
 def test_what_is_said_of_a_run_alone_stands_in_its_row() -> None:
     """`as AMN 4k s1` hid that a run had ended early, and its alarm."""
-    why, early = "left with exit code 1, and nobody knows why", "collapsed; ended early, best at epoch 0.6"
-    rows = [RunRow("AMN", "4k", f"s{i}", "failed", alarms=early, note=why) for i in (1, 2)]
-    (first,), (second,) = run_lines(rows, 120)
-    assert first.endswith(f"failed  {early}; {why}") and second.endswith(f"failed  {early}; as AMN 4k s1")
+    why, early = "left with exit code 1, " + "and nobody knows why, " * 4, "collapsed; ended early, best at epoch 0.6"
+    for note, again in ((early, early), (why, "as AMN 4k s1")):
+        first, second = run_lines([RunRow("AMN", "4k", f"s{i}", "failed", note=note) for i in (1, 2)], 160)
+        assert " ".join(first).endswith(note.strip()) and second[0].endswith(f"failed  {again}")
 
 
 def test_interruptions_are_counted_as_they_are_told(tmp_path: Path) -> None:

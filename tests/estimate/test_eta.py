@@ -125,7 +125,9 @@ def test_what_keeps_a_place_without_going_on_is_named(tmp_path: Path) -> None:
         assert found.eta is None and all(one.start_in is None for one in found.runs.values())
         return found.unknown
 
-    assert said(Status(Phase.SUSPENDED)) == "waits for a suspended run, which keeps its place"
+    assert (
+        said(Status(Phase.SUSPENDED, "its processes are stopped")) == "waits for a suspended run, which keeps its place"
+    )
     silent = "has not answered the pause for 40 s"
     assert said(Status(Phase.PAUSING, silent)) == "waits for a run that does not stop"
     assert said(Status(Phase.PAUSING), 1) == "runs are stopping", "a pause of 2 s that stands still helps nobody"

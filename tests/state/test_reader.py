@@ -82,7 +82,7 @@ def test_a_damaged_spec_is_one_runs_fault(tmp_path: Path) -> None:
     workspace.run(campaign.runs[0]).spec.write_bytes(b"{")
     state = CampaignReader(workspace, workspace.campaign(campaign.id)).refresh()
     assert [view.status.phase for view in state.runs] == [Phase.MISSING, Phase.QUEUED]
-    assert "not a run's spec" in state.runs[0].fault
+    assert "not a run's spec" in state.runs[0].status.reason
 
 
 def test_an_order_is_seen_at_the_next_look(history: History) -> None:

@@ -9,7 +9,6 @@ from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.supervisor_log import Record, decode_record
 from lvmtui.formats.trainer_log import Event, Unknown, decode_event
-from lvmtui.state.run_state import TrainerState, apply
 from lvmtui.state.tail import LogCursor
 from lvmtui.system.filesystem import Signature, signature
 
@@ -50,18 +49,14 @@ class _Side:
     who: str
     cursor: LogCursor[Event] | LogCursor[Record]
     known: list[HistoryLine] = field(default_factory=list)
-    run: TrainerState = TrainerState()
-    """Folded from the trainer's log."""
 
     def read(self) -> None:
         happened, restarted = self.cursor.read()
         if restarted:
-            self.known, self.run = [], TrainerState()
+            self.known = []
         last = self.known[-1].time if self.known else 0.0
         for one in happened:
-            if not isinstance(one, Record):
-                self.run = apply(self.run, one)
-            sentence = sentence_of(one, self.run.wasted)
+            sentence = sentence_of(one)
             if sentence is not None:
                 last = last if isinstance(one, Unknown) else one.time
                 self.known.append(HistoryLine(last, self.who, sentence.words, sentence.style))
