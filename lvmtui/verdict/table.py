@@ -297,11 +297,6 @@ class Table:
         return bool(self.with_word(*UP)) and bool(self.with_word(*DOWN))
 
     @property
-    def gaining(self) -> tuple[Row, ...]:
-        """The rows that gain or seem to, largest gain first."""
-        return tuple(row for row in self.ranked if row.gains)
-
-    @property
     def order(self) -> str:
         """How the rows are ranked, in a sentence."""
         return (
