@@ -100,7 +100,7 @@ def _finished(event: Finished) -> str:
     early = ", early" if event.stopped_early else ""
     held = f": held-out cosine {words.cosine(event.heldout.cosine)} (plain mean)" if event.heldout.windows else ""
     best = f", best {event.best_where}" if held else ""
-    return f"finished at step {event.step:,}{early} after {words.duration(event.active)}{held}{best}"
+    return f"finished at step {event.step:,}{early} after {words.duration(event.active)} of kept work{held}{best}"
 
 
 def _of_supervisor(record: Record) -> Sentence | None:

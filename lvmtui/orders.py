@@ -88,7 +88,7 @@ def why_not(order: Order, view: RunView) -> str:
         imported = view.state is not None and view.state.spec.history
         return "was imported, not trained by lvmtui" if imported else "was trained before, in another campaign"
     if view.state is None:
-        return f"cannot be read: {view.fault}"
+        return f"cannot be read: {view.status.reason}"
     if order not in PHASES[phase].orders:
         return _why_not_in(order, view)
     wanted = view.state.intent.want
@@ -222,7 +222,8 @@ def _give(
 ) -> list[str]:
     lines: list[str] = []
     skipped: dict[str, list[str]] = {}
-    for view in views:
+    # those without a process first: a queued run would take the place of one that leaves before its own order comes
+    for view in sorted(views, key=lambda view: view.status.phase in ALIVE):
         if reason := why_not(order if isinstance(order, str) else order(view), view):
             if len(views) == 1:
                 raise UserError(f"{view.planned.run}: {reason}")
@@ -258,7 +259,9 @@ def set_jobs(state: CampaignState, jobs: int) -> str:
     if jobs < 1:
         raise UserError(f"--jobs {jobs}: at least 1 run must be allowed; 'lvmtui pause all' stops them all")
     _write(state.dir.path, partial(write_campaign_intent, state.dir.intent, by=who(), jobs=jobs))
-    return f"{state.campaign.id}: up to {jobs} side by side"
+    at_work = sum(view.status.phase in ALIVE for view in state.runs)
+    goes_on = f"; the {at_work} at work go on, the next starts when {at_work - jobs + 1} of them have ended"
+    return f"{state.campaign.id}: up to {jobs} side by side{goes_on if at_work > jobs else ''}"
 
 
 def set_order(state: CampaignState, first: Iterable[RunView]) -> str:

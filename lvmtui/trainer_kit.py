@@ -181,11 +181,7 @@ class Run:
         if name not in ("train", "validation"):
             raise ValueError(f"no windows are called {name!r}; there are 'train' and 'validation'")
         starts = np.load(self.data / f"{name}.npy", allow_pickle=False)
-        return Windows(self._vectors, starts, self.context)
-
-    @cached_property
-    def _vectors(self) -> npt.NDArray[np.float32]:
-        return self._mapped("vectors.npy")
+        return Windows(self._mapped("vectors.npy"), starts, self.context)
 
     @cached_property
     def heldout_contexts(self) -> npt.NDArray[np.float32]:

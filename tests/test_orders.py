@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import get_args
@@ -231,6 +231,25 @@ def test_jobs_and_order(bench: Bench) -> None:
     assert names == ["amn_23k_s1", "gru_23k_s2", "gru_8k_s1"]
     with pytest.raises(UserError, match="--jobs 0"):
         orders.set_jobs(bench.state, 0)
+
+
+def test_fewer_side_by_side_than_are_at_work_is_for_the_next_ones(bench: Bench) -> None:
+    for arm in ARMS:
+        bring_to(bench.workspace, bench.campaign, "amn", arm, 1, state="running")
+    assert orders.set_jobs(bench.state, 2).endswith("up to 2 side by side")
+    assert "; the 2 at work go on, the next starts when 2 of them have ended" in orders.set_jobs(bench.state, 1)
+
+
+@pytest.mark.parametrize("give", [orders.pause, orders.cancel])
+def test_what_waits_is_halted_before_a_place_gets_free(
+    bench: Bench, give: Callable[[Sequence[RunView]], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a queued run is started in the place of one that has left, and told to leave only then."""
+    bench.bring("running")
+    written: list[str] = []
+    monkeypatch.setattr(orders, "write_intent", lambda path, *_, **__: written.append(path.parent.name))
+    give(bench.select("all"))
+    assert len(written) == 8 and written[-1].startswith("amn_8k_s1"), "it runs, so its order comes last"
 
 
 def test_what_is_over_has_no_place_in_the_queue(bench: Bench) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from lvmtui.cli.shared import ExitCode, workspace_of
 from lvmtui.formats.paths import CampaignDir, Workspace
+from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from lvmtui.system.errors import UserError
 from lvmtui.system.numbers import date, plural
@@ -33,7 +34,9 @@ def campaigns_as_text(workspace: Workspace) -> str:
             said.append(state)
         else:
             campaign = state.campaign
-            what = f"{plural(len(campaign.models), 'model')}, {plural(len(campaign.seeds), 'seed')}"
+            alone = sanitise(title_of(campaign.models[0], campaign.titles), 60)
+            models = plural(len(campaign.models), "model") if len(campaign.models) > 1 else alone
+            what = f"{models}, {plural(len(campaign.seeds), 'seed')}"
             rows.append((folder.id, date(campaign.created)[:16], what, state.progress_words))
             said.append(answer(Judgement(state).table))
     if not rows:
@@ -56,7 +59,7 @@ def _as_json(id: str, state: CampaignState | str) -> dict[str, Any]:
         "models": list(state.campaign.models),
         "seeds": list(state.campaign.seeds),
         "runs": Counter(view.status.phase.value for view in state.runs),
-        "settled": state.settled,
+        "settled": not state.needs_supervisor,
         "answer": answer(Judgement(state).table),
     }
 

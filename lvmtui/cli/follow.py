@@ -60,13 +60,15 @@ def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
         print(f"\n{told}", file=sys.stderr)
         return 130
     width = console.width if console.is_terminal else WRAPPED
+    ending = read_ending(workspace, state, program(), width) if report else ""
     if report:
-        print(read_ending(workspace, state, program(), width))
+        print(ending)
     else:
         print(f"the report has not come; '{program()} report' writes it, or says what is wrong", file=sys.stderr)
     unfinished = [view for view in state.runs if view.status.phase is not Phase.FINISHED]
     for said, runs in grouped((_how(view), state.title_of(view.planned)) for view in unfinished).items():
-        print(textwrap.fill(f"{', '.join(runs)} {said}", width, subsequent_indent="  "), file=sys.stderr)
+        if plain or said not in " ".join(ending.split()):  # a person has just read it
+            print(textwrap.fill(f"{', '.join(runs)} {said}", width, subsequent_indent="  "), file=sys.stderr)
     sys.stderr.flush()
     print(outcome_of(state.campaign.id, Judgement(state).table).line)
     return 1 if unfinished else 0
@@ -160,7 +162,7 @@ def _await_report(workspace: Workspace, reader: CampaignReader, state: CampaignS
 
     A report from before a retry may be there. Trivial baselines of large files and comparisons take minutes.
     """
-    phases = {view.planned.run: view.status.phase.value if view.state else "missing" for view in state.runs}
+    phases = {view.planned.run: view.status.phase.value for view in state.runs}
     began = at_work = time.monotonic()
     told = False
     while True:

@@ -204,9 +204,6 @@ class Parser(argparse.ArgumentParser):
             what = "/".join(action.option_strings) or str(action.metavar or action.dest).lower()
             self.error(str(unknown(what, str(value), map(str, action.choices))))
 
-    def option_names(self) -> list[str]:
-        return [name for action in self._actions for name in action.option_strings]
-
     def format_help(self, everything: bool = False) -> str:
         name = self.prog.removeprefix(f"{ROOT} ")
         formatter = Formatter(f"{self.prog} [options]")

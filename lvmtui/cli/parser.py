@@ -33,7 +33,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         wrong = next((word for word in rest if word.startswith("-")), rest[0]).partition("=")[0]
         if not wrong.startswith("-"):
             used.error(f"{wrong}: not expected here")
-        near = difflib.get_close_matches(wrong, used.option_names(), n=1)
+        names = [name for action in used._actions for name in action.option_strings]
+        near = difflib.get_close_matches(wrong, names, n=1)
         used.error(f"{wrong}: no such option" + (f", did you mean {near[0]}?" if near else ""))
     return given
 

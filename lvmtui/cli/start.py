@@ -26,6 +26,10 @@ def demo(given: argparse.Namespace) -> int:
 
 
 def run(given: argparse.Namespace) -> int:
+    single = [name for name in ("setup", "sbatch") if getattr(given, ENGINE_OPTION + name, None)]
+    if given.config and single and not Path(given.config).exists():
+        again = f"--{single[-1]} takes one value: give it again for a second one, or name a campaign file (TOML)"
+        raise UserError(f"{given.config}: is no file; {again}")
     file = read_campaign_file(Path(given.config)) if given.config else Given({})
     named = {*file.values, *given_options(given).values}
     if given.add_sizes:

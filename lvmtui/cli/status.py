@@ -20,7 +20,7 @@ from lvmtui.formats.spec import ARMS
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView, newest_campaigns, supervisor_of
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import ALIVE, Phase, interrupted_words
+from lvmtui.state.status import ALIVE, Phase, interrupted_words, interruptions
 from lvmtui.system import numbers as words
 from lvmtui.system.process_id import Identity
 from lvmtui.system.text import aligned, padded, sanitise, width
@@ -34,6 +34,8 @@ WIDTH = 120
 """Characters in a line where there is no terminal."""
 NARROWEST = 30
 """Characters of a reason that stands beside its run, at least; with less room it stands below."""
+LONG = 80
+"""Characters of a note up to which it is told again: `as AMN 8k` would hide an alarm, or that a run ended early."""
 WRAP = partial(textwrap.wrap, break_on_hyphens=False, break_long_words=False)
 LOOKED_BACK = 5
 """How many of the newest campaigns are looked at."""
@@ -74,7 +76,7 @@ def status(given: argparse.Namespace) -> int:
         return ExitCode.OK
     print(status_as_text(state, supervisor))
     for other in newest_campaigns(workspace, LOOKED_BACK):
-        if other.campaign.id != state.campaign.id and not other.settled:
+        if other.campaign.id != state.campaign.id and other.needs_supervisor:
             print(f"campaign {other.campaign.id} is not over either: --campaign {other.campaign.id}")
     return ExitCode.OK
 
@@ -113,7 +115,7 @@ def _row(state: CampaignState, view: RunView, eta: CampaignEta, known: Judgement
         view.status.phase.value,
     )
     if run is None:
-        return row._replace(note=sanitise(view.fault, 1000))
+        return row._replace(note=sanitise(view.status.reason, 1000))
     spec = run.spec
     epochs = f"{spec.epoch_of(run.step):.1f}/{spec.epoch_of(spec.total_steps):.1f}"
     return row._replace(
@@ -204,7 +206,7 @@ def run_lines(rows: Sequence[RunRow], columns: int, *, whole: bool = True) -> li
     for start, row in zip(starts, rows, strict=True):
         name = " ".join(filter(None, row[:3]))
         first = said.setdefault(row.note, name)
-        note = row.note if first == name or len(row.note) <= NARROWEST else f"as {first}"
+        note = row.note if first == name or len(row.note) <= LONG else f"as {first}"
         head, below = padded(start, indent), " " * indent
         if not whole:
             lines.append([head + note])
@@ -220,16 +222,16 @@ def standing(state: CampaignState, supervisor: Identity | None) -> list[str]:
     lines = []
     if state.silence and not state.settled:
         lines.append(f"the runs' state is {state.silence}")
+    if state.turn_words and supervisor:
+        lines.append(state.turn_words)
     if state.trouble and supervisor:
         lines.append(f"trouble: {state.trouble}")
     if supervisor:
         lines.append(f"supervised by process {supervisor.pid} on {supervisor.host}")
     elif not state.needs_supervisor:
         lines.append("nothing is left to do; no supervisor is needed")
-    elif state.unreported:
-        lines.append("no supervisor: the report is not written; 'lvmtui attach' starts one that writes it")
     else:
-        lines.append("no supervisor: nothing that waits is started; 'lvmtui attach' starts one")
+        lines.append(f"no supervisor: {state.unmade or 'nothing that waits is started'}; 'lvmtui attach' starts one")
     return lines
 
 
@@ -245,7 +247,7 @@ def status_as_json(state: CampaignState, supervisor: Identity | None) -> dict[st
         "campaign": state.campaign.id,
         "time": now,
         "supervisor": encode(supervisor),
-        "settled": state.settled,
+        "settled": not state.needs_supervisor,
         "silence": state.silence,
         "trouble": state.trouble,
         "eta": encode(eta.eta),
@@ -283,7 +285,7 @@ def run_as_json(view: RunView, eta: CampaignEta, found: tuple[Finding, ...]) -> 
         "step": run.step if run else None,
         "total_steps": run.spec.total_steps if run else None,
         "job": encode(view.job),
-        "interruptions": run.trainer.interruptions if run else None,
+        "interruptions": len(interruptions(run)) if run else None,
         "active_seconds": run.trainer.worked if run else None,
         "best_validation_cosine": run.trainer.best.cosine if run and run.trainer.best else None,
         "heldout_cosine": finished.heldout.cosine if finished else None,

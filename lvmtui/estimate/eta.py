@@ -44,6 +44,13 @@ UNKNOWN_SHARE = 0.5
 """Largest share of a campaign's time that runs of unknown speed may have before the whole counts as unknown."""
 FREED_AFTER = 2.0
 """Seconds after which a process that was asked to pause or to end has freed its place."""
+HANGING = {
+    Phase.STALLED: "a stalled run",
+    Phase.SUSPENDED: "a suspended run, which keeps its place",
+    Phase.PAUSING: "a run that does not stop",
+    Phase.CANCELLING: "a run that does not stop",
+}
+"""Runs that have a place, and nobody knows for how long, once there are words for why."""
 BETWEEN_RUNS = 0.5
 """Seconds from the end of a run to the start of the next process: its memory has to be freed first."""
 
@@ -239,31 +246,35 @@ def time_of(work: Work, left: Left, machine: Machine, chance: Worsening = UNKNOW
 
 def campaign_eta(state: CampaignState, now: float) -> CampaignEta:
     """Time left of a campaign and of each of its runs. `now`: seconds since 1970."""
-    machine, times = _times(state, now)
+    times = _times(state, now)
     statuses = {view.planned.run: view.status for view in state.runs}
     phases = {status.phase for status in statuses.values()}
     slots = [times[run].median for run in times if statuses[run].pace == "works"]  # so the last run and the sum agree
-    slots += [FREED_AFTER for status in statuses.values() if status.pace == "stopping"]
+    slots += [FREED_AFTER for status in statuses.values() if status.pace == "stopping" and not status.reason]
     order = [p.run for p in start_order(state.campaign, state.intent)]
     queue = [run for run in order if run in times and statuses[run].pace != "works"]
     never = [view.planned.run for view in state.runs if view.job is not None and view.job.never]
     in_line = any(view.job is not None and view.job.waiting and not view.job.never for view in state.runs)
     places = len(slots) if in_line else state.intent.jobs or state.campaign.jobs  # what the cluster gives now
-    stuck = len(never) + sum(s.phase is Phase.STALLED or s.no_step is not None for s in statuses.values())
+    slow = [s for s in statuses.values() if s.no_step is not None or (s.phase in HANGING and s.reason)]
+    hanging = ["a run that makes no step" if s.no_step is not None else HANGING[s.phase] for s in slow]
+    stuck = len(never) + len(hanging)
     places -= 0 if in_line else stuck
     starts, total = play([times[run].mean for run in queue], slots, places)
     down, up = _deviations(list(times.values()), SHARED)
     unknown = ""
-    if in_line and not places:
+    if state.waits_for and not slots:
+        unknown = f"waits for campaign {state.waits_for}"
+    elif in_line and not places:
         unknown = "waits for the cluster"
     elif state.silence or (not times and Phase.UNKNOWN in phases):
         unknown = "time left not known"
     elif stuck and (places < 1 if queue else not times):
-        hangs = "a stalled run" if Phase.STALLED in phases else "a run that makes no step"
-        unknown = f"{plural(len(never), 'job')} will not start" if never else f"waits for {hangs}"
-    elif times and not (
-        machine.shown and sum(t.mean for t in times.values() if not t.calibrated) <= UNKNOWN_SHARE * total
-    ):
+        hang = " and ".join(dict.fromkeys(hanging))
+        unknown = f"{plural(len(never), 'job')} will not start" if never else f"waits for {hang}"
+    elif not times and any(status.pace == "stopping" for status in statuses.values()):
+        unknown = "runs are stopping"
+    elif times and sum(t.mean for t in times.values() if not t.calibrated) > UNKNOWN_SHARE * total:
         unknown = "calibrating"
     start_in = {run: None if unknown else _range(start, down, up) for run, start in zip(queue, starts, strict=True)}
     return CampaignEta(
@@ -277,8 +288,8 @@ def campaign_eta(state: CampaignState, now: float) -> CampaignEta:
     )
 
 
-def _times(state: CampaignState, now: float) -> tuple[Machine, dict[str, Time]]:
-    """What the campaign's runs have shown, and the time of each run that continues without an order."""
+def _times(state: CampaignState, now: float) -> dict[str, Time]:
+    """The time of each run that continues without an order, by what the campaign's runs have shown."""
     states = [v.state for v in state.runs if v.state is not None and v.planned.trained_here]
     machine, chances = machine_of(states), worsening_of(states)
     begun = {_kind(s): s.trainer.started for s in states if s.trainer.started}
@@ -303,7 +314,7 @@ def _times(state: CampaignState, now: float) -> tuple[Machine, dict[str, Time]]:
         else:  # queued runs of several seeds have the same time
             key = (work, left, spec.arm)
             times[view.planned.run] = alike.get(key) or alike.setdefault(key, time_of(work, left, machine, chance))
-    return machine, times
+    return times
 
 
 def expected(times: Sequence[Time], jobs: int, machine: Machine = NOTHING_SHOWN) -> Eta:

@@ -14,6 +14,7 @@ from lvmtui.formats.results import Population
 from lvmtui.formats.spec import ARMS, ArmData, ArmName, arm_names
 from lvmtui.system.files import create_file
 from lvmtui.system.permissions import read_order
+from lvmtui.system.text import sanitise
 
 VERSION = 1
 
@@ -107,6 +108,13 @@ class Campaign:
     centre: Centring | None = None
     """Set where models train and are judged on centred vectors; with folds, of the first."""
     version: int = VERSION
+
+    @property
+    def engine_words(self) -> str:
+        """Who runs the runs, and how it was told: `slurm (time 30, setup 'module load cuda', setup 'ulimit -c 0')`."""
+        told = [(name, value) for name, values in self.engine_settings.items() for value in values]
+        said = ", ".join(f"{name} '{value}'" if " " in value else f"{name} {value}" for name, value in told)
+        return sanitise(f"{self.engine} ({said})" if said else self.engine, 600)
 
     @property
     def arms(self) -> dict[ArmName, ArmFacts]:

@@ -117,6 +117,8 @@ class Pulse:
     """By run: when its last sign of progress came, by the supervisor's clock, where that is well over what is usual."""
     troubles: Mapping[str, str] = field(default_factory=dict)
     """By campaign: what the supervisor cannot do for it now, as text."""
+    waits_for: Mapping[str, str] = field(default_factory=dict)
+    """By campaign whose runs are not started for that: the older campaign whose turn it is."""
     version: int = 1
 
 
@@ -133,6 +135,7 @@ def read_pulse(path: Path) -> Pulse | None:
     return replace(
         pulse,
         troubles={campaign: sanitise(words, 500) for campaign, words in pulse.troubles.items()},
+        waits_for={campaign: sanitise(first, 100) for campaign, first in pulse.waits_for.items()},
         engines={name: replace(told, fault=sanitise(told.fault, 300)) for name, told in pulse.engines.items()},
         jobs={
             run: replace(job, words=sanitise(job.words, 300), node=sanitise(job.node, 100))

@@ -306,3 +306,9 @@ class MadeFrom:
     results: Mapping[str, str] = field(default_factory=dict)
     """Name of the result -> digest of what it was made from."""
     version: int = 1
+
+
+def read_made(path: Path) -> dict[str, str]:
+    """What each result was made from; empty if it cannot be read."""
+    found = find_document(MadeFrom, path)
+    return dict(found.results) if found else {}

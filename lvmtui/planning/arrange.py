@@ -45,6 +45,8 @@ class Arrangement:
     """Indices of the runs that start before the others. The others keep their order."""
     expected: Eta
     """Time until all runs are over."""
+    crowd: float = 1.0
+    """How much longer each takes than alone, as others share the machine; `expected` has it."""
 
 
 def choices(
@@ -88,7 +90,7 @@ def arrange(
             crowd = max(1.0, shared / hardware.side_by_side) if shared > 1 else 1.0
         else:
             crowd = max(1.0, (min(beside, len(works)) * each + hardware.busy) / hardware.cores)
-        found.append(replace(arranged, expected=arranged.expected.times(crowd)))
+        found.append(replace(arranged, expected=arranged.expected.times(crowd), crowd=crowd))
     return min(found, key=lambda a: (a.expected.seconds, a.jobs))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,8 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     judged = len(plan.specs) - len(trained)
     seeds = f", {'seeds' if len(campaign.seeds) > 1 else 'seed'} {', '.join(map(str, campaign.seeds))}"
     beside, device = words.plural(min(campaign.jobs, len(trained)), "run"), campaign.device
-    if device == "auto" and campaign.engine == Campaign.engine:
+    local = campaign.engine == Campaign.engine
+    if device == "auto" and local:
         device = words.plural(plan.hardware.gpus, "GPU") if plan.hardware.gpus else "CPU (no GPU found)"
     own = grouped((f"{one.title}: {one.words}", f"{one.parameters:,}") for one in plan.own.models.values())
     lines = [
@@ -56,17 +58,18 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
         f"power      each model{' that is judged' if _by_trainers(plan) else ''} {_power(plan)}",
         _copies(plan),
         *([f"space      {centre_words(campaign.centre)}"] if campaign.centre else []),
-        f"machine    {_where(campaign)}{device}, {beside} side by side, "
+        f"machine    {'' if local else f'{campaign.engine_words}, '}{device}, {beside} side by side, "
         f"{words.plural(campaign.threads, 'thread')} each{_first(plan)}",
     ]
-    lines.append(f"started    with {plan.started_with.words}")
+    python = campaign.engine_settings.get("python", (plan.started_with.python,))[-1]
+    lines.append(f"started    with {replace(plan.started_with, python=python).words}")
     lines += [f"on event   {sanitise(command)}" for command in campaign.on_event]
     expected = plan.expected
     lines.append(
         f"expected   about {words.duration(expected.seconds)} "
         f"({words.duration(expected.low)} to {words.duration(expected.high)})"
-        + (f", beside programs that keep {busy:.1f} cores busy" if (busy := plan.hardware.busy) >= BUSY else "")
-        + (f", if the cluster starts {campaign.jobs} at once" if campaign.engine != Campaign.engine else "")
+        + (f", beside other programs with work for {busy:.1f} cores" if (busy := plan.hardware.busy) >= BUSY else "")
+        + ("" if local else f", if the cluster starts {min(campaign.jobs, len(trained))} at once")
     )
     notes = (*campaign.doubts, *plan.remarks, *plan.check.notes, *campaign.notes)
     lines.extend(f"note       {note}" for note in notes)
@@ -199,14 +202,6 @@ def _first(plan: Plan) -> str:
     ]
     more = f" and {len(first) - NAMED} more" if len(first) > NAMED else ""
     return f"; {', '.join(names)}{more} first, because {'they take' if len(first) > 1 else 'it takes'} longest"
-
-
-def _where(campaign: Campaign) -> str:
-    """Who runs the runs, where it is not this machine."""
-    if campaign.engine == Campaign.engine:
-        return ""
-    settings = ", ".join(f"{name} {' '.join(values)}" for name, values in campaign.engine_settings.items())
-    return f"{campaign.engine}{f' ({settings})' if settings else ''}, "
 
 
 def _arm_lines(plan: Plan) -> list[str]:

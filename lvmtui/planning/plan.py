@@ -8,8 +8,9 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from statistics import fmean
 
@@ -135,13 +136,7 @@ def make_plan(
     shown = Machine((*shown_in(workspace).shown, *machine_tested(tests).shown))
     measured = shown.shown or tests  # beside whatever else was running; and a GPU does not share cores
     there = replace(there, busy=0.0 if measured else there.busy)
-    for spec in specs:
-        if spec.train_windows < spec.recipe.batch_size:
-            what = f"context {spec.context}" if spec.context > USUAL_CONTEXT else f"batch-size {spec.recipe.batch_size}"
-            raise UserError(
-                f"--{what}: the {spec.label} arm has only {spec.train_windows:,} training windows, fewer than a batch "
-                f"of {spec.recipe.batch_size}; give a shorter context, a smaller batch or a larger file"
-            )
+    _refuse_few_windows(specs)
     way = arranged(specs)
     others = [  # a program of the user's own knows neither recipe nor size
         arranged(tuple(s if s.own_trainer else o for s, o in zip(specs, other, strict=True)))
@@ -152,6 +147,8 @@ def make_plan(
     remarks += [f"{t.device}: {words}" for t in tests for words in t.fallbacks.sentences]
     remarks += sharing_remarks(tests, len(specs), mps_state()) if tests else []
     specs = tuple(replace(spec, threads=way.threads) for spec in specs)
+    works = ((spec.arm, work_of(spec, device=options.device)) for spec in specs)
+    run_seconds = grouped((arm, way.crowd * time_of(work, all_of(work), shown).mean) for arm, work in works)
     planned = {(p.model, p.arm, p.seed): p for p in earlier.planned(workspace)} if earlier else {}
     if extended:
         arm_of = {arm.label: name for name, arm in facts.items()}
@@ -187,7 +184,7 @@ def make_plan(
         engine=options.engine,
         engine_settings=options.engine_settings,
         first=tuple(specs[run].run for run in way.first),
-        notes=(*data.notes, *engine.notes(workspace, options.engine_settings)),
+        notes=(*data.notes, *engine.notes(workspace, options.engine_settings, max(chain(*run_seconds.values())))),
         doubts=tuple(filter(None, (data.check.warning, *own.doubts))),
         titles=own.titles,
         folds=bool(options.folds),
@@ -198,7 +195,6 @@ def make_plan(
         subsets=options.subsets if options.sizes else "",
         centre=data.splits[0].facts.centre,
     )
-    alone = grouped((spec.arm, work_of(spec, device=options.device)) for spec in specs)
     return Plan(
         campaign=campaign,
         specs=specs,
@@ -209,10 +205,21 @@ def make_plan(
         hardware=there,
         started_with=started_with_now(os.environ),
         power=replace(power_of(campaign, judging(data.splits), workspace), seeds_to_fold=seeds_to_fold(options)),
-        run_seconds={arm: fmean(time_of(work, all_of(work), shown).mean for work in of) for arm, of in alone.items()},
+        run_seconds={arm: fmean(seconds) for arm, seconds in run_seconds.items()},
         remarks=tuple(remarks),
         own=own,
     )
+
+
+def _refuse_few_windows(specs: Sequence[RunSpec]) -> None:
+    """Raise UserError for a run that has not windows enough for a batch."""
+    for spec in specs:
+        if spec.train_windows < spec.recipe.batch_size:
+            what = f"context {spec.context}" if spec.context > USUAL_CONTEXT else f"batch-size {spec.recipe.batch_size}"
+            raise UserError(
+                f"--{what}: the {spec.label} arm has only {spec.train_windows:,} training windows, fewer than a batch "
+                f"of {spec.recipe.batch_size}; give a shorter context, a smaller batch or a larger file"
+            )
 
 
 def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) -> Campaign:

@@ -299,7 +299,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         arm=planned.arm,
         label=label,
         seed=planned.seed,
-        status="missing" if run is None else view.status.phase.value,
+        status=view.status.phase.value,
         reason=sanitise(view.status.reason, LONGEST_REASON),
         findings=findings,
         parameters=(started.parameters or None) if started else None,

@@ -14,6 +14,7 @@ from lvmtui.report.evidence import evidence
 from lvmtui.report.interval_bars import Scale, scale_of
 from lvmtui.report.provenance import provenance
 from lvmtui.report.sizes import curve_answer, sizes_section
+from lvmtui.state.status import Phase
 from lvmtui.system.numbers import cosine, date, duration, percent, plural
 from lvmtui.verdict.cross_checks import figure_words
 from lvmtui.verdict.table import Row, Table
@@ -74,7 +75,10 @@ def _missing(report: Report) -> list[Block]:
     rest, of = progress.runs - progress.finished, plural(progress.runs, "run")
     if progress.to_come:
         return [Paragraph(Strong(f"Provisional: {progress.to_come} of {of} still to come."))]
-    return [Paragraph(Strong(f"{rest} of {of} did not finish."))]
+    gone = sum(run.status == Phase.MISSING.value for run in report.runs)
+    told = [f"{rest - gone} of {of} did not finish"] * (rest > gone)
+    told += [f"{gone} of {of} {'is' if gone == 1 else 'are'} missing"] * bool(gone)
+    return [Paragraph(Strong(f"{'; '.join(told)}."))]
 
 
 def _ranking(report: Report) -> list[Block]:

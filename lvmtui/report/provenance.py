@@ -164,6 +164,7 @@ def _plan(report: Report) -> list[Block]:
         f"Plan: {f'size {size}, ' if size else ''}{'seeds' if len(plan.seeds) > 1 else 'seed'} "
         f"{', '.join(map(str, plan.seeds))}, device {plan.device}, {plural(plan.threads, 'thread')} a run, "
         f"up to {plan.jobs} at once; by {plan.by} on {date(plan.created)}.",
+        *([f"Run by {plan.engine_words}."] if plan.engine != type(plan).engine else []),
         *(f"Recipe {words} ({titles})." for words, titles in _same(report, lambda run: run.training, by="title")),
         *(f"Trainer {titles}: {words}." for words, titles in _same(report, lambda run: run.own_trainer, by="title")),
         *(f"Own model {titles}: {words}." for words, titles in _same(report, lambda run: run.own_model, by="title")),

@@ -14,6 +14,7 @@ from lvmtui.formats.campaign import Campaign, CampaignIntent, PlannedRun, read_c
 from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.live import STALE, Job, Pulse, SupervisorFile
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
+from lvmtui.formats.results import read_made
 from lvmtui.formats.trainer_log import IN_THE_PLAN, Finished
 from lvmtui.models import title_of
 from lvmtui.state.attempt import newest_attempt
@@ -21,6 +22,7 @@ from lvmtui.state.liveness import Owners, PulseReader, life_of, life_of_job, lon
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ALIVE, FAILURES, HALTED, OVER, PHASES, Life, Phase, Status, status_of, unanswered_words
+from lvmtui.state.tasks import due, outcome_of, result_of
 from lvmtui.system.errors import UserError
 from lvmtui.system.numbers import plural
 from lvmtui.system.process_id import Identity
@@ -34,7 +36,6 @@ class RunView:
     folder: RunDir
     state: RunState | None
     status: Status
-    fault: str = ""
     job: Job | None = None
     """What a cluster does for it."""
 
@@ -68,6 +69,8 @@ class CampaignState:
     """Why the engine that runs the runs tells nothing; empty: it does."""
     trouble: str = ""
     """What the supervisor cannot do for the campaign now, in words; empty: nothing."""
+    waits_for: str = ""
+    """The older campaign whose turn it is: until it has nothing to run, none of this one's runs is started."""
 
     def view(self, model: str, arm: str, seed: int) -> RunView | None:
         return self._by_key.get((model, arm, seed))
@@ -100,20 +103,37 @@ class CampaignState:
         return all(view.status.over or view.status.phase in HALTED for view in self.runs)
 
     @property
-    def unreported(self) -> bool:
-        """True if every run is over and the report is still to be written, which a supervisor does."""
-        return self.finished and not self.dir.report.exists()
+    def turn_words(self) -> str:
+        """What it waits for, and how to let it go first; empty if it waits for no other campaign."""
+        first = f"'lvmtui pause all --campaign {self.waits_for}' lets this one go first"
+        return f"no run starts before those of campaign {self.waits_for}; {first}" if self.waits_for else ""
+
+    @cached_property
+    def unmade(self) -> str:
+        """What a supervisor still has to make of runs that go on no more, in words; empty: nothing."""
+        if self.finished:
+            return "" if self.dir.report.exists() else "the report is not written"
+        if not self.settled:
+            return ""
+        tasks = due(
+            self.campaign,
+            [outcome_of(view.planned, view.status, view.finished) for view in self.runs],
+            read_made(self.dir.made),
+            missing=lambda task: not result_of(self.dir, task).exists(),
+            given_up=lambda task: False,
+        )
+        return "finished pairs are not compared" if any(task.kind == "comparison" for task in tasks) else ""
 
     @property
     def needs_supervisor(self) -> bool:
         """True if something is left to do that only a supervisor does."""
-        return not self.settled or self.unreported
+        return not self.settled or bool(self.unmade)
 
     @property
     def ours(self) -> bool:
         """True if a supervisor on this host could do what is left: not if it is all with another host's."""
         going_on = {view.status.phase for view in self.runs} - OVER - HALTED
-        return self.unreported or self.campaign.engine != "local" or bool(going_on - {Phase.UNKNOWN})
+        return bool(self.unmade) or self.campaign.engine != "local" or bool(going_on - {Phase.UNKNOWN})
 
 
 class CampaignReader:
@@ -138,7 +158,8 @@ class CampaignReader:
         intent, pulse = read_campaign_intent(self.folder.intent), self._fresh_pulse
         silence = silence_of(self._pulse.pulse, self.campaign.id, time.time())
         trouble = pulse.troubles.get(self.campaign.id, "") if pulse else ""
-        return CampaignState(self.folder, self.campaign, intent, runs, silence, trouble)
+        waits_for = pulse.waits_for.get(self.campaign.id, "") if pulse else ""
+        return CampaignState(self.folder, self.campaign, intent, runs, silence, trouble, waits_for)
 
     @property
     def _fresh_pulse(self) -> Pulse | None:
@@ -151,7 +172,7 @@ class CampaignReader:
         reader = self._runs[planned.run]
         state = reader.refresh()
         if state is None:
-            return RunView(planned, reader.folder, None, Status(Phase.FAILED, reader.fault), reader.fault)
+            return RunView(planned, reader.folder, None, Status(Phase.MISSING, reader.fault))
         name, pulse, fresh, attempt = planned.run, self._pulse.pulse, self._fresh_pulse, newest_attempt(state)
         stalled = fresh is not None and name in fresh.stalled
         job = pulse.jobs.get(name) if pulse else None

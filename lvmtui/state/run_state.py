@@ -57,10 +57,8 @@ class TrainerState:
     """The newest one that still counts."""
     unknown: int = 0
     """Lines that could not be read."""
-    interruptions: int = 0
-    """Attempts that left on a signal (a time limit, a preemption, a shutdown)."""
     fruitless: int = 0
-    """How many of the newest of them, in a row, made no step."""
+    """How many of the newest attempts, in a row, left on a signal before they made a step."""
 
     @property
     def worked(self) -> float:
@@ -181,7 +179,6 @@ def apply(run: TrainerState, event: Event) -> TrainerState:
             return replace(
                 _at(run, event),
                 ending=event,
-                interruptions=run.interruptions + 1,
                 fruitless=0 if got_on else run.fruitless + 1,
             )
         case Paused() | Cancelled() | Failed() | Finished():

@@ -48,6 +48,8 @@ class Phase(Enum):
     INTERRUPTED = "interrupted"
     NO_SPACE = "no space"
     FAILED = "failed"
+    MISSING = "missing"
+    """Its folder is gone, or cannot be read."""
     DIVERGED = "diverged"
     FINISHED = "finished"
     UNKNOWN = "unknown"
@@ -97,6 +99,7 @@ PHASES: Mapping[Phase, PhaseFacts] = {
     Phase.INTERRUPTED: PhaseFacts("◌", "waiting", "waits", _STOP | _AGAIN),
     Phase.NO_SPACE: PhaseFacts("!", "alarm", "held", _STOP | _AGAIN | _orders("resume")),
     Phase.FAILED: PhaseFacts("✗", "failed", "over", _AGAIN),
+    Phase.MISSING: PhaseFacts("✗", "failed", "over", _orders()),
     Phase.DIVERGED: PhaseFacts("✗", "failed", "over", _AGAIN),
     Phase.FINISHED: PhaseFacts("✓", "done", "over", _orders()),
     Phase.UNKNOWN: PhaseFacts("?", "waiting", "held", _STOP | _orders("resume")),
@@ -111,7 +114,7 @@ FAILURES = frozenset({Phase.FAILED, Phase.DIVERGED})
 HALTED = frozenset({Phase.PAUSED, Phase.SUSPENDED})
 """Goes on when somebody says so."""
 ENDED_EARLY = OVER - {Phase.FINISHED}
-"""Over without a result: cancelled, failed or diverged."""
+"""Over without a result: cancelled, failed, diverged, or missing."""
 ALIVE = frozenset(phase for phase, facts in PHASES.items() if facts.has_process)
 """Phases in which a process may hold memory."""
 

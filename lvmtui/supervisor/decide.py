@@ -131,7 +131,14 @@ def active_campaign(observation: Observation, rules: Rules) -> CampaignSeen | No
     return next(turns, None)
 
 
-def something_left_to_do(observation: Observation) -> bool:
+def turns(observation: Observation, rules: Rules) -> dict[str, str]:
+    """The campaigns with runs to start whose turn it is not, and the one whose turn it is."""
+    first = active_campaign(observation, rules)
+    waiting = (c.id for c in observation.campaigns if c is not first and any(run.wanted for run in c.runs))
+    return dict.fromkeys(waiting, first.id) if first else {}
+
+
+def work_left(observation: Observation) -> bool:
     """True while a supervisor is needed without anybody giving an order."""
     if observation.orphans:
         return True

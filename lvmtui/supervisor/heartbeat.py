@@ -27,8 +27,10 @@ class Heartbeat:
         self._pulse = Pulse(0.0, first, since=first)
         self._written = float("-inf")
 
-    def beat(self, tracks: Iterable[Track], acted: Collection[str], troubles: Mapping[str, str]) -> None:
-        """Write what is new; `acted`: runs about which something was done in this tick. `troubles`: see `Pulse`."""
+    def beat(
+        self, tracks: Iterable[Track], acted: Collection[str], troubles: Mapping[str, str], waits_for: Mapping[str, str]
+    ) -> None:
+        """Write what is new; `acted`: runs about which something was done in this tick. The others: see `Pulse`."""
         tracks = tuple(tracks)
         stalled = tuple(sorted(track.planned.run for track in tracks if track.seen.stalled))
         no_step = {
@@ -56,12 +58,12 @@ class Heartbeat:
             name: EngineAnswer(before.engines[name].time if fault and name in before.engines else now, fault)
             for name, fault in faults.items()
         }
-        self._pulse = replace(
-            before, time=now, engines=engines, jobs=jobs, stalled=stalled, no_step=no_step, troubles=dict(troubles)
-        )
+        said = replace(before, time=now, troubles=dict(troubles), waits_for=dict(waits_for))
+        self._pulse = replace(said, engines=engines, jobs=jobs, stalled=stalled, no_step=no_step)
         moved = {run for run in before.jobs.keys() | jobs.keys() if before.jobs.get(run) != jobs.get(run)}
         moved |= set(acted) | (set(stalled) ^ set(before.stalled)) | (no_step.keys() ^ before.no_step.keys())
         news = faults != {name: answer.fault for name, answer in before.engines.items()} or troubles != before.troubles
+        news = news or waits_for != before.waits_for
         if not (moved or news) and abs(now - self._written) < BEAT:
             return
         beat, since = before.beat + 1, before.since

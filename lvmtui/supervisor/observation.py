@@ -110,7 +110,7 @@ class RunSeen:
     @cached_property
     def status(self) -> Status:
         if self.state is None:
-            return Status(Phase.FAILED, NO_FOLDER)
+            return Status(Phase.MISSING, NO_FOLDER)
         return status_of(self.state, self.life, self.probe.detail)
 
     @property

@@ -14,13 +14,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from lvmtui.formats.campaign import Campaign
-from lvmtui.formats.json_codec import find_document, write_document
+from lvmtui.formats.json_codec import write_document
 from lvmtui.formats.paths import CampaignDir, Workspace
-from lvmtui.formats.results import MadeFrom
+from lvmtui.formats.results import MadeFrom, read_made
 from lvmtui.formats.told import Happening
-from lvmtui.supervisor.observation import CampaignTrack, Track
+from lvmtui.state.tasks import RunOutcome, Task, due, finished_pairs, outcome_of, result_of, task_command
+from lvmtui.supervisor.observation import CampaignTrack
 from lvmtui.supervisor.readable_logs import ReadableLogs
-from lvmtui.supervisor.tasks import RunOutcome, Task, due, finished_pairs, result_of, task_command
 from lvmtui.supervisor.tell import EventTeller, of_campaign
 from lvmtui.system.files import last_line
 from lvmtui.system.hardware import cores
@@ -34,21 +34,6 @@ PAUSE, LONGEST_PAUSE = 10.0, 600.0
 LIMIT = 3600.0
 """Seconds after which a worker counts as hanging. The largest baselines take minutes."""
 NICENESS = 10
-
-
-class Made:
-    """`made.json` of a campaign: what each result was made from, so that nothing is made twice for nothing."""
-
-    def __init__(self, folder: CampaignDir) -> None:
-        self._path = folder.made
-        found = find_document(MadeFrom, folder.made)
-        self.results: dict[str, str] = dict(found.results) if found else {}
-
-    def note(self, task: Task) -> None:
-        """The task's result is there."""
-        self.results[task.key] = task.made_from
-        with suppress(OSError):  # it is made again by the next supervisor, at the price of some seconds
-            write_document(self._path, MadeFrom(self.results), durable=False)
 
 
 @dataclass
@@ -238,7 +223,8 @@ class _CampaignResults:
         self.folder = campaign.dir
         self.campaign: Campaign = campaign.campaign
         self.logs = ReadableLogs(workspace, campaign.campaign)
-        self.made = Made(campaign.dir)
+        self.made = read_made(campaign.dir.made)
+        """What each result was made from, so that nothing is made twice for nothing."""
         self.outcomes: tuple[RunOutcome, ...] = ()
         self.tasks: list[Task] = []
         self.stale = True
@@ -247,7 +233,7 @@ class _CampaignResults:
     @property
     def happenings(self) -> list[Happening]:
         """What has happened to the campaign as a whole."""
-        return of_campaign(self.made.results, self.outcomes, all_made=not self.tasks and not self.stale)
+        return of_campaign(self.made, self.outcomes, all_made=not self.tasks and not self.stale)
 
     def update(self, campaign: CampaignTrack, workers: Workers) -> None:
         """Find out again what is due, if anything it depends on has changed."""
@@ -255,11 +241,14 @@ class _CampaignResults:
         if phases == self._phases and not self.stale:
             return
         self._phases, self.stale = phases, False
-        self.outcomes = tuple(_outcome(track) for track in campaign.tracks.values())
+        self.outcomes = tuple(
+            outcome_of(track.planned, track.seen.status, track.state.trainer.finished if track.state else None)
+            for track in campaign.tracks.values()
+        )
         self.tasks = due(
             self.campaign,
             self.outcomes,
-            self.made.results,
+            self.made,
             missing=lambda task: not result_of(self.folder, task).exists(),
             given_up=workers.given_up,
         )
@@ -272,17 +261,12 @@ class _CampaignResults:
             more = "" if last else f", it is tried again ({tries} so far)"
             self.logs.note(f"{task.title} failed: {fault}{more}", now)
             return
-        self.made.note(task)
+        self.made[task.key] = task.made_from
+        with suppress(OSError):  # it is made again by the next supervisor, at the price of some seconds
+            write_document(self.folder.made, MadeFrom(self.made), durable=False)
         written = now
         with suppress(OSError):
             written = result_of(self.folder, task).stat().st_mtime
         pairs = len(finished_pairs(self.outcomes, task.subject))
         told = f", {plural(pairs, 'pair')}" if task.kind == "comparison" else ""
         self.logs.note(f"{task.title} written{told}", written)
-
-
-def _outcome(track: Track) -> RunOutcome:
-    planned, status = track.planned, track.seen.status
-    finished = track.state.trainer.finished if track.state else None
-    digest = finished.heldout_digest if finished else ""
-    return RunOutcome(planned.model, planned.arm, planned.seed, status.phase.value, status.over, digest)

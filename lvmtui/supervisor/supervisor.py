@@ -21,7 +21,7 @@ import lvmtui
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.supervisor_log import Launched, Lost, Record, Signalled
 from lvmtui.supervisor.container import ends_the_container, take_runs_along
-from lvmtui.supervisor.decide import Action, AskToLeave, Insist, Rules, Start, WriteDown, decide, something_left_to_do
+from lvmtui.supervisor.decide import Action, AskToLeave, Insist, Rules, Start, WriteDown, decide, turns, work_left
 from lvmtui.supervisor.engine import CannotStart, Engine, Engines, Occupied
 from lvmtui.supervisor.engines.local import LocalEngine
 from lvmtui.supervisor.heartbeat import Heartbeat
@@ -86,7 +86,8 @@ class Supervisor:
                 self._carry_out(action)
         self._signal([action for action in actions if isinstance(action, AskToLeave)], "TERM")
         self._signal([action for action in actions if isinstance(action, Insist)], "KILL")
-        self.pulse.beat(self.observer.tracks.values(), {action.run for action in actions}, self._troubles())
+        acted, waiting = {action.run for action in actions}, turns(self.observation, self.rules)
+        self.pulse.beat(self.observer.tracks.values(), acted, self._troubles(), waiting)
         worked = self.results.go_on(self.observer.campaigns)
         self.results.tell(self.observer.campaigns)
         self.results.tell_commands(self.observer.campaigns)
@@ -95,7 +96,7 @@ class Supervisor:
     @property
     def something_left(self) -> bool:
         """True while it would be wrong to leave."""
-        return something_left_to_do(self.observation) or self.results.pending(self.observer.campaigns)
+        return work_left(self.observation) or self.results.pending(self.observer.campaigns)
 
     @property
     def pause(self) -> float:
@@ -277,7 +278,7 @@ def _taken_again(supervisor: Supervisor, workspace: Workspace) -> IO[bytes] | No
     for track in supervisor.observer.tracks.values():
         track.touch()
     observation = supervisor.observer.observe()
-    if decide(observation, supervisor.rules) or something_left_to_do(observation):
+    if decide(observation, supervisor.rules) or work_left(observation):
         return take_lock(workspace, seconds=0)
     return None
 

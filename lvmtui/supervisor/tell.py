@@ -24,8 +24,8 @@ from lvmtui.formats.spec import ArmName
 from lvmtui.formats.told import Happening, Told, read_told
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import FAILURES, Phase, Status
+from lvmtui.state.tasks import RunOutcome
 from lvmtui.supervisor.observation import CampaignTrack, Track
-from lvmtui.supervisor.tasks import RunOutcome
 from lvmtui.system.launch import our_command
 from lvmtui.system.permissions import why_not_followed
 from lvmtui.system.programs import ending_words, kill_child, spawn, unmarked_environment
@@ -190,7 +190,7 @@ def of_run(run: str, status: Status, state: RunState | None, findings: Iterable[
     since = f"{status.since or 0:.3f}"
     if status.phase is Phase.FINISHED:
         found.append(Happening("run_finished", run, since))
-    elif status.phase in FAILURES:
+    elif status.phase in {*FAILURES, Phase.MISSING}:
         found.append(Happening("run_failed", run, since))
     elif status.phase is Phase.STALLED and state is not None:
         found.append(Happening("run_stalled", run, f"step {state.step}"))

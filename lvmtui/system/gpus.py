@@ -149,15 +149,12 @@ def _list_of(tool: str) -> str:
 def _amd() -> tuple[Gpu, ...]:
     try:
         nodes = sorted(KFD.iterdir(), key=lambda node: int(node.name))
-        properties = [dict(line.split(None, 1) for line in _lines(node / "properties")) for node in nodes]
+        texts = [(node / "properties").read_text(errors="replace") for node in nodes]
+        properties = [dict(line.split(None, 1) for line in text.splitlines() if " " in line) for text in texts]
     except (OSError, ValueError):
         return ()
     computing = [node for node in properties if int(node.get("simd_count", "0")) > 0]
     return tuple(Gpu(str(number), "AMD GPU") for number in range(len(computing)))
-
-
-def _lines(path: Path) -> list[str]:
-    return [line for line in path.read_text(errors="replace").splitlines() if " " in line]
 
 
 def _chosen(environment: Mapping[str, str]) -> tuple[str, ...] | None:

@@ -205,6 +205,8 @@ class LvmApp(Talks, inherit_bindings=False):
             return
         if snapshot.run(self.selected) is None:
             self.selected = snapshot.most_interesting
+            if self._judged and not snapshot.judged:
+                self._another_campaign()
         if self._live and not snapshot.supervised and snapshot.state.ours:
             self._supervise()
         if snapshot.judged and self._judged is False:
@@ -232,6 +234,13 @@ class LvmApp(Talks, inherit_bindings=False):
             self.action_verdict()
         elif not isinstance(self.screen, VerdictScreen):
             self.say("the campaign is over; v shows the verdict")
+
+    def _another_campaign(self) -> None:
+        """A campaign has begun after one that was over: its board shows more than the verdict it does not have yet."""
+        from lvmtui.ui.screens.verdict import VerdictScreen
+
+        if isinstance(self.screen, VerdictScreen):
+            self.pop_screen()
 
     # -- keys --------------------------------------------------------------------------------------------------------
 

@@ -149,7 +149,8 @@ class Figures:
             ranked = {
                 against: [retrieval_of(name, rank) for rank in ranks]
                 for against in self._trivial_names("expanded")
-                if len(ranks := self._trivial_ranks("expanded", against)) == len(self.pairs)
+                if len(ranks := [r for p in self.pairs if (r := p.trivial["expanded"][against].rank) is not None])
+                == len(self.pairs)
             }
             best = max(ranked, key=lambda one: self._mean(ranked[one]), default="")
             found.append(
@@ -208,9 +209,6 @@ class Figures:
         """Trivial baselines that every pair has."""
         first, *others = (pair.trivial.get(arm, {}) for pair in self.pairs)
         return [name for name in first if all(name in other for other in others)]
-
-    def _trivial_ranks(self, arm: ArmName, name: str) -> list[Integers]:
-        return [rank for pair in self.pairs if (rank := pair.trivial[arm][name].rank) is not None]
 
     @property
     def _percent(self) -> float:

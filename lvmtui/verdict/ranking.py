@@ -179,8 +179,6 @@ def _judged(row: Row, level: float, baseline: str, *, tested: int) -> Row:
             f"judged alone it would be '{alone.words}'; so that all {tested} models' intervals hold together it is "
             f"{interval_words(adjusted)}"
         )
-    if row.seeds_missing:
-        notes.append(f"{row.seeds} of {row.seeds + row.seeds_missing} seeds compared; the others did not finish")
     notes += forward_doubts(row.expanded)
     fell, rose = moves(row.retrieval, level)
     notes += [f"retrieval fell: {figure_words(figure, level)}" for figure in row.retrieval if figure.name in fell]

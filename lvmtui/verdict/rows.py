@@ -52,6 +52,9 @@ def draft_row(
     views = [view for arm in ARMS for view in _views(state, model, arm)]
     history, cancelled = any(map(_only_history, views)), any(v.status.phase is Phase.CANCELLED for v in views)
     estimate, change, early, no_change = None, None, None, ""
+    compared = f"{len(comparison.pairs) if comparison else 0} of {len(state.campaign.seeds)} seeds compared"
+    causes = {"did not finish": ENDED_EARLY - {Phase.MISSING}, "have no run folder any more": {Phase.MISSING}}
+    why = [words for words, phases in causes.items() if any(view.status.phase in phases for view in views)]
     word = Verdict(Word.NO_VERDICT)
     if history:
         word, change = _history_verdict(state, model, health)
@@ -65,7 +68,6 @@ def draft_row(
         word = verdict(None, seeds=len(comparison.pairs))
     elif _seeds_to_come(state, model, comparison):
         change = comparison.change.value
-        compared = f"{len(comparison.pairs)} of {len(state.campaign.seeds)} seeds compared"
         word = Verdict(Word.PROVISIONAL, reason=compared)
     else:
         estimate, change = comparison.change, comparison.change.value
@@ -86,11 +88,11 @@ def draft_row(
         strata=judged.strata if judged else (),
         verdict=word,
         seeds=len(comparison.pairs) if comparison else 0,
-        seeds_missing=len(state.campaign.seeds) - (len(comparison.pairs) if comparison else 0),
         history=history,
         notes=(
             *((SO_FAR,) if early else (no_change,) if no_change else ()),
             *(comparison.doubts if comparison else ()),
+            *([f"{compared}; the others {' or '.join(why)}"] if judged and why else []),
         ),
         early=early,
         no_change=no_change,
@@ -159,7 +161,7 @@ def _mean_forward(scores: Sequence[ForwardScores]) -> ForwardScores:
 
 def _status_words(views: Sequence[RunView]) -> str:
     """`finished`; `2 finished, 1 running`; `missing` where no run is planned."""
-    counts = Counter("missing" if view.state is None else view.status.phase.value for view in views)
+    counts = Counter(view.status.phase.value for view in views)
     if len(counts) == 1 and views:
         return next(iter(counts))
     return ", ".join(f"{count} {word}" for word, count in counts.items()) or "missing"
@@ -229,15 +231,12 @@ def _waiting_verdict(state: CampaignState, model: str) -> Verdict:
 
 def _may_finish(*views: RunView | None) -> bool:
     """True if each has its figures, or may still get them."""
-    return all(
-        view is not None and view.state is not None and (view.status.phase not in ENDED_EARLY or _only_history(view))
-        for view in views
-    )
+    return all(view is not None and (view.status.phase not in ENDED_EARLY or _only_history(view)) for view in views)
 
 
 def _ending(view: RunView | None) -> str:
     """How a run ended, to be read after the label of its arm."""
-    return view.status.phase.value if view and view.state else "missing"
+    return view.status.phase.value if view else Phase.MISSING.value
 
 
 def _end_words(view: RunView | None) -> str:

@@ -123,7 +123,7 @@ def _judge(state: CampaignState, model: str, unfit: set[str]) -> _Judged:
 def _scores(state: CampaignState, view: RunView, unfit: set[str]) -> tuple[WindowScores | None, str]:
     """The scores of a run, or why there are none."""
     if view.finished is None:
-        return None, view.status.phase.value if view.state else "missing"
+        return None, view.status.phase.value
     if view.planned.run in unfit:
         return None, "collapsed or failed to learn"
     return read_scores(view.folder.heldout, view.finished.heldout_digest)

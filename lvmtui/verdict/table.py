@@ -159,8 +159,6 @@ class Row:
     verdict: Verdict
     seeds: int
     """Compared."""
-    seeds_missing: int
-    """Planned, and not compared (yet)."""
     history: bool
     """True if the figures come from histories of earlier runs."""
     notes: tuple[str, ...]

@@ -375,3 +375,7 @@ def test_an_equal_reason_is_told_once_with_its_runs(
     assert follow.follow(workspace, workspace.campaign(campaign.id), headless=True) == 1
     err = " ".join(capsys.readouterr().err.split())
     assert err.startswith("AMN 8k, AMN 23k, GRU 8k failed: ") and err.count("died 3 times") == 1
+    monkeypatch.setattr(follow, "Console", lambda: Console(force_terminal=True, width=100))
+    assert follow.follow(workspace, workspace.campaign(campaign.id), headless=False) == 1
+    out, err = capsys.readouterr()
+    assert err == "" and "died 3 times" in out, "on a terminal the answer says it"

@@ -113,6 +113,26 @@ def test_before_anything_was_seen_it_is_calibrating(tmp_path: Path) -> None:
     assert len(found.runs) == 4
 
 
+def test_what_keeps_a_place_without_going_on_is_named(tmp_path: Path) -> None:
+    """A suspended run keeps its place, so queued ones wait for it; one that does not stop has no time left."""
+    campaign = make_campaign(tmp_path, models=("amn", "gru"), jobs=1)
+    run = bring_to(tmp_path, campaign, "amn", "baseline", state="pausing")
+    state = CampaignReader(Workspace(tmp_path), Workspace(tmp_path).campaign(campaign.id)).refresh()
+
+    def said(status: Status, runs: int = 4) -> str:
+        views = (replace(state.runs[0], status=status), *state.runs[1:runs])
+        found = campaign_eta(replace(state, runs=views), run.time)
+        assert found.eta is None and all(one.start_in is None for one in found.runs.values())
+        return found.unknown
+
+    assert (
+        said(Status(Phase.SUSPENDED, "its processes are stopped")) == "waits for a suspended run, which keeps its place"
+    )
+    silent = "has not answered the pause for 40 s"
+    assert said(Status(Phase.PAUSING, silent)) == "waits for a run that does not stop"
+    assert said(Status(Phase.PAUSING), 1) == "runs are stopping", "a pause of 2 s that stands still helps nobody"
+
+
 def test_the_first_seconds_of_training_end_calibrating_for_all(tmp_path: Path) -> None:
     campaign = make_campaign(tmp_path, models=("amn", "gru"))
     run = bring_to(tmp_path, campaign, "amn", "baseline", state="running", fraction=0.05)

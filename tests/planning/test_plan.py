@@ -122,10 +122,12 @@ def test_what_other_programs_take_is_counted_until_runs_have_shown_their_speed(
     workspace = Workspace(tmp_path)
     alone, beside = planned(0.0), planned(2.0)
     assert beside.expected.seconds == pytest.approx(2 * alone.expected.seconds)
-    assert "), beside programs that keep 2.0 cores busy\n" in plan_as_text(beside) + "\n"
+    for arm, seconds in beside.run_seconds.items():
+        assert seconds == pytest.approx(2 * alone.run_seconds[arm]), "a run is reckoned as all of them are"
+    assert "), beside other programs with work for 2.0 cores\n" in plan_as_text(beside) + "\n"
     campaign = write_plan(alone, workspace)
     train_here(workspace.run(campaign.runs[0]))
-    assert planned(2.0).expected == planned(0.0).expected and "beside programs" not in plan_as_text(planned(2.0))
+    assert planned(2.0).expected == planned(0.0).expected and "beside other programs" not in plan_as_text(planned(2.0))
 
 
 def test_the_longest_run_does_not_wait_for_its_turn(

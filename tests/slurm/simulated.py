@@ -30,8 +30,8 @@ from lvmtui.formats.trainer_log import (
     Paused,
     Started,
 )
+from lvmtui.state.tasks import Task, result_of
 from lvmtui.supervisor.results import WorkerEnd, Workers
-from lvmtui.supervisor.tasks import Task, result_of
 from lvmtui.system.files import append_line
 from lvmtui.system.process_id import Identity
 from lvmtui.system.programs import Done

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lvmtui.formats.spec import ARMS
 from lvmtui.formats.trainer_log import Finished, Paused
-from lvmtui.state.status import Phase
+from lvmtui.state.status import Phase, interruptions
 from tests.slurm.world import SlurmWorld
 from tests.supervisor.fake_trainer import Behaviour, digest_after
 from tests.waiting import wait_for
@@ -98,7 +98,7 @@ def test_a_job_put_back_into_the_queue_goes_on_where_it_was(world: SlurmWorld) -
     world.cluster.call("scontrol", "requeue", number)
     world.until(lambda: world.phase() is Phase.QUEUED)
     world.cluster.call("scontrol", "update", f"jobid={number}", "StartTime=now")
-    assert world.state().trainer.interruptions == 1
+    assert len(interruptions(world.state())) == 1
     world.until(lambda: world.training() and world.state().trainer.attempts == 2)
     world.until(lambda: list(world.in_the_queue().values()).count("RUNNING") == len(world.in_the_queue()) == 1)
     state = world.state()

@@ -10,7 +10,7 @@ import pytest
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import Workspace
 from lvmtui.state.campaign_reader import CampaignReader
-from lvmtui.state.status import Phase
+from lvmtui.state.status import Phase, interruptions
 from lvmtui.supervisor.engines.slurm import SlurmEngine
 from lvmtui.supervisor.supervisor import Supervisor
 from tests.factory import make_campaign
@@ -75,7 +75,7 @@ def test_nothing_is_lost_and_nothing_doubled(tmp_path: Path, seed: int) -> None:
         else:  # dead three times in a row without getting further
             assert view.status.phase is Phase.FAILED and "died 3 times" in view.status.reason
     assert sum(view.status.phase is Phase.FINISHED for view in state.runs) >= 34
-    assert sum(v.state.trainer.interruptions for v in state.runs if v.state) > 20, "over several jobs each"
+    assert sum(len(interruptions(v.state)) for v in state.runs if v.state) > 20, "over several jobs each"
     assert slurm.calls["squeue"] <= figures.seconds / 1.0 + figures.kills, "one question for all, a second apart"
 
 

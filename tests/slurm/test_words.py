@@ -13,18 +13,43 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lvmtui.cli.commands import main
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import read_spec
 from lvmtui.formats.started_with import StartedWith, started_with_now
+from lvmtui.report.make import read_report
+from lvmtui.report.markdown import markdown
+from lvmtui.report.page import page_of
 from lvmtui.supervisor.engine import CannotStart, Occupied, Place
-from lvmtui.supervisor.engines.slurm import SlurmEngine, environment, ready, run_command
+from lvmtui.supervisor.engines.slurm import SlurmEngine, environment, notes, ready, run_command
 from lvmtui.supervisor.engines.slurm_text import check_settings, fault_of, jobs_in, reason_words, script, seconds_of
 from lvmtui.system.errors import UserError
 from lvmtui.system.processes import Sent
 from lvmtui.system.programs import Done
 from tests.factory import make_campaign
+from tests.verdict.scenes import state_of
 
 FOLDER = "/data/x/artifacts/lvm/models/gru_8k"
+
+
+def test_a_time_limit_shorter_than_a_run_is_noted(tmp_path: Path) -> None:
+    said = " ".join(notes(Workspace(tmp_path), {"time": ("30",)}, 3600.0))
+    assert "the longest run may take 1 h" in said and "--time is 30: it goes on in further jobs" in said
+    assert "--time" not in " ".join(notes(Workspace(tmp_path), {"time": ("4:00:00",)}, 3600.0))
+
+
+def test_who_runs_the_runs_is_said_line_by_line(tmp_path: Path) -> None:
+    told = {"time": ("30",), "setup": ("module load cuda", "ulimit -c 0")}
+    campaign = replace(make_campaign(tmp_path, models=("amn",)), engine="slurm", engine_settings=told)
+    assert campaign.engine_words == "slurm (time 30, setup 'module load cuda', setup 'ulimit -c 0')"
+    report = read_report(state_of(Workspace(tmp_path), campaign), now=0.0)
+    page = markdown(page_of(replace(report, campaign_facts=campaign)))
+    assert "Run by slurm (time 30, setup 'module load cuda'" in page
+
+
+def test_a_second_value_of_setup_is_not_taken_for_a_campaign_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", "--engine", "slurm", "--setup", "module load a", "module load b"]) == 2
+    assert "module load b: is no file; --setup takes one value: give it again" in capsys.readouterr().err
 
 
 def line(*fields: str) -> str:

@@ -81,8 +81,8 @@ def test_a_damaged_spec_is_one_runs_fault(tmp_path: Path) -> None:
     campaign = make_campaign(workspace, models=("amn",))
     workspace.run(campaign.runs[0]).spec.write_bytes(b"{")
     state = CampaignReader(workspace, workspace.campaign(campaign.id)).refresh()
-    assert [view.status.phase for view in state.runs] == [Phase.FAILED, Phase.QUEUED]
-    assert "not a run's spec" in state.runs[0].fault
+    assert [view.status.phase for view in state.runs] == [Phase.MISSING, Phase.QUEUED]
+    assert "not a run's spec" in state.runs[0].status.reason
 
 
 def test_an_order_is_seen_at_the_next_look(history: History) -> None:

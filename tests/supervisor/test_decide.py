@@ -22,7 +22,7 @@ from lvmtui.formats.trainer_log import (
 )
 from lvmtui.state.run_state import RunState, fold, fold_records
 from lvmtui.state.status import OVER, Life, Phase
-from lvmtui.supervisor.decide import AskToLeave, Insist, Start, WriteDown, decide, something_left_to_do
+from lvmtui.supervisor.decide import AskToLeave, Insist, Start, WriteDown, decide, work_left
 from lvmtui.supervisor.engine import Ended, Member, Probe
 from lvmtui.supervisor.observation import Asked, CampaignSeen, Observation, RunSeen
 from tests.supervisor.simulated import BOOT, HOST, MISCHIEF, RULES, Simulated, SimulatedWorld, finished, process
@@ -203,7 +203,7 @@ def test_whatever_happened_everything_wanted_comes_to_its_end(
         for run in world.runs:
             world.work(run)
         observation = Observation((CampaignSeen("c", jobs, tuple(map(world.seen, world.runs))),))
-        if not acted and not something_left_to_do(observation) and not any(run.alive for run in world.runs):
+        if not acted and not work_left(observation) and not any(run.alive for run in world.runs):
             break
     for index, run in enumerate(world.runs):
         phase = world.seen(run).status.phase

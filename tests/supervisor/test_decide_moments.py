@@ -18,7 +18,7 @@ from lvmtui.formats.trainer_log import (
 )
 from lvmtui.state.run_state import RunState, fold, fold_records
 from lvmtui.state.status import interrupted_words
-from lvmtui.supervisor.decide import AskToLeave, Insist, Start, WriteDown, decide, something_left_to_do
+from lvmtui.supervisor.decide import AskToLeave, Insist, Start, WriteDown, decide, turns, work_left
 from lvmtui.supervisor.engine import Ended, Member, Probe
 from lvmtui.supervisor.observation import Asked, CampaignSeen, Observation, RunSeen
 from lvmtui.system.process_id import Identity
@@ -88,6 +88,16 @@ def test_a_death_while_cancelling_is_no_loss(spec: RunSpec) -> None:
     assert decided(run) == Stopped(0.0, 1, (101,))
     closed = seen_with(spec, Intent("run", 2), launched(1), started(1), Stopped(4.0, 1, (101,)))
     assert decided(closed) == Start("run")
+
+
+def test_a_campaign_that_waits_for_an_older_one_knows_for_which(spec: RunSpec) -> None:
+    queued, paused = seen_with(spec, Intent()), seen_with(spec, Intent("pause", 1))
+    first, second = CampaignSeen("first", 1, (queued,)), CampaignSeen("second", 1, (replace(queued, name="other"),))
+    over = CampaignSeen("third", 1, (paused,))
+    assert turns(Observation((first, second, over)), RULES) == {"second": "first"}
+    let_go_first = replace(first, runs=(paused,))
+    assert turns(Observation((let_go_first, second, over)), RULES) == {}
+    assert decide(Observation((let_go_first, second)), RULES) == (Start("other"),)
 
 
 def deaths(number: int, generation: int = 0) -> list[Record]:
@@ -212,12 +222,12 @@ def test_nothing_is_started_while_the_cluster_does_not_answer(spec: RunSpec) -> 
     unseen = seen_with(spec, Intent(), launched(1), started(1), probe=Probe(known=False))
     queued = replace(seen_with(spec, Intent()), name="other")
     assert decide(Observation((CampaignSeen("c", 1, (unseen, queued)),)), RULES) == ()
-    assert something_left_to_do(Observation((CampaignSeen("c", 1, (unseen,)),)))
+    assert work_left(Observation((CampaignSeen("c", 1, (unseen,)),)))
 
 
 def test_who_is_to_be_cancelled_and_cannot_be_seen_is_waited_for(spec: RunSpec) -> None:
     unseen = seen_with(spec, Intent(want="cancel", generation=1), launched(1), probe=Probe(known=False))
-    assert decided(unseen) is None and something_left_to_do(Observation((CampaignSeen("c", 1, (unseen,)),)))
+    assert decided(unseen) is None and work_left(Observation((CampaignSeen("c", 1, (unseen,)),)))
 
 
 def test_a_run_that_a_time_limit_cuts_short_goes_on_as_long_as_it_gets_on(spec: RunSpec) -> None:

@@ -21,9 +21,9 @@ from lvmtui.formats.json_codec import find_document, write_document
 from lvmtui.formats.started_with import StartedWith, differences, started_with_now
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.state.status import Phase
+from lvmtui.state.tasks import Task
 from lvmtui.supervisor.engines.local import LocalEngine
 from lvmtui.supervisor.results import PAUSE, Workers, idle_cores
-from lvmtui.supervisor.tasks import Task
 from lvmtui.system.files import append_line, create_file, replace_file
 from lvmtui.system.launch import our_command
 from tests.supervisor.fake_trainer import Behaviour

@@ -16,7 +16,7 @@ from lvmtui.cli import event_command as tell
 from lvmtui.formats.told import Happening, read_told
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.state.status import Phase, Status
-from lvmtui.supervisor.tasks import RunOutcome
+from lvmtui.state.tasks import RunOutcome
 from lvmtui.supervisor.tell import EventTeller, Telling, of_campaign, of_run, telling_command
 from lvmtui.verdict.health import Finding
 from tests.supervisor.fake_trainer import Behaviour

@@ -21,11 +21,11 @@ from lvmtui.state.campaign_reader import CampaignReader, RunView
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import Phase
+from lvmtui.state.tasks import Task, result_of
 from lvmtui.supervisor.decide import Rules
 from lvmtui.supervisor.engines.local import LocalEngine
 from lvmtui.supervisor.results import Workers
 from lvmtui.supervisor.supervisor import Supervisor
-from lvmtui.supervisor.tasks import Task, result_of
 from lvmtui.system.process_id import Identity
 from lvmtui.system.processes import Process, marked_processes
 from tests.factory import make_campaign, planned_run

@@ -35,6 +35,20 @@ async def test_views_open_and_close(root: Path, make_app: MakeApp) -> None:
         assert isinstance(app.screen, BoardScreen), "the board stays"
 
 
+async def test_the_verdict_gives_way_to_the_next_campaign(tmp_path: Path, make_app: MakeApp) -> None:
+    campaign = end(tmp_path)
+    app = make_app(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        Workspace(tmp_path).campaign(campaign.id).report.touch()
+        app.look()
+        await pilot.press("v")
+        assert isinstance(app.screen, VerdictScreen)
+        make_campaign(tmp_path, models=("amn",), stamp="20261123_080000")
+        app.look()
+        await pilot.pause()
+        assert isinstance(app.screen, BoardScreen) and app.snapshot and len(app.snapshot.runs) == 2
+
+
 async def test_a_click_selects_and_another_opens(root: Path, make_app: MakeApp) -> None:
     app = make_app(root)
     async with app.run_test(size=(80, 24)) as pilot:

@@ -31,7 +31,6 @@ def made_row(model: str, change: float, word: Word = Word.IMPROVED, expanded: fl
         strata=(),
         verdict=Verdict(word),
         seeds=seeds,
-        seeds_missing=0,
         history=word is Word.POINT_ESTIMATE,
         notes=(),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
@@ -22,9 +23,9 @@ from lvmtui.verdict.ranking import Judgement, ranked, table_of
 from lvmtui.verdict.rows import SO_FAR
 from lvmtui.verdict.table import ArmCell, Row, TrivialRow
 from lvmtui.verdict.words import Verdict, Word
-from tests.factory import State, bring_to, make_campaign
+from tests.factory import State, bring_to, make_campaign, planned_run
 from tests.history import Curve
-from tests.verdict.scenes import by_own_trainer, finished, read_table, state_of
+from tests.verdict.scenes import by_own_trainer, finished, read_table, report_of, state_of
 from tests.verdict.tables import made_row, made_table, two_contexts
 
 
@@ -45,7 +46,6 @@ def row(model: str, change: float | None, expanded: float | None, word: Word) ->
         strata=(),
         verdict=Verdict(word),
         seeds=3,
-        seeds_missing=0,
         history=word is Word.POINT_ESTIMATE,
         notes=(),
     )
@@ -222,6 +222,22 @@ def test_seeds_that_will_never_come_are_counted_and_not_waited_for(tmp_path: Pat
     (amn,) = read_table(state_of(workspace, campaign)).rows
     assert amn.verdict.word is Word.LEANS_UP and not amn.cancelled
     assert "1 of 3 seeds compared; the others did not finish" in amn.notes
+
+
+def test_a_run_folder_that_was_removed_is_missing_and_not_a_run_that_failed(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, {"amn": (0.5189, 0.5269), "gru": (0.51, 0.52)})
+    for model, seeds in (("amn", (2,)), ("gru", (1, 2, 3))):
+        for seed in seeds:
+            shutil.rmtree(workspace.run(planned_run(campaign, model, "expanded", seed)).path)
+        compare(workspace.campaign(campaign.id), model)
+    amn, gru = read_table(state_of(workspace, campaign)).rows
+    assert "2 of 3 seeds compared; the others have no run folder any more" in amn.notes
+    assert gru.verdict.word is Word.NOT_COMPARABLE and gru.verdict.reason == "23k missing"
+    _, page = report_of(workspace, campaign)
+    assert "**4 of 12 runs are missing.**" in page
+    doubts = page.split("## What to doubt")[1].split("##")[0]
+    assert "have no run folder any more" in doubts and "23k missing" in doubts
+    assert "failed" not in page.split("## Evidence")[0] and "did not finish" not in page.split("## Evidence")[0]
 
 
 def test_a_cancelled_model_is_cancelled(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ cluster, as the shell saw it that planned the campaign, has one `Queue`.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -56,11 +57,13 @@ from lvmtui.supervisor.engines.slurm_text import (
     passing,
     resources,
     script,
+    seconds_of,
     value_of,
 )
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file
 from lvmtui.system.filesystem import filesystem_kind, is_shared, locks_reach, try_lock
+from lvmtui.system.numbers import duration
 from lvmtui.system.processes import Sent
 from lvmtui.system.programs import Done, done_by, unmarked_environment
 
@@ -341,16 +344,17 @@ def ready(workspace: Workspace, settings: Settings, threads: int, command: Comma
         raise UserError(f"--engine slurm: Slurm {what}: {fault}")
 
 
-def notes(workspace: Workspace, settings: Settings) -> tuple[str, ...]:
+def notes(workspace: Workspace, settings: Settings, longest: float) -> tuple[str, ...]:
     """Notes for the plan about what may go wrong on a cluster and cannot be checked from here."""
-    root = workspace.root
+    root, limit, said = workspace.root, value_of(settings, "time"), list[str]()
     if not is_shared(root):
-        return (
-            f"the workspace is on {filesystem_kind(root) or 'a disk'} of this host; every node must see it as {root}",
-        )
-    if not locks_reach(root):
-        return (f"locks on {filesystem_kind(root)} hold on one host only here; supervise from one host",)
-    return ()
+        disk = filesystem_kind(root) or "a disk"
+        said.append(f"the workspace is on {disk} of this host; every node must see it as {root}")
+    elif not locks_reach(root):
+        said.append(f"locks on {filesystem_kind(root)} hold on one host only here; supervise from one host")
+    if limit and longest > (seconds_of(limit) or math.inf):
+        said.append(f"the longest run may take {duration(longest)}, --time is {limit}: it goes on in further jobs")
+    return tuple(said)
 
 
 def room(settings: Settings) -> tuple[int, int]:

@@ -242,7 +242,7 @@ def run_chart(name: str, run: RunFacts, other: RunFacts | None, log: bool, width
 def _curves_of(name: str, run: RunFacts) -> tuple[str, list[Series]]:
     """Title and curves of a chart, other than that of the gain."""
     if name == "rate":
-        return "learning rate", [Series(tuple((p.step, p.rate) for p in run.points), "done")]
+        return "learning rate", [Series(tuple((p.step, p.rate) for p in run.points if p.rate), "done")]
     if name == "speed":
         speeds = tuple((p.step, p.windows_per_second) for p in run.points if p.windows_per_second)
         return "windows a second", [Series(speeds, "done")]

@@ -103,8 +103,7 @@ def troubles(snapshot: Snapshot, selected: str, width: int, most: int, *, read_o
 def _troubles(snapshot: Snapshot, selected: str, width: int, *, read_only: bool) -> Iterator[Line]:
     if not snapshot.supervised:
         helps = "'lvmtui attach' starts one" if read_only else "the screen is trying to start one"
-        left = "the report is not written" if snapshot.state.unreported else "nothing that waits is started"
-        yield _trouble(f"no supervisor: {left}", helps, width)
+        yield _trouble(f"no supervisor: {snapshot.state.unmade or 'nothing that waits is started'}", helps, width)
     for run in troubled(snapshot):
         reason = run.trouble or run.word
         word = run.phase.value

@@ -42,7 +42,7 @@ def _column(groups: list[Group], width: int) -> list[Line]:
 def _groups(run: RunFacts) -> list[Group]:
     state = run.state
     if state is None:
-        return [("run", [("folder", run.view.planned.folder), ("fault", run.view.fault)])]
+        return [("run", [("folder", run.view.planned.folder), ("fault", run.view.status.reason)])]
     spec, trainer = state.spec, state.trainer
     started = trainer.started
     launches = words.plural(state.supervision.launches, "time")

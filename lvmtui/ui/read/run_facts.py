@@ -150,13 +150,12 @@ class RunFacts:
     @property
     def trouble(self) -> str:
         """What is wrong, or why it waits, in words; empty if all is well."""
-        if self.state is None:  # there is room for what is wrong with a file, not for where the file is
-            return sanitise(self.view.fault.replace(f"{self.view.folder.path}/", ""), 300)
         if self.alarms:
             return sanitise(self.alarms[0].words, 300)
         if self.phase in (Phase.FINISHED, Phase.RUNNING, Phase.STARTING):
             return ""
-        return sanitise(self.view.status.reason, 300)
+        # there is room for what is wrong with a file, not for where the file is
+        return sanitise(self.view.status.reason.replace(f"{self.view.folder.path}/", ""), 300)
 
     @property
     def setback(self) -> str:
@@ -230,10 +229,8 @@ class RunFacts:
 def why_it_stands(facts: RunFacts) -> str:
     """What a run left behind that stands still, or does not do as it is told; empty for others."""
     state = facts.state
-    if state is None:
-        return sanitise(facts.view.fault, 600)
     if facts.phase is Phase.NO_SPACE or PHASES[facts.phase].style == "failed":
-        ending = state.trainer.ending
+        ending = state.trainer.ending if state else None
         said = ending.message if isinstance(ending, Failed) else ""
         reason = facts.view.status.reason
         return sanitise(reason if said in reason else f"{reason}; {said}", 600)

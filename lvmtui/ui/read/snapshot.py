@@ -117,7 +117,7 @@ class Snapshot:
     @property
     def judged(self) -> bool:
         """True if the campaign is over and its last word has been written."""
-        return self.state.finished and not self.state.unreported
+        return self.state.finished and not self.state.unmade
 
 
 @dataclass

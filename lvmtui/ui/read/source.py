@@ -248,7 +248,7 @@ class SnapshotSource:
             self._log = (mark, tuple(newest_lines(selected.folder.log, LOG_LINES)))
         notes = (
             *(("polling",) if self._polls else ()),
-            *filter(None, (state.silence, state.trouble)),
+            *filter(None, (state.silence, state.trouble, state.turn_words)),
             *self._notes.values(),
         )
         return replace(

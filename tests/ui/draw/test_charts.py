@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lvmtui.state.status import OVER, Phase
 from lvmtui.ui.draw.charts import Band, Level, Series, chart
-from lvmtui.ui.draw.curves import x_name
+from lvmtui.ui.draw.curves import _curves_of, x_name
 from lvmtui.ui.draw.lines import Line, width_of
 
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True, width=32)
@@ -130,3 +130,11 @@ def test_the_axis_says_stopped_early_only_where_all_runs_did() -> None:
     assert x_name([early, run(Phase.CANCELLED, curve=False)], "epoch") == "stopped early at epoch"
     for other in (whole, run(Phase.RUNNING), run(Phase.QUEUED, curve=False)):
         assert x_name([early, other], "epoch") == "epoch"
+
+
+def test_a_rate_of_zero_is_one_that_is_not_known() -> None:
+    def rates(*found: float) -> list[Series]:
+        points = [SimpleNamespace(step=step, rate=rate) for step, rate in enumerate(found)]
+        return _curves_of("rate", SimpleNamespace(points=points))[1]  # type: ignore[arg-type]
+
+    assert rates(0.0, 0.0)[0].points == () and rates(0.0, 0.1)[0].points == ((1, 0.1),)

@@ -85,7 +85,7 @@ def test_a_run_that_cannot_be_read_says_so(tmp_path: Path) -> None:
     run.folder.spec.write_text("{")
     snapshot = SnapshotSource(Workspace(tmp_path), clock=lambda: NOW, machine=lambda: None).look()
     assert snapshot is not None
-    assert snapshot.runs[0].word == "failed" and "spec" in why_it_stands(snapshot.runs[0])
+    assert snapshot.runs[0].word == "missing" and "spec" in why_it_stands(snapshot.runs[0])
     assert snapshot.runs[0].trouble.startswith("spec.json: "), "where the file is would fill the line"
     assert snapshot.runs[1].word == "queued"
 

@@ -92,7 +92,7 @@ def test_a_folder_that_goes_and_comes_back(tmp_path: Path, source: SnapshotSourc
     shutil.copytree(folder, tmp_path / "kept")
     shutil.rmtree(folder)
     source.look_now()
-    until(lambda: screen.word("amn", "baseline") == "failed")
+    until(lambda: screen.word("amn", "baseline") == "missing")
     shutil.copytree(tmp_path / "kept", folder)
     source.look_now()
     until(lambda: screen.word("amn", "baseline") == "queued")

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lvmtui.formats.campaign import Campaign
+from lvmtui.formats.campaign import Campaign, PlannedRun
 from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.spec import ArmName
+from lvmtui.formats.trainer_log import Finished
 from lvmtui.models import title_of
+from lvmtui.state.status import Status
 from lvmtui.system.launch import our_command
 
 
@@ -82,6 +84,12 @@ def due(
         report = Task(campaign.id, "report", "", _digest(campaign.id, *told), "report")
         tasks = [report] if wanted(report) else []
     return tasks
+
+
+def outcome_of(planned: PlannedRun, status: Status, finished: Finished | None) -> RunOutcome:
+    """What has become of a run."""
+    digest = finished.heldout_digest if finished else ""
+    return RunOutcome(planned.model, planned.arm, planned.seed, status.phase.value, status.over, digest)
 
 
 def finished_pairs(outcomes: Sequence[RunOutcome], model: str) -> list[str]:

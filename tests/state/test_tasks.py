@@ -12,11 +12,13 @@ from pathlib import Path
 import pytest
 
 from lvmtui.formats.campaign import Campaign
+from lvmtui.formats.json_codec import write_document
 from lvmtui.formats.paths import CampaignDir, Workspace
+from lvmtui.formats.results import MadeFrom, read_made
 from lvmtui.formats.spec import ArmName
+from lvmtui.state.tasks import RunOutcome, Task, due, result_of, task_command
 from lvmtui.supervisor import results as workers_module
-from lvmtui.supervisor.results import TRIES, Made, WorkerEnd, Workers
-from lvmtui.supervisor.tasks import RunOutcome, Task, due, result_of, task_command
+from lvmtui.supervisor.results import TRIES, WorkerEnd, Workers
 from lvmtui.system.launch import our_command
 from tests.factory import make_campaign
 from tests.waiting import wait_for
@@ -202,9 +204,10 @@ def test_a_worker_that_hangs_is_ended(folder: CampaignDir, monkeypatch: pytest.M
 
 
 def test_what_was_made_is_remembered_and_a_damaged_note_forgotten(folder: CampaignDir) -> None:
-    Made(folder).note(Task(folder.id, "comparison", "gru", "now", "it"))
-    assert Made(folder).results == {"comparison gru": "now"}
+    assert read_made(folder.made) == {}
+    write_document(folder.made, MadeFrom({"comparison gru": "now"}))
+    assert read_made(folder.made) == {"comparison gru": "now"}
     assert json.loads(folder.made.read_bytes())["version"] == 1
     for damage in (b"", b"[]", b'{"results": 3}', b"\xff"):
         folder.made.write_bytes(damage)
-        assert Made(folder).results == {}
+        assert read_made(folder.made) == {}
