@@ -8,7 +8,11 @@ from pathlib import Path
 from types import FrameType
 
 from lvmtui.formats.intent import Intent, read_intent
+from lvmtui.formats.json_codec import Unknown
+from lvmtui.formats.paths import RunDir
 from lvmtui.formats.trainer_log import Cancelled, Event, Exit, Interrupted, Paused, Started, events_in
+from lvmtui.system.errors import UserError
+from lvmtui.system.files import sealed_digest
 from lvmtui.system.filesystem import NO_FILE, is_shared, signature
 
 
@@ -40,6 +44,19 @@ and power supplies (PWR, on Linux only) announce the end."""
 ASKED = 2.0
 """Seconds between two looks that ask the file server, where the run folder lies on one: `stat` may answer from the
 host's memory for a minute."""
+
+
+def refuse_finished(folder: RunDir, total_steps: int) -> None:
+    """Raise UserError if the run, which is to begin at its first step, has finished before: its log has lines that
+    cannot be read, or ends before the last step, but the scores are there."""
+    events = events_in(folder.events)
+    cut = any(isinstance(e, Unknown) for e in events)
+    short = max((getattr(e, "step", 0) for e in events), default=0) < total_steps
+    if (cut or short) and sealed_digest(folder.heldout) is not None:
+        raise UserError(
+            f"{folder.events}: does not say that the run finished, but {folder.heldout.name} beside it has its scores; "
+            "restore it from a copy, or train the run again with lvmtui retry RUN --from-start"
+        )
 
 
 class Orders:

@@ -40,7 +40,7 @@ from trainers.failure import Diverged, failure_of
 from trainers.legacy_weights import take_over
 from trainers.log_writer import Journal
 from trainers.optimizer import rate_at
-from trainers.orders import LEAVE_ON, Leave, Orders
+from trainers.orders import LEAVE_ON, Leave, Orders, refuse_finished
 from trainers.process import NO_GRAPH, without_graphs
 from trainers.state import TrainingPlace, TrainState, best_model, build_forecaster, loss_of, own_model_of
 from trainers.steps import Steps
@@ -116,9 +116,12 @@ class Training:
         state.loss = loss_of(spec.recipe, self.folder.workspace.root)
         if restart:
             remove_checkpoints(self.folder)
+            self.folder.heldout.unlink(missing_ok=True)
         found = find_checkpoint(self.folder)
         if found.state is not None:
             state.load_state_dict(found.state)
+        else:
+            refuse_finished(self.folder, spec.total_steps)
         self.state = state
         self.journal.active_before = state.place.active
         self.train_seconds_before = state.place.train_seconds

@@ -215,3 +215,18 @@ def test_markdown_can_hold_its_pictures(tmp_path: Path) -> None:
     held = re.search(r"!\[AMN\]\(data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)\)", out.read_text())
     assert held and ET.fromstring(base64.b64decode(held[1])).tag.endswith("svg")
     assert list(out.parent.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("how", ["removed", "changed"])
+def test_scores_that_were_lost_since_they_were_compared_are_a_doubt(tmp_path: Path, how: str) -> None:
+    workspace, campaign = finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,))
+    report, _ = report_of(workspace, campaign)
+    assert not any("heldout.npz" in doubt for doubt in report.caveats)
+    scores = workspace.run(campaign.runs[0]).heldout
+    if how == "removed":
+        scores.unlink()
+    else:
+        scores.write_bytes(scores.read_bytes()[:-1])
+    again, _ = report_of(workspace, campaign)
+    assert again.caveats[0].startswith(f"heldout.npz of {campaign.runs[0].run} was removed or changed since")
+    assert again.table.rows[0].change == report.table.rows[0].change

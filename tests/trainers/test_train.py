@@ -285,6 +285,20 @@ def test_early_stopping_ends_a_run_that_gains_nothing(planned: RunDir) -> None:
     assert finished.stopped_early and finished.step < 400
 
 
+@pytest.mark.parametrize("cut", [40, 2000, 10**9])
+def test_a_finished_run_whose_log_was_cut_is_not_trained_over(run: RunDir, cut: int) -> None:
+    train_here(run)
+    log, weights, scores = run.events.read_bytes(), run.best_model.read_bytes(), run.heldout.read_bytes()
+    run.events.write_bytes(log[: max(0, len(log) - cut)])
+    for _ in range(2):  # nor is it by a retry
+        assert train_here(run) is Exit.FAILED
+        assert (run.best_model.read_bytes(), run.heldout.read_bytes()) == (weights, scores)
+    failed = state_of(run).ending
+    assert isinstance(failed, Failed) and failed.reason == "data" and "heldout.npz beside it" in failed.message
+    write_intent(run.intent, "run", by="test", from_start=True)
+    assert train_here(run) is Exit.FINISHED
+
+
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.integers(min_value=0))
 def test_a_log_cut_at_any_byte_folds(planned: RunDir, cut: int) -> None:

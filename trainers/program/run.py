@@ -34,7 +34,7 @@ from lvmtui.system.programs import spawn
 from lvmtui.system.text import sanitise
 from lvmtui.trainer_kit import KIT_MARK
 from trainers.log_writer import Journal
-from trainers.orders import Leave, Orders
+from trainers.orders import Leave, Orders, refuse_finished
 from trainers.program.data import data_folder, judged
 from trainers.program.output import Output
 from trainers.program.said import Said, checkpoint_in
@@ -104,9 +104,12 @@ class Program:
         past = events_in(self.folder.events)
         if self.orders.asks_restart(self.folder.events):
             shutil.rmtree(self.out, ignore_errors=True)
+            self.folder.heldout.unlink(missing_ok=True)
         self.out.mkdir(exist_ok=True)
         data = data_folder(spec, self.folder.workspace.root)
         checkpoint, first_step = checkpoint_in(past, self.out, untold=self.own.checkpoints)
+        if checkpoint is None:
+            refuse_finished(self.folder, spec.total_steps)
         self.journal.active_before = max((getattr(e, "active", 0.0) for e in past), default=0.0) if checkpoint else 0.0
         self.said = Said(spec, self.journal, first_step, past)
         facts: dict[str, Any] = {
