@@ -166,9 +166,8 @@ def _gain(run: RunState, trivial: TrivialBaselines | None) -> str:
 
 
 def progress_line(state: CampaignState, eta: CampaignEta, *, supervised: bool = True) -> str:
-    """`4 of 10 runs finished, 6 m 10 s left (5 m to 8 m), ends 14:32`; no end without a supervisor."""
-    finished = sum(view.status.phase is Phase.FINISHED for view in state.runs)
-    text = f"{finished} of {words.plural(len(state.runs), 'run')} finished"
+    """`4 of 10 runs finished, 6 queued, 6 m 10 s left (5 m to 8 m), ends 14:32`; no end without a supervisor."""
+    text = state.progress_words
     if state.settled or eta.eta is None:
         return text + ("" if state.settled else f", {eta.unknown}")
     left = eta.eta

@@ -62,9 +62,9 @@ def _size(options: Options, windows: int) -> AutoChoice:
     if options.recipe == "reference":
         return AutoChoice("size", "full", "small", "the original experiment trained the reference recipe at this size")
     if windows < FULL_FROM:
-        reason = f"with {windows:,} training windows in the smaller arm, larger models are not expected to gain"
+        reason = f"with as few as {windows:,} training windows in the smaller arm, larger models are not expected to gain"
         return AutoChoice("size", "small", "full", f"{reason} (full from {FULL_FROM:,})")
-    return AutoChoice("size", "full", "small", f"{windows:,} training windows in the smaller arm are enough for it")
+    return AutoChoice("size", "full", "small", f"at least {windows:,} training windows in the smaller arm are enough for it")
 
 
 def with_other(asked: Options, choice: AutoChoice, windows: int) -> Options:

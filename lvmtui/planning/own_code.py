@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import re
 import shlex
 import subprocess
 import tempfile
@@ -25,6 +26,9 @@ PATIENCE = 120.0
 """Seconds a check may take. A model of 100 million numbers needs ten for it on one core."""
 MOST_BYTES = 4 << 20
 """Limit on the Python files that are copied: a package of models, not an environment."""
+
+TOLD_ARM = re.compile(r"\{(data|run|arm|label)\}")
+"""What tells a trainer that does not use the kit which data set it is to train on."""
 
 Say = Callable[[str], None]
 
@@ -56,6 +60,10 @@ class OwnCode:
         doubts = [f"the network of {title} has the same output for every context" for title in constant]
         if named := ", ".join(trainer.title for trainer in self.trainers.values()):
             doubts.append(f"that {named} trained on no held-out vector is the word of the user's own program")
+        blind = [one.title for one in self.trainers.values() if one.pattern and not TOLD_ARM.search(one.command)]
+        if blind:
+            what = "the command names none of {data}, {run}, {arm} and {label}, which tell the arms apart"
+            doubts.append(f"{', '.join(blind)} may train both arms on the same data: {what}")
         return tuple(doubts)
 
     @property

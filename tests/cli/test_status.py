@@ -55,7 +55,7 @@ def test_a_campaign_names_the_one_it_waits_for(tmp_path: Path) -> None:
     workspace, campaign = Workspace(tmp_path), make_campaign(tmp_path, models=("amn",))
     write_live(workspace.pulse, Pulse(time.time(), 1, waits_for={campaign.id: "older_20261101"}))
     text = " ".join(status_as_text(state_of(workspace, campaign), own_identity()).split())
-    assert "0 of 2 runs finished, waits for campaign older_20261101" in text
+    assert "0 of 2 runs finished, 2 queued, waits for campaign older_20261101" in text
     assert "'lvmtui pause all --campaign older_20261101' lets this one go first" in text
     snapshot = look(tmp_path)
     assert any("older_20261101" in note for note in snapshot.notes)
