@@ -7,6 +7,7 @@ here: windows that overlap across a random split, arms that share vectors, rows 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from lvmtui.datasets.check_facts import CheckedFile, CheckedPair, DataCheck
 from lvmtui.datasets.check_text import notes_on
 from lvmtui.datasets.clusters import group_arms
 from lvmtui.datasets.convert import Progress
+from lvmtui.datasets.draw import draw_split
 from lvmtui.datasets.near_copies import Groups
 from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.datasets.spaces import compare_spaces
@@ -63,7 +65,16 @@ def check_files(  # noqa: PLR0913 - each is an option of `lvmtui check`
             )
         except UserError as error:
             faults.append(str(error))
-    return check_arms(*arms, cross_articles=cross_articles, same=same, faults=tuple(faults), context=context)
+    groups = group_arms(*arms, same=same) if len({arm.open().facts.dim for arm in arms}) == 1 else None
+    checked = check_arms(
+        *arms, cross_articles=cross_articles, same=same, faults=tuple(faults), groups=groups, context=context
+    )
+    if len(arms) == 2 and not checked.faults:
+        try:
+            draw_split(*arms, seed=0, cross_articles=cross_articles, groups=groups, context=context)
+        except UserError as error:
+            return replace(checked, faults=(str(error),))
+    return checked
 
 
 def check_arms(

@@ -61,10 +61,11 @@ def choose(options: Options, windows: int, *, keep_recipe: bool = False) -> tupl
 def _size(options: Options, windows: int) -> AutoChoice:
     if options.recipe == "reference":
         return AutoChoice("size", "full", "small", "the original experiment trained the reference recipe at this size")
+    there = f"{windows:,} or more training windows in the smaller arm"
     if windows < FULL_FROM:
-        reason = f"with as few as {windows:,} training windows in the smaller arm, larger models are not expected to gain"
-        return AutoChoice("size", "small", "full", f"{reason} (full from {FULL_FROM:,})")
-    return AutoChoice("size", "full", "small", f"at least {windows:,} training windows in the smaller arm are enough for it")
+        reason = f"with {there}, larger models are not expected to gain (full from {FULL_FROM:,})"
+        return AutoChoice("size", "small", "full", reason)
+    return AutoChoice("size", "full", "small", f"{there} are enough for it")
 
 
 def with_other(asked: Options, choice: AutoChoice, windows: int) -> Options:

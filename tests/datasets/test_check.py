@@ -186,11 +186,14 @@ def test_a_file_without_ids_beside_one_with_them_is_warned_of(tmp_path: Path) ->
     assert check_as_text(checked).splitlines()[-1].startswith("no faults, 1 warning, ")
     both = [save_sequence(tmp_path / "c.npz", VECTORS), large]
     assert not check_files([large, save_articles(tmp_path / "f.npz", [*ARTICLES, walk(40)])], tmp_path).warning
-    for file, name in ((large, "l.npz"), (again := save_articles(tmp_path / "a.npz", [walk(40, 905)] * 3), "n.npz")):
+    for file, name in (
+        (large, "l.npz"),
+        (again := save_articles(tmp_path / "a.npz", [walk(60, n) for n in range(905, 917)]), "n.npz"),
+    ):
         with np.load(file) as whole:
             np.savez(tmp_path / name, vectors=whole["vectors"], article_id=whole["article_id"])
     numbered = check_files([tmp_path / "n.npz", tmp_path / "l.npz"], tmp_path)
-    assert numbered.warning.startswith("3 article ids are in both files, which have no vector in common. If an id")
+    assert numbered.warning.startswith("12 article ids are in both files, which have no vector in common. If an id")
     assert not check_files([again, large], tmp_path).warning, "titles say which are the same"
     assert not check_files([small, both[0]], tmp_path).warning, "of both the notes say that they name none"
     assert not check_files([save_sequence(tmp_path / "o.npz", walk(400, 999)), large], tmp_path).warning
@@ -259,3 +262,10 @@ def test_the_proof_of_a_campaign_whose_vectors_were_moved(tmp_path: Path, capsys
     assert "other.npz: not the vectors" in capsys.readouterr().err
     assert main(["check", str(tmp_path / "none.npz"), *proof]) == 2
     assert "none.npz: no such file" in capsys.readouterr().err
+
+
+def test_files_that_no_campaign_could_be_drawn_from_are_a_fault(tmp_path: Path) -> None:
+    """As `lvmtui run` would say later."""
+    small, large = (save_articles(tmp_path / f"{n}.npz", ARTICLES[:n]) for n in (1, 3))
+    (fault,) = check_files([small, large], tmp_path).faults
+    assert fault.startswith("1.npz and 3.npz: only 3 articles") and fault.endswith("give larger files")
