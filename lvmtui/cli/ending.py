@@ -98,7 +98,7 @@ def result_rows(table: Table) -> list[tuple[str, ...]]:
     for row in table.rows:
         cosines = words.cosine(row.baseline.cosine), words.cosine(row.expanded.cosine)
         change, interval = words.percent(row.change), interval_words(row.interval)
-        rows.append((row.title, *cosines, change, interval, row.verdict.words))
+        rows.append((row.title, *cosines, change, interval, row.verdict_words))
     for best in table.best_trivial:
         cosines = words.cosine(best.baseline), words.cosine(best.expanded)
         rows.append((best.title, *cosines, "", "", "no network"))

@@ -212,11 +212,6 @@ def _avoid(table: Table) -> tuple[Recommendation, ...]:
 # Phrases --------------------------------------------------------------------------------------------------------------
 
 
-def in_short(words: str) -> str:
-    """A finding without the figures after its first words; they are listed under Health."""
-    return words.split(": ")[0]
-
-
 def small_lead(lead: float, over: float) -> bool:
     """True if a lead in cosine matters as little as a change that is called negligible."""
     return lead < NEGLIGIBLE / 100 * abs(over)
@@ -224,18 +219,9 @@ def small_lead(lead: float, over: float) -> bool:
 
 def against(row: Row, table: Table) -> str:
     """Why the row's expanded arm should not be used; empty if nothing speaks against it."""
-    fault = fault_of(row)
+    fault = row.fault
     if row.verdict.word in DOWN and not row.expanded.alarms:
         return f"{row.change_words}; use the {table.labels[0]} model"
     if row.history and not fault and (row.change or 0) < 0:
         return f"{row.change_words} in its history"
     return fault
-
-
-def fault_of(row: Row) -> str:
-    """What is wrong with the row's expanded arm, whatever its change; empty for nothing."""
-    if row.expanded.alarms:
-        return in_short(row.expanded.alarms[0])
-    if row.expanded.status == Phase.FAILED.value:
-        return row.expanded.status
-    return row.expanded.below_words

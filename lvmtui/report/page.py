@@ -7,7 +7,6 @@ the evidence (`evidence.py`) and where everything came from (`provenance.py`).
 from __future__ import annotations
 
 from lvmtui.formats.results import Comparison, Interval
-from lvmtui.report.advice import fault_of
 from lvmtui.report.blocks import Bar, Block, Code, Heading, Paragraph, Strong, Text, bullets, table
 from lvmtui.report.contents import Report
 from lvmtui.report.evidence import evidence
@@ -98,7 +97,6 @@ def _ranking(report: Report) -> list[Block]:
 
 
 def _row(row: Row, scale: Scale | None, whole: Table) -> list[Text]:
-    fault = fault_of(row) if row.verdict.word is not Word.NOT_COMPARABLE else ""
     so_far = " so far" if row.verdict.word is Word.PROVISIONAL and row.change is not None else ""
     return [
         str(row.rank) if row.rank is not None else "–",
@@ -108,7 +106,7 @@ def _row(row: Row, scale: Scale | None, whole: Table) -> list[Text]:
         cosine(row.expanded.cosine),
         percent(row.change) + so_far,
         *([] if whole.histories else [interval_words(row.interval)]),
-        row.verdict.words + (f"; {fault}" if fault else ""),
+        row.verdict_words,
         *([_bar(scale, row.change, row.interval)] if scale else []),
     ]
 

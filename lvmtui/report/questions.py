@@ -10,12 +10,12 @@ from statistics import correlation, fmean
 
 from lvmtui.formats.results import ALPHA, STRATA, Comparison, Estimate
 from lvmtui.formats.spec import ARMS
-from lvmtui.report.advice import in_short, small_lead
+from lvmtui.report.advice import small_lead
 from lvmtui.report.costs import UseCost, cost_ratio, priced_models
 from lvmtui.system.numbers import cosine, count, percent, plural, signed
 from lvmtui.system.student import two_sided_p
 from lvmtui.verdict.cross_checks import TITLES
-from lvmtui.verdict.table import Table
+from lvmtui.verdict.table import Table, in_short
 from lvmtui.verdict.words import NEGLIGIBLE, grouped, listed, of_context, population_words, scarcity, the_trivial
 
 LEAST_MODELS = 5

@@ -19,11 +19,12 @@ from lvmtui.system.text import aligned
 from lvmtui.verdict.answer import answer
 from lvmtui.verdict.comparison import read_comparisons
 from lvmtui.verdict.ranking import Judgement
+from lvmtui.verdict.words import Verdict, Word
 from tests.factory import bring_to, make_campaign
 from tests.report.test_sizes import CURVE
 from tests.ui.showcase import end, middle
 from tests.verdict.scenes import state_of
-from tests.verdict.tables import two_contexts
+from tests.verdict.tables import made_row, made_table, two_contexts, with_skill
 
 
 def ending(root: Path) -> list[str]:
@@ -43,6 +44,13 @@ def test_the_answer_comes_first_and_the_next_step_last(tmp_path: Path) -> None:
     assert f"report  {tmp_path}/artifacts/lvm/8K_VS_23K_FINAL_COMPARISON.md" in lines
     assert "next    lvmtui" in text and "lvmtui report --output -" in text
     assert len(lines) <= 24 and "\x1b" not in text, "it fits a small terminal"
+
+
+def test_every_table_says_what_is_wrong_with_a_model() -> None:
+    table = made_table([with_skill(made_row("amn", 0.8), -0.01, "ridge")])
+    assert result_rows(table)[1][-1] == "improved; below ridge" == table.rows[0].verdict_words
+    unfair = replace(table.rows[0], verdict=Verdict(Word.NOT_COMPARABLE))
+    assert unfair.verdict_words == "not comparable", "its reason says it"
 
 
 def test_a_run_that_did_not_finish_is_offered_again(tmp_path: Path) -> None:

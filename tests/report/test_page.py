@@ -294,6 +294,7 @@ def test_the_same_words_everywhere(tmp_path: Path) -> None:
         assert row.verdict.words in shown and row.verdict.words in first_page(md)
         as_csv = csv_rows[row.title]
         assert f"{as_csv['verdict']}, {as_csv['degree']}" == row.verdict.words
+        assert as_csv["remark"] == row.fault
         in_json = next(r for r in document["table"]["rows"] if r["model"] == row.model)
         assert (in_json["verdict"]["word"], in_json["rank"]) == (row.verdict.word, row.rank)
 

@@ -46,8 +46,8 @@ SORTS = ("rank", "model", "change", "baseline", "expanded")
 """What the table can be sorted by; `s` goes to the next."""
 MOST_HITS = 16
 """Cells of a title of the hits that names both arms."""
-VERDICT = 18
-"""Cells that the words of a verdict keep."""
+VERDICT = (18, 34)
+"""Cells that the words of a verdict keep, at least and at most; with more, the interval bars have none."""
 BAR = (13, 41)
 """Cells of the interval bars, at least and at most."""
 
@@ -91,7 +91,9 @@ def columns_for(snapshot: Snapshot, width: int) -> list[Column]:
         Column("margin", 8, lambda row: [(_margin(row.expanded), "")], least=156),
     ]
     columns = [column for column in found if width >= column.least]
-    room = width - sum(column.width for column in columns) - VERDICT - 4
+    longest = max((cell_len(_shortest(row)) for row in snapshot.table.rows), default=0)
+    verdict = min(max(VERDICT[0], longest), VERDICT[1])
+    room = width - sum(column.width for column in columns) - verdict - 4
     scale = table_scale(snapshot)
     if scale is not None and room >= BAR[0]:
         cells = min(BAR[1], room)
@@ -200,11 +202,16 @@ def _row(row: Row, columns: list[Column], width: int, selected: RunFacts | None)
             cell = [(text, "dim") for text, _ in cell]
         pieces += _placed(cell, column)
     pieces[0] = (pieces[0][0][1:], pieces[0][1])
-    said = "  " + (row.verdict.sentence if quiet else row.verdict.words)
-    if width_of(pieces) + cell_len(said) + 1 > width:
-        said = "  " + row.verdict.words
+    choices = (*((row.verdict.sentence + row.remark,) if quiet else ()), row.verdict_words, _shortest(row))
+    room = width - width_of(pieces) - 3
+    said = "  " + next((words for words in choices if cell_len(words) <= room), choices[-1])
     style = verdict_style(row.verdict.word) or ("dim" if quiet else "")
     return fit([(glyphs.SELECTED if selected else " ", "selected"), *pieces, (said, style)], width)
+
+
+def _shortest(row: Row) -> str:
+    """Its verdict where there is little room: without the degree, if there is a remark."""
+    return row.verdict.word.value + row.remark if row.remark else row.verdict.words
 
 
 def _trivial(row: TrivialRow, columns: list[Column], width: int) -> Line:
