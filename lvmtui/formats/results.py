@@ -273,6 +273,9 @@ class Comparison:
         """Why this is not a fair comparison; empty if it is one."""
         return tuple(check for check in self.checks if not check.passed)
 
+    def arm(self, arm: str) -> ArmScores | None:
+        return {"baseline": self.baseline, "expanded": self.expanded}.get(arm)
+
 
 def read_comparison(path: Path) -> Comparison | None:
     """The comparison at `path`; None where there is none this version can read: it is made again."""

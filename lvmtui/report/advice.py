@@ -89,14 +89,15 @@ def next_steps(table: Table, phases: Mapping[str, Phase], *, over: bool, doomed:
         steps.append(deciding(estimate, table.seeds, folds=table.folds))
     kinds = Counter(found.kind for row in table.rows for arm in ARMS for found in row.cell(arm).findings)
     most = {kind for kind, arms in kinds.items() if arms >= len(table.rows)}  # half of the arms
-    skills = [skill for row in table.rows if (skill := row.expanded.skill)]
-    below = bool(skills) and all(skill.gain.value < 0 for skill in skills)
+    judged = [row.expanded for row in table.rows if row.expanded.skill]
+    below = bool(judged) and all(cell.skill.gain.value < 0 for cell in judged if cell.skill)
     longer = any(row.verdict.remedy == LONGER for row in table.rows)
     if "overfitting" in most and (below or "failed_to_learn" in kinds) and not longer:
         steps.append("Train fewer epochs (--epochs): most overfitted after their best evaluation, early in training.")
     elif below:
+        better = "better" if all(cell.below_words for cell in judged) else "as well"
         what = "longer or with another recipe" if "still_improving" in most else "with another recipe"
-        steps.append(f"Train {what} before asking about data: a trivial baseline does better.")
+        steps.append(f"Train {what} before asking about data: a trivial baseline does {better}.")
     return tuple(steps)
 
 

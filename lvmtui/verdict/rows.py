@@ -121,7 +121,7 @@ def _cell(
     health: Mapping[str, tuple[Finding, ...]],
 ) -> ArmCell:
     views = _views(state, model, arm)
-    scores = (comparison.baseline if arm == "baseline" else comparison.expanded) if comparison else None
+    scores = comparison.arm(arm) if comparison else None
     return ArmCell(
         label=_label(state, arm),
         status=_status_words(views),

@@ -195,6 +195,8 @@ def test_one_run_that_overfitted_changes_no_advice_for_the_others() -> None:
     low = [with_skill(row(model, 1, 0.52), -0.01) for model in "abc"]
     bad = [replace(r, expanded=replace(r.expanded, findings=(overfit,))) for r in low]
     recipe = ("Train with another recipe before asking about data: a trivial baseline does better.",)
+    unclear = table(with_skill(row("a", 1, 0.52), -0.0001))
+    assert next_steps(unclear, {}, over=True)[-1].endswith("a trivial baseline does as well.")
     assert next_steps(table(bad[0], *low[1:]), {}, over=True) == recipe
     (said,) = next_steps(table(*bad), {}, over=True)
     assert said.startswith("Train fewer epochs (--epochs): most overfitted")
