@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lvmtui.formats.learning_curve import read_learning_curve
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import BUNDLED
-from lvmtui.report.questions import context_answer
+from lvmtui.report.questions import context_questions
 from lvmtui.report.sizes import curve_answer
 from lvmtui.state.campaign_reader import CampaignState
 from lvmtui.state.status import Phase
@@ -30,7 +30,8 @@ def read_ending(workspace: Workspace, state: CampaignState, program: str, width:
     known = Judgement(state)
     table = known.table
     sizes = curve_answer(read_learning_curve(state.dir.learning_curve), table.seeds)
-    said = (answer(table), sizes, context_answer(known.comparisons.values(), table.labels[1]))
+    contexts = (f"{q.question} {q.answer}" for q in context_questions(table, known.comparisons.values()))
+    said = (answer(table), sizes, *contexts)
     lines = [line for words in said for line in textwrap.wrap(words, width)]  # none of an empty one
     lines += ["", *aligned(result_rows(table), right=(1, 2, 3))]
     unranked = ((row.verdict.reason, row.title) for row in table.rows if row.verdict.reason and row.rank is None)

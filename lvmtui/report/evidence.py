@@ -220,9 +220,10 @@ def _contexts(report: Report) -> list[Block]:
         Paragraph(
             "Held-out cosine of the same model with two contexts, trained on the same arm and judged on the same "
             f"targets: those with {report.campaign_facts.context} vectors before them in their article. The best "
-            "trivial baseline of each context stands beside it: what it gains needs no network, and a network profits "
-            "from more context only as far as its gain over that baseline grows. The intervals are for each row "
-            "alone; among many rows some exclude zero by chance."
+            "trivial baseline of each context stands beside it: what it gains needs no network. A network profits from "
+            "more context only if its own cosine rises, and by more than the baseline's: over a baseline that gets "
+            "worse a gain grows by itself. The intervals are for each row alone; among many rows some exclude zero by "
+            "chance."
         ),
         table(
             ["model", "trained on", "context", "cosine", "change", "95 % interval", " or ".join(names), "gain over it"],

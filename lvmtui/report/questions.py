@@ -146,26 +146,35 @@ def _sources(table: Table) -> str:
 
 
 def _clear(found: Sequence[Estimate]) -> str:
-    clear = sum(bool((i := change.interval()) and not i[0] <= 0 <= i[1]) for change in found)
-    return f"with an interval clear of zero for {clear} of {len(found)}"
+    return f"with an interval clear of zero for {sum(map(bool, map(_side, found)))} of {len(found)}"
 
 
-def context_answer(comparisons: Iterable[Comparison], expanded: str) -> str:
-    """What longer contexts change of models trained on the `expanded` arm, in a sentence; empty with one context."""
-    gains = (gain for one in comparisons for gain in one.contexts if gain.arm == "expanded")
-    steps = grouped((f"{gain.context} vectors instead of {gain.shorter}", gain.difference) for gain in gains)
-    said = [
-        f"{step} change the cosine by {_range([change.value for change in found])}, {_clear(found)}"
-        for step, found in steps.items()
-    ]
-    return f"With {expanded}, {'; '.join(said)}." if said else ""
+def _side(change: Estimate) -> int:
+    """1 or -1 where its interval is clear of zero, else 0."""
+    low, high = change.interval() or (0.0, 0.0)
+    return (low > 0) - (high < 0)
 
 
-def context_questions(comparisons: Sequence[Comparison], expanded: str) -> tuple[Question, ...]:
-    """The same as a question."""
-    answer = context_answer(comparisons, expanded)
-    paid = "What a trivial baseline gains as well needs no network: see the table of longer contexts."
-    return (Question("Do longer contexts pay?", f"{answer} {paid}"),) if answer else ()
+MOVES = {1: "raise the cosine of", -1: "lower the cosine of", 0: "do not clearly change that of"}
+"""What longer contexts do, by `_side`."""
+
+
+def context_questions(table: Table, comparisons: Iterable[Comparison]) -> tuple[Question, ...]:
+    """What longer contexts change of models trained on the expanded arm; none with one context."""
+    gains = [(one.model, gain) for one in comparisons for gain in one.contexts if gain.arm == "expanded"]
+    steps = grouped((f"{gain.context} vectors instead of {gain.shorter}", (model, gain)) for model, gain in gains)
+    titles = {row.model: row.title.partition("@")[0] for row in table.rows}
+    said = []
+    for step, found in steps.items():
+        told = grouped((_side(of.difference), f"{titles[m]} ({signed(of.difference.value)})") for m, of in found)
+        said.append(f"{step} {listed([f'{MOVES[side]} {listed(told[side])}' for side in MOVES if side in told])}")
+    if not said:
+        return ()
+    sides = {_side(gain.difference) for _, gain in gains}
+    pays = "Yes" if sides == {1} else "For some" if 1 in sides else "No" if -1 in sides else "Not shown"
+    paid = "What a trivial baseline gains as well needs no network: see the report's table of longer contexts."
+    answer = f"{pays}: with {table.labels[1]}, {'; '.join(said)}. {paid}"
+    return (Question("Do longer contexts pay?", answer),)
 
 
 def _retrieval(table: Table) -> str:

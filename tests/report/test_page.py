@@ -330,10 +330,17 @@ def test_of_several_contexts_each_stands_beside_its_own_trivial_baseline(tmp_pat
     assert "(5 or 10 consecutive vectors and" in md and "; an article counts for at most 20 of them." in md
     longer = [cell.strip() for cell in section(md, "Longer contexts on the same targets").splitlines()[-2].split("|")]
     assert longer[-3:-1] == [".5068 → .5247", "+.0113 → +.0049"], "what the recency mean gains, and the network over it"
-    (asked,) = context_questions(several.comparisons, "23k")
-    assert asked.answer.startswith(
-        "With 23k, 10 vectors instead of 5 change the cosine by +.0115, with an interval clear of zero for 1 of 1. What"
-    )
+    assert "by more than the baseline's: over a baseline that gets worse a gain grows by itself" in md
+    loss, none = (replace(gain, difference=replace(gain.difference, value=value)) for value in (-0.006, 0.0002))
+    for gains, said in (
+        ((gain,), "Yes: with 23k, 10 vectors instead of 5 raise the cosine of AMN (+.0115). What"),
+        ((loss, none), "No: with 23k, 10 vectors instead of 5 lower the cosine of AMN (−.0060) and do not clearly"),
+        ((loss, gain), "For some: "),
+        ((none,), "Not shown: "),
+    ):
+        compared = replace(several.comparisons[0], contexts=gains)
+        (asked,) = context_questions(several.table, [compared])
+        assert asked.answer.startswith(said)
 
 
 def test_one_trivial_baseline_of_two_contexts_has_no_row_among_the_predictions(tmp_path: Path) -> None:
