@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import groupby
+from collections.abc import Mapping, Sequence
+from itertools import groupby, pairwise
 
-from lvmtui.formats.learning_curve import WORDS, LearningCurve, Worth
+from lvmtui.formats.learning_curve import WORDS, LearningCurve, Point, Worth
 from lvmtui.report.costs import UseCost
 from lvmtui.report.questions import Question, trend
-from lvmtui.system.numbers import count, plural
+from lvmtui.system.numbers import plural
 from lvmtui.verdict.words import listed, worth_words
 
 
@@ -79,11 +79,18 @@ def _best(curve: LearningCurve) -> str:
         doubt = "" if all(lead.clear for lead in stretch) else " (its lead is not clear of zero)"
         words.append(f"{curve.title(model)} at {where}{doubt}")
     crossings = [
-        f"{curve.title(c.after)} overtakes {curve.title(c.before)} at about {count(c.windows)} training windows "
-        f"({count(c.low)} to {count(c.high)})"
+        f"{curve.title(c.after)} overtakes {curve.title(c.before)} at about {at[0]:,.0f} vectors ({at[1]:,.0f} to "
+        f"{at[2]:,.0f}), which give {c.windows:,.0f} training windows"
         for c in curve.overtakings
+        if (one := curve.of(c.after)) and (at := [_vectors(one.points, n) for n in (c.windows, c.low, c.high)])
     ]
     return f"{'; '.join(words)}. {'; '.join(crossings) or 'No crossing of two models is known'}."
+
+
+def _vectors(points: Sequence[Point], windows: float) -> float:
+    """How many vectors, which labels count, give so many training windows: on the straight line between two sizes."""
+    a, b = next(((a, b) for a, b in pairwise(points) if windows <= b.windows), points[-2:])
+    return a.vectors + (b.vectors - a.vectors) * (windows - a.windows) / (b.windows - a.windows)
 
 
 def _more_for_less(curve: LearningCurve) -> str:

@@ -219,11 +219,9 @@ def change_and_interval(change: float | None, interval: Interval | None, digits:
 
 
 def worth_words(worth: Worth | None) -> str:
-    """`+0.42 % [+0.10, +0.71]`, `at least +0.3 %`, or empty where it is not told."""
-    if worth is None or (worth.value is None and worth.low is None):
+    """`+0.42 % [+0.10, +0.71]`, or empty where it is not told."""
+    if worth is None or worth.low is None or worth.high is None:
         return ""
-    if worth.low is None or worth.high is None:
-        return f"at least {percent(worth.low)}" if worth.low is not None else "not bounded"
     return f"{percent(worth.value)} {interval_words((worth.low, worth.high))}"
 
 
