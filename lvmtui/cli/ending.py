@@ -12,7 +12,7 @@ from lvmtui.formats.spec import BUNDLED
 from lvmtui.report.questions import context_questions
 from lvmtui.report.sizes import curve_answer
 from lvmtui.state.campaign_reader import CampaignState
-from lvmtui.state.status import Phase
+from lvmtui.state.status import FAILURES, Phase
 from lvmtui.system import numbers as words
 from lvmtui.system.text import aligned
 from lvmtui.verdict.answer import answer
@@ -111,7 +111,10 @@ def next_commands(state: CampaignState, table: Table, program: str) -> list[str]
     steps = []
     unfinished = [view for view in state.runs if view.status.phase is not Phase.FINISHED]
     if retried := [view for view in unfinished if view.planned.trained_here and view.retry_helps]:
-        steps.append((f"{program} retry {retried[0].planned.run}", "try a run again that did not finish"))
+        failed = [view for view in retried if view.status.phase in FAILURES] or retried[:1]  # cancelled ones come last
+        runs = "all" if 1 < len(failed) == len(unfinished) else " ".join(view.planned.run for view in failed)
+        what = "try runs again that failed" if len(failed) > 1 else "try a run again that did not finish"
+        steps.append((f"{program} retry {runs}", what))
     steps.append((program, "curves, logs, the verdict"))
     steps.append((f"{program} report --output -", "print the whole report"))
     if state.campaign.baseline.data.file == BUNDLED:

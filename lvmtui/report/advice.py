@@ -136,7 +136,7 @@ def _accurate(table: Table) -> Recommendation:
     better = [(cell.cosine or 0.0, row, cell) for row in table.rows if (cell := _better_arm(row, table))]
     if not better:
         return Recommendation(what, (), NONE)
-    (top, best, cell), *others = sorted(better, key=lambda one: -one[0])
+    top, best, cell = max(better, key=lambda one: one[0])
     words = f"{best.title} trained on {cell.label}, cosine {cosine(top)}"
     words += " on its own validation windows" if table.histories else ""
     skill = cell.skill
@@ -144,7 +144,7 @@ def _accurate(table: Table) -> Recommendation:
         none = f"no model beats {the_trivial(skill.against)} ({cosine(skill.cosine)})"
         unsure = "" if cell.skill_words else f"; there are too few {scarcity(skill.gain)} to be sure"
         return Recommendation(what, (), f"{none}; the best one is {words}{unsure}")
-    if near := [row for value, row, _ in others if small_lead(top - value, top)]:
+    if near := [row for value, row, _ in better if row is not best and small_lead(top - value, top)]:
         verb = "is" if len(near) == 1 else "are"
         words += f"; {named(near)} {verb} less than {NEGLIGIBLE} % below, which is negligible"
     if skill and cell.skill_words == "no better":

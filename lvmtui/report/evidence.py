@@ -104,7 +104,7 @@ def _by_source(report: Report) -> list[Block]:
         where = population_words(name, whole.labels[0])
         sizes.append(f"{where}: {change.windows:,} windows in {plural(change.clusters, 'cluster')}")
     note = f"{'; '.join(sizes)}. The verdict is about {population_words(whole.judge_on, whole.labels[0])}."
-    if any(s.change.scarce() for row in rows for s in row.strata):
+    if any(e.scarce() for e in (*averages.values(), *(s.change for row in rows for s in row.strata))):
         note += f" No interval (–) with under {LEAST_DF:.0f} degrees of freedom: too few articles or seeds."
     return [
         Heading("Change by source of the held-out windows", 3),
@@ -164,7 +164,8 @@ def _explained(report: Report, skills: Sequence[Skill]) -> list[str]:
         f"hit@k ({base}{ARROW}{expanded}): share of windows whose true next vector is among the k held-out vectors "
         "nearest to the prediction. MRR: mean reciprocal rank of it. The interval is that of the difference "
         f"({100 * (1 - report.table.level / FIGURES):.1f} %, because these figures are judged together); where it is "
-        "clear of zero, the figure rose or fell.",
+        "clear of zero, the figure rose or fell. It has degrees of freedom of its own, at least "
+        f"{LEAST_DF:.0f}: seeds that differ much in cosine may differ little in it.",
         "Margin: cosine with the true next vector minus cosine with the last context vector. Higher is better; below "
         "zero the prediction resembles the last vector more than the next one.",
     ]
@@ -285,9 +286,12 @@ def _windows(report: Report) -> list[Block]:
     for comparison in report.comparisons:
         if comparison.windows is None:
             continue
-        for kind in ("best", "worst", "gained most", "lost most"):
+        for kind, sign in (("best", 0), ("worst", 0), ("gained most", 1), ("lost most", -1)):
             for window in getattr(comparison.windows, kind.partition(" ")[0])[:SHOWN_WINDOWS]:
-                figures = (cosine(window.baseline), cosine(window.expanded), signed(window.expanded - window.baseline))
+                difference = window.expanded - window.baseline
+                if sign and sign * difference <= 0:  # all windows gained, or all lost
+                    continue
+                figures = (cosine(window.baseline), cosine(window.expanded), signed(difference))
                 where = f"{window.article}, window {window.place}"
                 rows.append((report.title_of(comparison.model), kind, where, *figures))
     if not rows:

@@ -206,11 +206,13 @@ def _counts(table: Table, without: Sequence[Word] = ()) -> str:
 def _left_out(table: Table) -> str:
     """Which models are left out of the figures, and why."""
     waiting = table.with_word(Word.PROVISIONAL)
-    cancelled = [row for row in table.rows if row.cancelled]
+    wholly = [row for row in table.rows if row.cancelled and row.all_cancelled]
+    cancelled = [row for row in table.rows if row.cancelled and not row.all_cancelled]
     unfair = [row for row in table.with_word(Word.NOT_COMPARABLE) if not row.cancelled]
     histories = () if table.histories else table.with_word(Word.POINT_ESTIMATE)
     groups: tuple[tuple[Sequence[Row], str, str], ...] = (
         (waiting, "is not finished", "are not finished"),
+        (wholly, "was cancelled", "were cancelled"),
         (cancelled, "has a cancelled run", "have cancelled runs"),
         (unfair, "cannot be compared", "cannot be compared"),
         (histories, "has only a point estimate", "have only a point estimate"),

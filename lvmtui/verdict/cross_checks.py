@@ -13,7 +13,6 @@ from lvmtui.verdict.table import SEED_NOISE, ArmCell, Row, Table
 from lvmtui.verdict.words import (
     LITTLE,
     NEGLIGIBLE,
-    cosine_interval,
     interval_words,
     listed,
     of_context,
@@ -36,8 +35,13 @@ def moves(figures: Sequence[Retrieval], level: float = ALPHA) -> tuple[tuple[str
 
 
 def deciding_interval(figure: Retrieval, level: float) -> str:
-    """`[−.026, −.008]`: the interval that `moves` goes by; empty where there is none."""
-    return cosine_interval(figure.change, 3, level / FIGURES) if figure.change.interval() else ""
+    """`[−.026, −.008]`: the interval that `moves` goes by; with a digit more where an end that is clear of zero would
+    read as zero. Empty where there is none."""
+    interval = figure.change.interval(level / FIGURES)
+    if interval is None:
+        return ""
+    hidden = any(moves((figure,), level)) and any(round(end, 3) == 0 for end in interval)
+    return interval_words(interval, 4 if hidden else 3, signed)
 
 
 def figure_words(figure: Retrieval, level: float) -> str:
@@ -80,6 +84,9 @@ def falling(table: Table) -> tuple[tuple[Row, Retrieval], ...]:
 
 # Forward --------------------------------------------------------------------------------------------------------------
 
+CLEARLY_MORE = 1.2
+"""From so many times as much on it is said how many."""
+
 
 def forward_doubts(cell: ArmCell) -> tuple[str, ...]:
     """Why the models of an arm may not predict what comes next, in words; empty where nothing says so."""
@@ -88,6 +95,7 @@ def forward_doubts(cell: ArmCell) -> tuple[str, ...]:
         return ()
     said = []
     near, far, against = signed(found.gain_next), signed(found.gain_last), the_trivial(found.against)
+    near += " on windows followed by four more"  # the gain in the table is on all windows
     if found.gain_next < SEED_NOISE:
         gains = "gains no more than training noise over" if found.gain_next > 0 else "is no better than"
         said.append(
@@ -95,9 +103,11 @@ def forward_doubts(cell: ArmCell) -> tuple[str, ...]:
             f"{far}), so it predicts no more of what comes next than {against} does"
         )
     elif found.echoes:
+        times = found.gain_last / found.gain_next
+        much = "as much" if times < CLEARLY_MORE else f"{times:.1f} times as much"
         said.append(
-            f"trained on {cell.label}, it comes nearer to the next vector than {against} ({near}), but just as much "
-            f"nearer to the last context vector ({far}), so that gain alone shows no better prediction than {against}'s"
+            f"trained on {cell.label}, it comes nearer to the next vector than {against} ({near}), but {much} nearer "
+            f"to the last context vector ({far}), so that gain alone shows no better prediction than {against}'s"
         )
     if found.ignores_order:
         said.append(

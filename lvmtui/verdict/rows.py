@@ -310,7 +310,7 @@ def _history_verdict(
     unfit = [why for view in views if _only_history(view) and (why := _unfit_weights(view))]
     said = f"{figure(baseline)} and {figure(expanded)} by what it says of its validation windows"
     reasons = (said, *own) if own else (HISTORY, *dict.fromkeys(unfit))
-    remedy = "let it predict the held-out windows: predictions.npy, or the kit (docs/your-own.md)" if own else ""
+    remedy = "predictions of held-out windows are needed: predictions.npy, or the kit (docs/your-own.md)" if own else ""
     change = 100 * (expanded - baseline) / baseline if baseline and expanded is not None else None
     return Verdict(Word.POINT_ESTIMATE, reason="; ".join(reasons), remedy=remedy), change
 

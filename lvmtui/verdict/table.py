@@ -208,6 +208,10 @@ class Row:
         return self.gains and self.verdict.word is Word.IMPROVED and not self.expanded.lies_below
 
     @property
+    def all_cancelled(self) -> bool:
+        return {self.baseline.status, self.expanded.status} == {Phase.CANCELLED.value}
+
+    @property
     def fault(self) -> str:
         """What is wrong with its expanded arm, whatever its change; empty for nothing."""
         if self.expanded.alarms:

@@ -37,6 +37,9 @@ def test_the_best_scaler_is_named_with_those_not_told_apart() -> None:
     assert found["Gained most from 8k to 23k"].models == ("b", "a")
     assert found["Gained most from 8k to 23k"].words.endswith("; the intervals of a overlap with its own")
     assert found["Highest accuracy"].words.endswith("; b is less than 0.5 % below, which is negligible")
+    alike = table(row("a", 3.0, 0.95609), row("b", 2.0, 0.9561), row("c", 1.0, 0.957))
+    accurate = {r.what: r for r in recommendations(alike, COSTS)}["Highest accuracy"]
+    assert "; a and b are less than 0.5 % below" in accurate.words, "in the order of the table, as in the questions"
 
 
 def test_what_loses_to_ridge_is_recommended_nowhere() -> None:
