@@ -15,14 +15,11 @@ from lvmtui.state.campaign_reader import CampaignState
 from lvmtui.state.status import FAILURES, Phase
 from lvmtui.system import numbers as words
 from lvmtui.system.text import aligned
-from lvmtui.verdict.answer import answer
+from lvmtui.verdict.answer import LEANS, answer
 from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.table import Table
 from lvmtui.verdict.words import Word, grouped, interval_words
-
-LEANING = (Word.LEANS_UP, Word.LEANS_DOWN, Word.TOO_CLOSE)
-"""Verdicts that more seeds may turn into a firm one."""
 
 
 def read_ending(workspace: Workspace, state: CampaignState, program: str, width: int) -> str:
@@ -113,12 +110,11 @@ def next_commands(state: CampaignState, table: Table, program: str) -> list[str]
     if retried := [view for view in unfinished if view.planned.trained_here and view.retry_helps]:
         failed = [view for view in retried if view.status.phase in FAILURES] or retried[:1]  # cancelled ones come last
         runs = "all" if 1 < len(failed) == len(unfinished) else " ".join(view.planned.run for view in failed)
-        what = "try runs again that failed" if len(failed) > 1 else "try a run again that did not finish"
-        steps.append((f"{program} retry {runs}", what))
+        steps.append((f"{program} retry {runs}", "try again what did not finish"))
     steps.append((program, "curves, logs, the verdict"))
     steps.append((f"{program} report --output -", "print the whole report"))
     if state.campaign.baseline.data.file == BUNDLED:
         steps.append((f"{program} check SMALL.npz LARGE.npz", "check your own files"))
-    elif table.seeds == 1 and table.with_word(*LEANING):
+    elif table.seeds == 1 and table.with_word(*LEANS, Word.TOO_CLOSE):  # what more seeds may make firm
         steps.append((f"{program} run ... --seeds 1 2 3", "the same with three seeds, for a firmer verdict"))
     return aligned(steps)

@@ -59,6 +59,11 @@ class Estimate:
             return "clusters"
         return "seeds" if self.df < least else ""
 
+    def side(self, alpha: float = ALPHA) -> int:
+        """1 or -1 where its 1 - alpha interval is clear of zero, else 0."""
+        low, high = self.interval(alpha) or (0.0, 0.0)
+        return (low > 0) - (high < 0)
+
     def interval(self, alpha: float = ALPHA) -> Interval | None:
         """The 1 - alpha interval, None where the error is not known well enough."""
         if self.standard_error is None or self.scarce():

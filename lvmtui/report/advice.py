@@ -167,7 +167,7 @@ def _better_arm(row: Row, table: Table) -> ArmCell | None:
 
 def _gains_most(table: Table) -> Recommendation:
     what = f"Gained most from {table.labels[0]} to {table.labels[1]}"
-    rows = table.gaining
+    rows = tuple(row for row in table.ranked if row.gains)
     if table.histories:
         rows = tuple(row for row in table.ranked if (row.change or 0) > 0 and not row.expanded.alarms)
     gained, rows = bool(rows), tuple(row for row in rows if not row.expanded.lies_below)

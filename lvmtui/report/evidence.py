@@ -26,7 +26,6 @@ from lvmtui.verdict.words import (
 )
 
 ARROW = " → "
-LATENCY = "Latency: median time of one prediction."
 
 
 def evidence(report: Report, curves: str) -> list[Block]:
@@ -141,7 +140,7 @@ def _other_figures(report: Report) -> list[Block]:
     return [
         Heading("Other figures on the same windows" if judged else "Costs", 3),
         table(columns, zip(*columns.values(), strict=True), right=right),
-        *bullets([*_trivial(report), *(_explained(report, skills) if judged else ()), LATENCY, *_front(report)]),
+        *bullets([*_trivial(report), *(_explained(report, skills) if judged else ()), *_front(report)]),
     ]
 
 
@@ -172,9 +171,10 @@ def _explained(report: Report, skills: Sequence[Skill]) -> list[str]:
 
 
 def _front(report: Report) -> list[str]:
+    latency = "Latency: median time of one prediction."
     front = ", ".join(choice.title for choice in report.choices if choice.on_front)
     said = f"Pareto front of {report.table.labels[1]}: {front}. No other model is as good, small and fast."
-    return [f"{said} {latency_doubt(report.choices)}".strip()] if front else []
+    return [latency, *([f"{said} {latency_doubt(report.choices)}".strip()] if front else [])]
 
 
 def _gain(cell: ArmCell) -> str:
@@ -276,10 +276,6 @@ def _forward(report: Report) -> list[Block]:
     ]
 
 
-SHOWN_WINDOWS = 1
-"""Windows of each kind that a page shows of a model; `comparisons/<model>.json` has fifty."""
-
-
 def _windows(report: Report) -> list[Block]:
     """Windows worth reading: where models do best and worst, and where the arms differ most."""
     rows: list[tuple[Text, ...]] = []
@@ -287,7 +283,7 @@ def _windows(report: Report) -> list[Block]:
         if comparison.windows is None:
             continue
         for kind, sign in (("best", 0), ("worst", 0), ("gained most", 1), ("lost most", -1)):
-            for window in getattr(comparison.windows, kind.partition(" ")[0])[:SHOWN_WINDOWS]:
+            for window in getattr(comparison.windows, kind.partition(" ")[0])[:1]:
                 difference = window.expanded - window.baseline
                 if sign and sign * difference <= 0:  # all windows gained, or all lost
                     continue

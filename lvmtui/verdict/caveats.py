@@ -22,9 +22,10 @@ FEW_DF = 10.0
 def caveats(table: Table) -> tuple[str, ...]:
     """What a reader must know before believing the table, the largest doubt first; how it was judged comes last."""
     ranked = [row for row in table.ranked if row.estimate is not None]
+    remedies = grouped((row.verdict.remedy, row) for row in table.rows if row.verdict.remedy)
     space = f"The {centre_words(table.centre)}." if table.centre else ""
     said = [
-        *_remedies(table),
+        *(f"To judge {named(rows)}: {remedy}." for remedy, rows in remedies.items()),
         _ids(table),
         retrieval_doubt(table),
         _seeds(ranked),
@@ -46,12 +47,6 @@ def of_rows(doubts: Iterable[tuple[Row, str]], models: int) -> list[str]:
         f"{'All' if 1 < models == len(titles) else ', '.join(titles)}{doubt.rstrip('.')}."
         for doubt, titles in found.items()
     ]
-
-
-def _remedies(table: Table) -> list[str]:
-    """What would allow a verdict where there is none."""
-    found = grouped((row.verdict.remedy, row) for row in table.rows if row.verdict.remedy)
-    return [f"To judge {named(rows)}: {remedy}." for remedy, rows in found.items()]
 
 
 def _ids(table: Table) -> str:

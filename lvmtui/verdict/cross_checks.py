@@ -30,18 +30,16 @@ TITLES = {"hit_1": "hit@1", "hit_5": "hit@5", "hit_10": "hit@10", "mrr": "MRR"}
 
 def moves(figures: Sequence[Retrieval], level: float = ALPHA) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names of the figures that fell, and of those that rose, clear of zero at level / 3."""
-    ends = {figure.name: figure.change.interval(level / FIGURES) or (0.0, 0.0) for figure in figures}
-    return tuple(name for name in ends if ends[name][1] < 0), tuple(name for name in ends if ends[name][0] > 0)
+    sides = {figure.name: figure.change.side(level / FIGURES) for figure in figures}
+    return tuple(name for name in sides if sides[name] < 0), tuple(name for name in sides if sides[name] > 0)
 
 
 def deciding_interval(figure: Retrieval, level: float) -> str:
     """`[−.026, −.008]`: the interval that `moves` goes by; with a digit more where an end that is clear of zero would
     read as zero. Empty where there is none."""
     interval = figure.change.interval(level / FIGURES)
-    if interval is None:
-        return ""
-    hidden = any(moves((figure,), level)) and any(round(end, 3) == 0 for end in interval)
-    return interval_words(interval, 4 if hidden else 3, signed)
+    hidden = figure.change.side(level / FIGURES) and 0 in (round(end, 3) for end in interval or ())
+    return interval_words(interval, 4 if hidden else 3, signed) if interval else ""
 
 
 def figure_words(figure: Retrieval, level: float) -> str:
@@ -84,9 +82,6 @@ def falling(table: Table) -> tuple[tuple[Row, Retrieval], ...]:
 
 # Forward --------------------------------------------------------------------------------------------------------------
 
-CLEARLY_MORE = 1.2
-"""From so many times as much on it is said how many."""
-
 
 def forward_doubts(cell: ArmCell) -> tuple[str, ...]:
     """Why the models of an arm may not predict what comes next, in words; empty where nothing says so."""
@@ -104,7 +99,7 @@ def forward_doubts(cell: ArmCell) -> tuple[str, ...]:
         )
     elif found.echoes:
         times = found.gain_last / found.gain_next
-        much = "as much" if times < CLEARLY_MORE else f"{times:.1f} times as much"
+        much = "as much" if round(times) < 2 else f"{times:.1f} times as much"
         said.append(
             f"trained on {cell.label}, it comes nearer to the next vector than {against} ({near}), but {much} nearer "
             f"to the last context vector ({far}), so that gain alone shows no better prediction than {against}'s"

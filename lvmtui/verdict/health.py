@@ -120,7 +120,8 @@ def health_of(
     total = max(1, run.spec.total_steps)
     over = trainer.finished is not None or evaluations[-1].step >= total
     late = over or evaluations[-1].step >= EARLY * total
-    judged = _on_heldout(run, trivial)
+    judged, scores = _on_heldout(run, trivial), comparison.arm(run.spec.arm) if comparison else None
+    known = skill_words(scores.skill.gain) if scores and scores.skill else ""
     if run.spec.foreign or (trivial is not None and trivial.arm != run.spec.arm):
         trivial = None
     if found := _collapsed(evaluations, trivial, late):
@@ -130,7 +131,7 @@ def health_of(
         failed,
         _overfitting(evaluations),
         _echoing(evaluations[-1], trivial),
-        _no_better(evaluations, trivial, judged, _skill_words(run, comparison)) if late and not failed else None,
+        _no_better(evaluations, trivial, judged, known) if late and not failed else None,
         _still_improving(evaluations, trainer.finished),
     )
     return tuple(f for f in findings if f is not None)
@@ -282,12 +283,6 @@ def _echoing(last: Evaluated, trivial: TrivialBaselines | None) -> Finding | Non
         f"{share:.0%} of the way from the context mean to a copy"
     )
     return Finding("echoing", False, words, "echoes last vector")
-
-
-def _skill_words(run: RunState, comparison: Comparison | None) -> str:
-    """What the interval says of the run's arm against the best trivial baseline; empty where it says nothing."""
-    scores = comparison.arm(run.spec.arm) if comparison else None
-    return skill_words(scores.skill.gain) if scores and scores.skill else ""
 
 
 def _no_better(

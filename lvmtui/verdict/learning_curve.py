@@ -273,13 +273,9 @@ class FittedCurve:
             return "falling", ""
         if percent.low <= 0:
             return "cannot tell", "the interval of a doubling's worth contains zero and is not narrow"
-        return ("flattening" if self._flattens() else "still rising"), ""
-
-    def _flattens(self) -> bool:
-        """A straight line in log n is excluded (5 %, one side), and the last doubling brought less than half of the
-        first."""
-        straight = self.room(2 * ALPHA)[0] >= 0
-        return not straight and self.exponent * np.log2(self.span / 2) > 1
+        bends = self.room(2 * ALPHA)[0] < 0  # a straight line in log n is excluded (5 %, one side)
+        halved = self.exponent * np.log2(self.span / 2) > 1  # the last doubling brought less than half of the first
+        return ("flattening" if bends and halved else "still rising"), ""
 
 
 def _shape(times: Floats, c: float) -> Floats:

@@ -12,8 +12,6 @@ from lvmtui.formats.learning_curve import Leader, MoreForLess, Overtaking
 from lvmtui.formats.results import ALPHA, LEAST_DF
 from lvmtui.verdict.learning_curve import FACTORS, FittedCurve, Floats, Measured, fit
 
-STEPS = 121
-
 
 def leaders(models: Mapping[str, Measured], labels: Sequence[str]) -> list[Leader]:
     """The best model at each of the S sizes that all models share, called by its label. A lead is clear if it excludes
@@ -49,7 +47,7 @@ def overtaking(one: str, other: str, difference: Measured, alpha: float = ALPHA)
     if first * last >= 0:
         return None
     line = fit(difference)
-    steps = np.linspace(float(np.log2(1 / line.span)), 0, STEPS)
+    steps = np.linspace(float(np.log2(1 / line.span)), 0, len(FACTORS))
     weights = line.last_weights[0] - steps[:, None] * line.weights[0]  # at exponent 0
     values = weights @ difference.error
     errors = np.array([difference.standard_error(row) for row in weights])

@@ -222,7 +222,7 @@ def _waiting_verdict(state: CampaignState, model: str) -> Verdict:
     stopped = [(_label(state, arm), view) for arm, view in views if not _may_finish(view)]
     reason, ending = (
         "; ".join(f"{listed(list(dict.fromkeys(labels)))} {words}" for words, labels in told.items())
-        for told in (grouped((said(view), label) for label, view in stopped) for said in (_end_words, _ending))
+        for told in (grouped((_end(view, cause=why), label) for label, view in stopped) for why in (True, False))
     )
     return Verdict(Word.NOT_COMPARABLE, reason=reason, ending=ending)
 
@@ -235,15 +235,12 @@ def _may_finish(*views: RunView | None) -> bool:
     )
 
 
-def _ending(view: RunView | None) -> str:
-    """How a run ended, to be read after the label of its arm."""
-    return view.status.phase.value if view and view.state else "missing"
-
-
-def _end_words(view: RunView | None) -> str:
-    """The same with its cause."""
-    cause = sanitise(view.status.reason, LONGEST_REASON) if view and view.state else ""
-    return _ending(view) + (f": {cause}" if cause else "")
+def _end(view: RunView | None, *, cause: bool) -> str:
+    """How a run ended, to be read after the label of its arm; with its cause, or without."""
+    if view is None or view.state is None:
+        return "missing"
+    why = sanitise(view.status.reason, LONGEST_REASON) if cause else ""
+    return view.status.phase.value + (f": {why}" if why else "")
 
 
 def _unfit(state: CampaignState, model: str, health: Mapping[str, tuple[Finding, ...]]) -> list[str]:

@@ -33,11 +33,6 @@ SEED_NOISE = 0.001
 """Cosine that seeds differ by: a smaller gain or loss is none."""
 
 
-def in_short(words: str) -> str:
-    """A finding without the figures after its first words; they are listed under Health."""
-    return words.split(": ")[0]
-
-
 @dataclass(frozen=True)
 class EarlyChange:
     """A change before its runs are judged."""
@@ -208,14 +203,10 @@ class Row:
         return self.gains and self.verdict.word is Word.IMPROVED and not self.expanded.lies_below
 
     @property
-    def all_cancelled(self) -> bool:
-        return {self.baseline.status, self.expanded.status} == {Phase.CANCELLED.value}
-
-    @property
     def fault(self) -> str:
         """What is wrong with its expanded arm, whatever its change; empty for nothing."""
         if self.expanded.alarms:
-            return in_short(self.expanded.alarms[0])
+            return self.expanded.alarms[0].split(": ")[0]  # its figures are listed under Health
         if self.expanded.status == Phase.FAILED.value:
             return self.expanded.status
         return self.expanded.below_words
@@ -346,11 +337,6 @@ class Table:
     def opposite(self) -> bool:
         """True if some models gain and others lose."""
         return bool(self.with_word(*UP)) and bool(self.with_word(*DOWN))
-
-    @property
-    def gaining(self) -> tuple[Row, ...]:
-        """The rows that gain or seem to, largest gain first."""
-        return tuple(row for row in self.ranked if row.gains)
 
     @property
     def order(self) -> str:

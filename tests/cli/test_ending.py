@@ -80,7 +80,7 @@ def test_runs_that_failed_are_offered_before_one_that_was_cancelled(tmp_path: Pa
     state = state_of(Workspace(tmp_path), campaign)
     failed = [view.planned.run for view in state.runs if view.status.phase is Phase.FAILED]
     assert len(failed) == 3
-    assert f"lvmtui retry {' '.join(failed)}  try runs" in read_ending(Workspace(tmp_path), state, "lvmtui", 100)
+    assert f"lvmtui retry {' '.join(failed)}  try again" in read_ending(Workspace(tmp_path), state, "lvmtui", 100)
     alike = replace(state, runs=tuple(view for view in state.runs if view.planned.run in failed))
     assert "lvmtui retry all " in read_ending(Workspace(tmp_path), alike, "lvmtui", 100)
 
