@@ -27,8 +27,8 @@ def read_ending(workspace: Workspace, state: CampaignState, program: str, width:
     known = Judgement(state)
     table = known.table
     sizes = curve_answer(read_learning_curve(state.dir.learning_curve), table.seeds)
-    contexts = (f"{q.question} {q.answer}" for q in context_questions(table, known.comparisons.values()))
-    said = (answer(table), sizes, *contexts)
+    asked = context_questions(table, known.comparisons.values())
+    said = (answer(table), sizes, *(f"{one.question} {one.answer}" for one in asked))
     lines = [line for words in said for line in textwrap.wrap(words, width)]  # none of an empty one
     lines += ["", *aligned(result_rows(table), right=(1, 2, 3))]
     unranked = ((row.verdict.reason, row.title) for row in table.rows if row.verdict.reason and row.rank is None)

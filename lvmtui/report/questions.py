@@ -93,8 +93,7 @@ def _largest(table: Table, costs: Mapping[str, UseCost]) -> str:
     best = others[0]
     gain = mine.cosine - best.cosine
     figures = f"{mine.title} has {cosine(mine.cosine)}, {best.title} {cosine(best.cosine)}"
-    ratio = cost_ratio(mine, best)
-    price = f", {ratio}" if ratio else ""
+    price = f", {ratio}" if (ratio := cost_ratio(mine, best)) else ""
     if gain <= 0:
         return f"No: {figures}{price}."
     if small_lead(gain, mine.cosine):

@@ -63,8 +63,8 @@ def curves_of(state: CampaignState, inputs: str, now: float) -> LearningCurve:
     alike = {model: one for model, one in judged.items() if one.measured and (one.arms, one.seeds) == most}
     measured = {model: one.measured for model, one in alike.items() if one.measured}
     labels = [point.label for point in next(iter(alike.values())).document.points] if alike else []
-    pairs = combinations(measured, 2) if len(labels) > 2 else ()
     alpha = ALPHA / max(1, len(measured) - 1)  # as clear as a lead must be, see `leaders`
+    pairs = combinations(measured, 2) if len(labels) > 2 else ()
     found = [overtaking(a, b, measured[a].less(measured[b]), alpha) for a, b in pairs]
     return LearningCurve(
         campaign=state.campaign.id,

@@ -91,8 +91,7 @@ def columns_for(snapshot: Snapshot, width: int) -> list[Column]:
         Column("margin", 8, lambda row: [(_margin(row.expanded), "")], least=156),
     ]
     columns = [column for column in found if width >= column.least]
-    longest = max((cell_len(row.verdict_words) for row in snapshot.table.rows), default=0)
-    verdict = min(max(VERDICT[0], longest), VERDICT[1])
+    verdict = min(max((VERDICT[0], *(cell_len(row.verdict_words) for row in snapshot.table.rows))), VERDICT[1])
     room = width - sum(column.width for column in columns) - verdict - 4
     scale = table_scale(snapshot)
     if scale is not None and room >= BAR[0]:
@@ -202,11 +201,8 @@ def _row(row: Row, columns: list[Column], width: int, selected: RunFacts | None)
             cell = [(text, "dim") for text, _ in cell]
         pieces += _placed(cell, column)
     pieces[0] = (pieces[0][0][1:], pieces[0][1])
-    choices = (
-        *((row.verdict.sentence + row.remark,) if quiet else ()),
-        row.verdict_words,
-        row.verdict.word.value + row.remark,
-    )
+    whole = row.verdict.sentence + row.remark if quiet else row.verdict_words
+    choices = (whole, row.verdict_words, row.verdict.word.value + row.remark)
     room = width - width_of(pieces) - 3
     said = "  " + next((words for words in choices if cell_len(words) <= room), choices[-1])
     style = verdict_style(row.verdict.word) or ("dim" if quiet else "")
