@@ -9,20 +9,17 @@ from dataclasses import dataclass
 from lvmtui.formats.learning_curve import read_learning_curve
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import BUNDLED
-from lvmtui.report.questions import context_answer
+from lvmtui.report.questions import context_questions
 from lvmtui.report.sizes import curve_answer
 from lvmtui.state.campaign_reader import CampaignState
-from lvmtui.state.status import Phase
+from lvmtui.state.status import FAILURES, Phase
 from lvmtui.system import numbers as words
 from lvmtui.system.text import aligned
-from lvmtui.verdict.answer import answer
+from lvmtui.verdict.answer import LEANS, answer
 from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.table import Table
 from lvmtui.verdict.words import Word, grouped, interval_words
-
-LEANING = (Word.LEANS_UP, Word.LEANS_DOWN, Word.TOO_CLOSE)
-"""Verdicts that more seeds may turn into a firm one."""
 
 
 def read_ending(workspace: Workspace, state: CampaignState, program: str, width: int) -> str:
@@ -30,7 +27,8 @@ def read_ending(workspace: Workspace, state: CampaignState, program: str, width:
     known = Judgement(state)
     table = known.table
     sizes = curve_answer(read_learning_curve(state.dir.learning_curve), table.seeds)
-    said = (answer(table), sizes, context_answer(known.comparisons.values(), table.labels[1]))
+    asked = context_questions(table, known.comparisons.values())
+    said = (answer(table), sizes, *(f"{one.question} {one.answer}" for one in asked))
     lines = [line for words in said for line in textwrap.wrap(words, width)]  # none of an empty one
     lines += ["", *aligned(result_rows(table), right=(1, 2, 3))]
     unranked = ((row.verdict.reason, row.title) for row in table.rows if row.verdict.reason and row.rank is None)
@@ -98,7 +96,7 @@ def result_rows(table: Table) -> list[tuple[str, ...]]:
     for row in table.rows:
         cosines = words.cosine(row.baseline.cosine), words.cosine(row.expanded.cosine)
         change, interval = words.percent(row.change), interval_words(row.interval)
-        rows.append((row.title, *cosines, change, interval, row.verdict.words))
+        rows.append((row.title, *cosines, change, interval, row.verdict_words))
     for best in table.best_trivial:
         cosines = words.cosine(best.baseline), words.cosine(best.expanded)
         rows.append((best.title, *cosines, "", "", "no network"))
@@ -110,11 +108,13 @@ def next_commands(state: CampaignState, table: Table, program: str) -> list[str]
     steps = []
     unfinished = [view for view in state.runs if view.status.phase is not Phase.FINISHED]
     if retried := [view for view in unfinished if view.planned.trained_here and view.retry_helps]:
-        steps.append((f"{program} retry {retried[0].planned.run}", "try a run again that did not finish"))
+        failed = [view for view in retried if view.status.phase in FAILURES] or retried[:1]  # cancelled ones come last
+        runs = "all" if 1 < len(failed) == len(unfinished) else " ".join(view.planned.run for view in failed)
+        steps.append((f"{program} retry {runs}", "try again what did not finish"))
     steps.append((program, "curves, logs, the verdict"))
     steps.append((f"{program} report --output -", "print the whole report"))
     if state.campaign.baseline.data.file == BUNDLED:
         steps.append((f"{program} check SMALL.npz LARGE.npz", "check your own files"))
-    elif table.seeds == 1 and table.with_word(*LEANING):
+    elif table.seeds == 1 and table.with_word(*LEANS, Word.TOO_CLOSE):  # what more seeds may make firm
         steps.append((f"{program} run ... --seeds 1 2 3", "the same with three seeds, for a firmer verdict"))
     return aligned(steps)

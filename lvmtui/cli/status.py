@@ -98,9 +98,8 @@ def _change_words(row: ModelRow) -> str:
     """The change once runs are compared; before that how it looks so far, or why nothing is known."""
     if row.early is not None:
         return row.early.words
-    if row.estimate is not None:
-        interval = f" {interval_words(row.interval)}" if row.interval else ""
-        return words.percent(row.change) + interval
+    if row.interval is not None:
+        return f"{words.percent(row.change)} {interval_words(row.interval)}"
     if row.change is None:
         return row.no_change or row.verdict.sentence
     return f"{words.percent(row.change)}, {row.verdict.reason or row.verdict.words}"

@@ -72,7 +72,7 @@ class Worth:
     value: float | None
     low: float | None
     high: float | None
-    """95 % interval; None: nothing bounds it."""
+    """95 % interval; None: it is not told."""
     refused: str = ""
     """Why it cannot be told; then there is no figure."""
 

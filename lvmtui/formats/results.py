@@ -59,6 +59,11 @@ class Estimate:
             return "clusters"
         return "seeds" if self.df < least else ""
 
+    def side(self, alpha: float = ALPHA) -> int:
+        """1 or -1 where its 1 - alpha interval is clear of zero, else 0."""
+        low, high = self.interval(alpha) or (0.0, 0.0)
+        return (low > 0) - (high < 0)
+
     def interval(self, alpha: float = ALPHA) -> Interval | None:
         """The 1 - alpha interval, None where the error is not known well enough."""
         if self.standard_error is None or self.scarce():
@@ -272,6 +277,9 @@ class Comparison:
     def failed(self) -> tuple[Check, ...]:
         """Why this is not a fair comparison; empty if it is one."""
         return tuple(check for check in self.checks if not check.passed)
+
+    def arm(self, arm: str) -> ArmScores | None:
+        return {"baseline": self.baseline, "expanded": self.expanded}.get(arm)
 
 
 def read_comparison(path: Path) -> Comparison | None:

@@ -89,14 +89,15 @@ def next_steps(table: Table, phases: Mapping[str, Phase], *, over: bool, doomed:
         steps.append(deciding(estimate, table.seeds, folds=table.folds))
     kinds = Counter(found.kind for row in table.rows for arm in ARMS for found in row.cell(arm).findings)
     most = {kind for kind, arms in kinds.items() if arms >= len(table.rows)}  # half of the arms
-    skills = [skill for row in table.rows if (skill := row.expanded.skill)]
-    below = bool(skills) and all(skill.gain.value < 0 for skill in skills)
+    judged = [row.expanded for row in table.rows if row.expanded.skill]
+    below = bool(judged) and all(cell.skill.gain.value < 0 for cell in judged if cell.skill)
     longer = any(row.verdict.remedy == LONGER for row in table.rows)
     if "overfitting" in most and (below or "failed_to_learn" in kinds) and not longer:
         steps.append("Train fewer epochs (--epochs): most overfitted after their best evaluation, early in training.")
     elif below:
+        better = "better" if all(cell.below_words for cell in judged) else "as well"
         what = "longer or with another recipe" if "still_improving" in most else "with another recipe"
-        steps.append(f"Train {what} before asking about data: a trivial baseline does better.")
+        steps.append(f"Train {what} before asking about data: a trivial baseline does {better}.")
     return tuple(steps)
 
 
@@ -135,7 +136,7 @@ def _accurate(table: Table) -> Recommendation:
     better = [(cell.cosine or 0.0, row, cell) for row in table.rows if (cell := _better_arm(row, table))]
     if not better:
         return Recommendation(what, (), NONE)
-    (top, best, cell), *others = sorted(better, key=lambda one: -one[0])
+    top, best, cell = max(better, key=lambda one: one[0])
     words = f"{best.title} trained on {cell.label}, cosine {cosine(top)}"
     words += " on its own validation windows" if table.histories else ""
     skill = cell.skill
@@ -143,7 +144,7 @@ def _accurate(table: Table) -> Recommendation:
         none = f"no model beats {the_trivial(skill.against)} ({cosine(skill.cosine)})"
         unsure = "" if cell.skill_words else f"; there are too few {scarcity(skill.gain)} to be sure"
         return Recommendation(what, (), f"{none}; the best one is {words}{unsure}")
-    if near := [row for value, row, _ in others if small_lead(top - value, top)]:
+    if near := [row for value, row, _ in better if row is not best and small_lead(top - value, top)]:
         verb = "is" if len(near) == 1 else "are"
         words += f"; {named(near)} {verb} less than {NEGLIGIBLE} % below, which is negligible"
     if skill and cell.skill_words == "no better":
@@ -212,11 +213,6 @@ def _avoid(table: Table) -> tuple[Recommendation, ...]:
 # Phrases --------------------------------------------------------------------------------------------------------------
 
 
-def in_short(words: str) -> str:
-    """A finding without the figures after its first words; they are listed under Health."""
-    return words.split(": ")[0]
-
-
 def small_lead(lead: float, over: float) -> bool:
     """True if a lead in cosine matters as little as a change that is called negligible."""
     return lead < NEGLIGIBLE / 100 * abs(over)
@@ -224,18 +220,9 @@ def small_lead(lead: float, over: float) -> bool:
 
 def against(row: Row, table: Table) -> str:
     """Why the row's expanded arm should not be used; empty if nothing speaks against it."""
-    fault = fault_of(row)
+    fault = row.fault
     if row.verdict.word in DOWN and not row.expanded.alarms:
         return f"{row.change_words}; use the {table.labels[0]} model"
     if row.history and not fault and (row.change or 0) < 0:
         return f"{row.change_words} in its history"
     return fault
-
-
-def fault_of(row: Row) -> str:
-    """What is wrong with the row's expanded arm, whatever its change; empty for nothing."""
-    if row.expanded.alarms:
-        return in_short(row.expanded.alarms[0])
-    if row.expanded.status == Phase.FAILED.value:
-        return row.expanded.status
-    return row.expanded.below_words

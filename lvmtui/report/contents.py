@@ -221,7 +221,7 @@ def report_of(
         questions=(
             *size_questions(learning_curve, costs),
             *questions(table, costs, pair=learning_curve is None),
-            *context_questions(compared, table.labels[1]),
+            *context_questions(table, compared),
         ),
         recommendations=recommendations(table, costs),
         choices=priced_models(table, costs),

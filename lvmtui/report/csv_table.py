@@ -19,7 +19,7 @@ COLUMNS = (
     "change_percent", "low_percent", "high_percent", "adjusted_low_percent", "adjusted_high_percent", "df",
     "clusters", "effective_clusters", "windows", "seeds", "baseline_validation", "expanded_validation",
     "baseline_hit_10", "expanded_hit_10", "baseline_margin", "expanded_margin", "baseline_skill", "expanded_skill",
-    "verdict", "degree", "reason",
+    "verdict", "degree", "reason", "remark",
 )  # fmt: skip
 
 
@@ -47,7 +47,8 @@ def table_csv(report: Report) -> str:
 
 def figures_of(row: Row) -> dict[str, Any]:
     """The figures of a row by the names of their columns; None: unknown."""
-    found = _judged(row.change, row.interval, row.estimate, row.verdict) | {"rank": row.rank, "seeds": row.seeds}
+    found = _judged(row.change, row.interval, row.estimate, row.verdict)
+    found |= {"rank": row.rank, "seeds": row.seeds, "remark": row.remark.removeprefix("; ")}
     found["adjusted_low_percent"], found["adjusted_high_percent"] = row.adjusted or (None, None)
     for arm in ARMS:
         cell = row.cell(arm)

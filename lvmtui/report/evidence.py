@@ -26,7 +26,6 @@ from lvmtui.verdict.words import (
 )
 
 ARROW = " → "
-LATENCY = "Latency: median time of one prediction."
 
 
 def evidence(report: Report, curves: str) -> list[Block]:
@@ -98,13 +97,10 @@ def _by_source(report: Report) -> list[Block]:
     if averages:
         said = (f"{percent(e.value)} {interval_words(e.interval())}" if (e := averages.get(n)) else "–" for n in names)
         cells.append([f"average of {len(rows)}", *said])
-    sizes = []
-    for name in names:
-        change = next(s.change for row in rows for s in row.strata if s.name == name)
-        where = population_words(name, whole.labels[0])
-        sizes.append(f"{where}: {change.windows:,} windows in {plural(change.clusters, 'cluster')}")
+    judged = {population_words(s.name, whole.labels[0]): s.change for row in rows for s in row.strata}
+    sizes = [f"{where}: {e.windows:,} windows in {plural(e.clusters, 'cluster')}" for where, e in judged.items()]
     note = f"{'; '.join(sizes)}. The verdict is about {population_words(whole.judge_on, whole.labels[0])}."
-    if any(s.change.scarce() for row in rows for s in row.strata):
+    if any(e.scarce() for e in (*averages.values(), *(s.change for row in rows for s in row.strata))):
         note += f" No interval (–) with under {LEAST_DF:.0f} degrees of freedom: too few articles or seeds."
     return [
         Heading("Change by source of the held-out windows", 3),
@@ -141,7 +137,7 @@ def _other_figures(report: Report) -> list[Block]:
     return [
         Heading("Other figures on the same windows" if judged else "Costs", 3),
         table(columns, zip(*columns.values(), strict=True), right=right),
-        *bullets([*_trivial(report), *(_explained(report, skills) if judged else ()), LATENCY, *_front(report)]),
+        *bullets([*_trivial(report), *(_explained(report, skills) if judged else ()), *_front(report)]),
     ]
 
 
@@ -164,16 +160,18 @@ def _explained(report: Report, skills: Sequence[Skill]) -> list[str]:
         f"hit@k ({base}{ARROW}{expanded}): share of windows whose true next vector is among the k held-out vectors "
         "nearest to the prediction. MRR: mean reciprocal rank of it. The interval is that of the difference "
         f"({100 * (1 - report.table.level / FIGURES):.1f} %, because these figures are judged together); where it is "
-        "clear of zero, the figure rose or fell.",
+        "clear of zero, the figure rose or fell. It has degrees of freedom of its own, at least "
+        f"{LEAST_DF:.0f}: seeds that differ much in cosine may differ little in it.",
         "Margin: cosine with the true next vector minus cosine with the last context vector. Higher is better; below "
         "zero the prediction resembles the last vector more than the next one.",
     ]
 
 
 def _front(report: Report) -> list[str]:
+    latency = "Latency: median time of one prediction."
     front = ", ".join(choice.title for choice in report.choices if choice.on_front)
     said = f"Pareto front of {report.table.labels[1]}: {front}. No other model is as good, small and fast."
-    return [f"{said} {latency_doubt(report.choices)}".strip()] if front else []
+    return [latency, *([f"{said} {latency_doubt(report.choices)}".strip()] if front else [])]
 
 
 def _gain(cell: ArmCell) -> str:
@@ -220,9 +218,10 @@ def _contexts(report: Report) -> list[Block]:
         Paragraph(
             "Held-out cosine of the same model with two contexts, trained on the same arm and judged on the same "
             f"targets: those with {report.campaign_facts.context} vectors before them in their article. The best "
-            "trivial baseline of each context stands beside it: what it gains needs no network, and a network profits "
-            "from more context only as far as its gain over that baseline grows. The intervals are for each row "
-            "alone; among many rows some exclude zero by chance."
+            "trivial baseline of each context stands beside it: what it gains needs no network. A network profits from "
+            "more context only if its own cosine rises, and by more than the baseline's: over a baseline that gets "
+            "worse a gain grows by itself. The intervals are for each row alone; among many rows some exclude zero by "
+            "chance."
         ),
         table(
             ["model", "trained on", "context", "cosine", "change", "95 % interval", " or ".join(names), "gain over it"],
@@ -274,19 +273,18 @@ def _forward(report: Report) -> list[Block]:
     ]
 
 
-SHOWN_WINDOWS = 1
-"""Windows of each kind that a page shows of a model; `comparisons/<model>.json` has fifty."""
-
-
 def _windows(report: Report) -> list[Block]:
     """Windows worth reading: where models do best and worst, and where the arms differ most."""
     rows: list[tuple[Text, ...]] = []
     for comparison in report.comparisons:
         if comparison.windows is None:
             continue
-        for kind in ("best", "worst", "gained most", "lost most"):
-            for window in getattr(comparison.windows, kind.partition(" ")[0])[:SHOWN_WINDOWS]:
-                figures = (cosine(window.baseline), cosine(window.expanded), signed(window.expanded - window.baseline))
+        for kind, sign in (("best", 0), ("worst", 0), ("gained most", 1), ("lost most", -1)):
+            for window in getattr(comparison.windows, kind.partition(" ")[0])[:1]:
+                difference = window.expanded - window.baseline
+                if sign and sign * difference <= 0:  # all windows gained, or all lost
+                    continue
+                figures = (cosine(window.baseline), cosine(window.expanded), signed(difference))
                 where = f"{window.article}, window {window.place}"
                 rows.append((report.title_of(comparison.model), kind, where, *figures))
     if not rows:

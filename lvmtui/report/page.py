@@ -7,7 +7,6 @@ the evidence (`evidence.py`) and where everything came from (`provenance.py`).
 from __future__ import annotations
 
 from lvmtui.formats.results import Comparison, Interval
-from lvmtui.report.advice import fault_of
 from lvmtui.report.blocks import Bar, Block, Code, Heading, Paragraph, Strong, Text, bullets, table
 from lvmtui.report.contents import Report
 from lvmtui.report.evidence import evidence
@@ -16,6 +15,7 @@ from lvmtui.report.provenance import provenance
 from lvmtui.report.sizes import curve_answer, sizes_section
 from lvmtui.state.status import Phase
 from lvmtui.system.numbers import cosine, date, duration, percent, plural
+from lvmtui.verdict.caveats import of_rows
 from lvmtui.verdict.cross_checks import figure_words
 from lvmtui.verdict.table import Row, Table
 from lvmtui.verdict.words import NEGLIGIBLE, Word, grouped, interval_words, population_words, stratum_change
@@ -102,7 +102,6 @@ def _ranking(report: Report) -> list[Block]:
 
 
 def _row(row: Row, scale: Scale | None, whole: Table) -> list[Text]:
-    fault = fault_of(row) if row.verdict.word is not Word.NOT_COMPARABLE else ""
     so_far = " so far" if row.verdict.word is Word.PROVISIONAL and row.change is not None else ""
     return [
         str(row.rank) if row.rank is not None else "–",
@@ -112,7 +111,7 @@ def _row(row: Row, scale: Scale | None, whole: Table) -> list[Text]:
         cosine(row.expanded.cosine),
         percent(row.change) + so_far,
         *([] if whole.histories else [interval_words(row.interval)]),
-        row.verdict.words + (f"; {fault}" if fault else ""),
+        row.verdict_words,
         *([_bar(scale, row.change, row.interval)] if scale else []),
     ]
 
@@ -156,14 +155,12 @@ def _how_to_read(report: Report, *, bars: bool) -> list[str]:
 def _doubts(report: Report) -> list[Block]:
     """What to know before believing the table: the caveats, then the reasons and notes of rows, each said once."""
     rows = report.table.rows
-    reason = {row.model: [f" ({row.verdict.words}): {row.verdict.reason}"] for row in rows if row.verdict.reason}
-    doubts = {row.model: [*reason.get(row.model, ()), *(f": {note}" for note in row.notes)] for row in rows}
-    notes = grouped((doubt, row.title) for row in rows for doubt in doubts[row.model])
-    every = len(rows) if len(rows) > 1 else None
-    said = [f"{'All' if len(of) == every else ', '.join(of)}{note.rstrip('.')}." for note, of in notes.items()]
+    notes = [(row, f": {note}") for row in rows for note in row.notes]
+    reasons = [(row, f" ({row.verdict.words}): {row.verdict.reason}") for row in rows if row.verdict.reason]
+    said = of_rows([*reasons, *notes], len(rows))
     unordered = [f"{file.unordered}." for file in report.data.files if file.unordered] if report.data else []
     planned = [f"{doubt[0].upper()}{doubt[1:]}." for doubt in report.campaign_facts.doubts]
-    items = bullets([*unordered, *report.caveats, *planned, *_recipes(report), *said])
+    items = bullets(dict.fromkeys([*unordered, *report.caveats, *planned, *_recipes(report), *said]))
     return [Heading("What to doubt"), *items] if items else []
 
 

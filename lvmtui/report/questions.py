@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from itertools import permutations
 from statistics import correlation, fmean
 
-from lvmtui.formats.results import ALPHA, STRATA, Comparison, Estimate
+from lvmtui.formats.results import ALPHA, STRATA, Comparison
 from lvmtui.formats.spec import ARMS
-from lvmtui.report.advice import in_short, small_lead
+from lvmtui.report.advice import small_lead
 from lvmtui.report.costs import UseCost, cost_ratio, priced_models
 from lvmtui.system.numbers import cosine, count, percent, plural, signed
 from lvmtui.system.student import two_sided_p
@@ -54,32 +54,28 @@ def questions(table: Table, costs: Mapping[str, UseCost], *, pair: bool = True) 
 
 
 def _scaling(table: Table, costs: Mapping[str, UseCost]) -> str:
-    points = [
-        (float(cost.parameters), row.change)
-        for row in table.ranked
-        if row.change is not None and (cost := costs.get(row.model)) and cost.parameters
-    ]
     if not table.ranked:
         return "Unknown: no model is ranked."
-    if not points:
-        return "Unknown: the parameters of the ranked models are not known."
-    if table.histories and len(points) >= LEAST_MODELS:
+    if table.histories and len(table.ranked) >= LEAST_MODELS:
         return "Unknown: the changes are point estimates from different validation windows."
-    return trend(points, plural(len(points), "model"), "parameters and change")
+    return trend([(row.model, row.change) for row in table.ranked], costs, "model", "parameters and change")
 
 
-def trend(points: Sequence[tuple[float, float]], what: str, compared: str) -> str:
-    """Does the second figure rise with the first, the parameters? `what`: the points, counted; `compared`: both
-    figures."""
+def trend(figures: Iterable[tuple[str, float | None]], costs: Mapping[str, UseCost], noun: str, compared: str) -> str:
+    """Do the figures of models rise with their parameters? `noun`: what has the figure; `compared`: both."""
+    known = ((costs.get(model), figure) for model, figure in figures if figure is not None)
+    points = [(float(cost.parameters), figure) for cost, figure in known if cost and cost.parameters]
+    if not points:
+        return "Unknown: the parameters of the models are not known."
     if len(points) < LEAST_MODELS:
-        return f"Unknown: {what} cannot show a trend; it takes at least {LEAST_MODELS}."
+        return f"Unknown: {plural(len(points), noun)} cannot show a trend; it takes at least {LEAST_MODELS}."
     if len({x for x, _ in points}) == 1:
         return "Unknown: all models have the same number of parameters."
     rho, p = rank_correlation([x for x, _ in points], [y for _, y in points])
-    figures = f"rank correlation of {compared} {signed(rho, 2)} over {len(points)} models, p = {p:.2g}"
+    said = f"rank correlation of {compared} {signed(rho, 2)} over {len(points)} models, p = {p:.2g}"
     if p > ALPHA:
-        return f"Not shown by these figures: {figures}."
-    return f"{'Yes' if rho > 0 else 'No, smaller ones do'}: {figures}."
+        return f"Not shown by these figures: {said}."
+    return f"{'Yes' if rho > 0 else 'No, smaller ones do'}: {said}."
 
 
 def _largest(table: Table, costs: Mapping[str, UseCost]) -> str:
@@ -88,7 +84,7 @@ def _largest(table: Table, costs: Mapping[str, UseCost]) -> str:
         return "Unknown: the sizes of fewer than two models are known."
     parameters, largest = max(sized, key=lambda pair: pair[0] or 0)
     if largest.expanded.alarms:
-        return f"No: {largest.title} ({count(parameters)} parameters) {in_short(largest.expanded.alarms[0])}."
+        return f"No: {largest.title} ({count(parameters)} parameters) {largest.fault}."
     usable = priced_models(table, costs)
     mine = next((choice for choice in usable if choice.model == largest.model), None)
     others = [choice for choice in usable if choice.model != largest.model]
@@ -97,8 +93,7 @@ def _largest(table: Table, costs: Mapping[str, UseCost]) -> str:
     best = others[0]
     gain = mine.cosine - best.cosine
     figures = f"{mine.title} has {cosine(mine.cosine)}, {best.title} {cosine(best.cosine)}"
-    ratio = cost_ratio(mine, best)
-    price = f", {ratio}" if ratio else ""
+    price = f", {ratio}" if (ratio := cost_ratio(mine, best)) else ""
     if gain <= 0:
         return f"No: {figures}{price}."
     if small_lead(gain, mine.cosine):
@@ -139,33 +134,33 @@ def _sources(table: Table) -> str:
     for name in STRATA:
         found = [s.change for row in table.ranked for s in row.strata if s.name == name]
         if found:
-            mean = percent(fmean(change.value for change in found))
-            said.append(f"on {population_words(name, table.labels[0])} {mean} on average, {_clear(found)}")
+            mean, clear = percent(fmean(change.value for change in found)), sum(change.side() != 0 for change in found)
+            where = f"on {population_words(name, table.labels[0])} {mean} on average"
+            said.append(f"{where}, with an interval clear of zero for {clear} of {len(found)}")
     text = "; ".join(said)
     return f"{text[0].upper()}{text[1:]}." if text else "Unknown."
 
 
-def _clear(found: Sequence[Estimate]) -> str:
-    clear = sum(bool((i := change.interval()) and not i[0] <= 0 <= i[1]) for change in found)
-    return f"with an interval clear of zero for {clear} of {len(found)}"
+MOVES = {1: "raise the cosine of", -1: "lower the cosine of", 0: "do not clearly change that of"}
+"""What longer contexts do, by the side of zero that their interval is on."""
 
 
-def context_answer(comparisons: Iterable[Comparison], expanded: str) -> str:
-    """What longer contexts change of models trained on the `expanded` arm, in a sentence; empty with one context."""
-    gains = (gain for one in comparisons for gain in one.contexts if gain.arm == "expanded")
-    steps = grouped((f"{gain.context} vectors instead of {gain.shorter}", gain.difference) for gain in gains)
-    said = [
-        f"{step} change the cosine by {_range([change.value for change in found])}, {_clear(found)}"
-        for step, found in steps.items()
-    ]
-    return f"With {expanded}, {'; '.join(said)}." if said else ""
-
-
-def context_questions(comparisons: Sequence[Comparison], expanded: str) -> tuple[Question, ...]:
-    """The same as a question."""
-    answer = context_answer(comparisons, expanded)
-    paid = "What a trivial baseline gains as well needs no network: see the table of longer contexts."
-    return (Question("Do longer contexts pay?", f"{answer} {paid}"),) if answer else ()
+def context_questions(table: Table, comparisons: Iterable[Comparison]) -> tuple[Question, ...]:
+    """What longer contexts change of models trained on the expanded arm; none with one context."""
+    gains = [(one.model, gain) for one in comparisons for gain in one.contexts if gain.arm == "expanded"]
+    steps = grouped((f"{gain.context} vectors instead of {gain.shorter}", (model, gain)) for model, gain in gains)
+    titles = {row.model: row.title.partition("@")[0] for row in table.rows}
+    said = []
+    for step, found in steps.items():
+        told = grouped((of.difference.side(), f"{titles[m]} ({signed(of.difference.value)})") for m, of in found)
+        said.append(f"{step} {listed([f'{MOVES[side]} {listed(told[side])}' for side in MOVES if side in told])}")
+    if not said:
+        return ()
+    sides = {gain.difference.side() for _, gain in gains}
+    pays = "Yes" if sides == {1} else "For some" if 1 in sides else "No" if -1 in sides else "Not shown"
+    paid = "What a trivial baseline gains as well needs no network: see the report's table of longer contexts."
+    answer = f"{pays}: with {table.labels[1]}, {'; '.join(said)}. {paid}"
+    return (Question("Do longer contexts pay?", answer),)
 
 
 def _retrieval(table: Table) -> str:

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import groupby
+from collections.abc import Mapping, Sequence
+from itertools import groupby, pairwise
 
-from lvmtui.formats.learning_curve import WORDS, LearningCurve, Worth
+from lvmtui.formats.learning_curve import WORDS, LearningCurve, Point, Worth
 from lvmtui.report.costs import UseCost
 from lvmtui.report.questions import Question, trend
-from lvmtui.system.numbers import count, plural
 from lvmtui.verdict.words import listed, worth_words
 
 
 def size_questions(curve: LearningCurve | None, costs: Mapping[str, UseCost]) -> tuple[Question, ...]:
     """What the learning curves answer; the first two take the place of those that two sizes answer."""
-    if curve is None or not any(one.doubling for one in curve.models):
+    worths = [(one.model, one.doubling.value) for one in curve.models if one.doubling] if curve else []
+    if curve is None or not worths:
         return ()
     found = [
         Question("Which models would gain most from twice the data?", _profit(curve)),
-        Question("Do larger models gain more from twice the data?", _larger(curve, costs)),
+        Question(
+            "Do larger models gain more from twice the data?",
+            trend(worths, costs, "curve", "parameters and a doubling's worth"),
+        ),
         Question("Is this much data enough?", _enough(curve)),
         Question("Which model is best at which size?", _best(curve)),
     ]
@@ -42,15 +45,6 @@ def _profit(curve: LearningCurve) -> str:
 def _overlap(one: Worth, other: Worth) -> bool:
     """An end that is not known bounds nothing."""
     return all(a.low is None or b.high is None or a.low <= b.high for a, b in ((one, other), (other, one)))
-
-
-def _larger(curve: LearningCurve, costs: Mapping[str, UseCost]) -> str:
-    points = [
-        (float(cost.parameters), one.doubling.value)
-        for one in curve.models
-        if one.doubling and one.doubling.value is not None and (cost := costs.get(one.model)) and cost.parameters
-    ]
-    return trend(points, plural(len(points), "curve"), "parameters and a doubling's worth")
 
 
 def _enough(curve: LearningCurve) -> str:
@@ -79,11 +73,18 @@ def _best(curve: LearningCurve) -> str:
         doubt = "" if all(lead.clear for lead in stretch) else " (its lead is not clear of zero)"
         words.append(f"{curve.title(model)} at {where}{doubt}")
     crossings = [
-        f"{curve.title(c.after)} overtakes {curve.title(c.before)} at about {count(c.windows)} training windows "
-        f"({count(c.low)} to {count(c.high)})"
+        f"{curve.title(c.after)} overtakes {curve.title(c.before)} at about {at[0]:,.0f} vectors ({at[1]:,.0f} to "
+        f"{at[2]:,.0f}), which give {c.windows:,.0f} training windows"
         for c in curve.overtakings
+        if (one := curve.of(c.after)) and (at := [_vectors(one.points, n) for n in (c.windows, c.low, c.high)])
     ]
     return f"{'; '.join(words)}. {'; '.join(crossings) or 'No crossing of two models is known'}."
+
+
+def _vectors(points: Sequence[Point], windows: float) -> float:
+    """How many vectors, which labels count, give so many training windows: on the straight line between two sizes."""
+    a, b = next(((a, b) for a, b in pairwise(points) if windows <= b.windows), points[-2:])
+    return a.vectors + (b.vectors - a.vectors) * (windows - a.windows) / (b.windows - a.windows)
 
 
 def _more_for_less(curve: LearningCurve) -> str:

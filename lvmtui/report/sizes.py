@@ -126,7 +126,7 @@ def _fits(curve: LearningCurve, judged: Sequence[ModelCurve]) -> list[Block]:
         if one.fit is None:
             continue
         f = one.fit
-        ceiling = "none" if f.floor is None else cosine(1 - f.floor) if 0 <= f.floor <= 1 else "not told"
+        ceiling = "none" if f.floor is None else cosine(1 - f.floor) if worth_words(one.rest) else "not told"
         rows.append(
             [
                 curve.title(one.model),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lvmtui.state.status import Phase
 from lvmtui.system.numbers import cosine, percent, plural
 from lvmtui.verdict.cross_checks import average_disagreement, falling, figure_words
 from lvmtui.verdict.table import Average, Row, Table, named
@@ -207,15 +208,17 @@ def _left_out(table: Table) -> str:
     """Which models are left out of the figures, and why."""
     waiting = table.with_word(Word.PROVISIONAL)
     cancelled = [row for row in table.rows if row.cancelled]
+    wholly = [row for row in cancelled if row.baseline.status == row.expanded.status == Phase.CANCELLED.value]
     unfair = [row for row in table.with_word(Word.NOT_COMPARABLE) if not row.cancelled]
     histories = () if table.histories else table.with_word(Word.POINT_ESTIMATE)
     groups: tuple[tuple[Sequence[Row], str, str], ...] = (
         (waiting, "is not finished", "are not finished"),
-        (cancelled, "has a cancelled run", "have cancelled runs"),
+        (wholly, "was cancelled", "were cancelled"),
+        ([row for row in cancelled if row not in wholly], "has a cancelled run", "have cancelled runs"),
         (unfair, "cannot be compared", "cannot be compared"),
         (histories, "has only a point estimate", "have only a point estimate"),
     )
-    said = [f"{named(rows)} {_agree(rows, one, several)}" for rows, one, several in groups if rows]
+    said = [f"{named(rows)} {one if len(rows) == 1 else several}" for rows, one, several in groups if rows]
     return f"Left out: {'; '.join(said)}." if said else ""
 
 
@@ -257,7 +260,7 @@ def _retrieval(table: Table) -> str:
     rows = [row for row, _ in fallen]
     worst_row, worst = min(fallen, key=lambda pair: pair[1].change.value)
     beside = "" if len(fallen) == 1 else f"{worst_row.title}: "
-    find = _agree(rows, "finds", "find")
+    find = "finds" if len(rows) == 1 else "find"
     agrees = all(row.verdict.word in DOWN for row in rows)
     lead = f"{named(rows)} also {find}" if agrees else f"But {named(rows)} {find}"
     return f"{lead} the true next vector less often ({beside}{figure_words(worst, table.level)})."
@@ -294,11 +297,3 @@ def _histories(table: Table) -> str:
     average = f" ({percent(table.average)} on average)" if table.average is not None else ""
     proof = "That proves nothing: their validation sets differ, and histories have no intervals."
     return f"By the runs' own histories {lead}{average}. {proof} {_left_out(table)}".rstrip()
-
-
-# Words ---------------------------------------------------------------------------------------------------------------
-
-
-def _agree(rows: Sequence[Row], one: str, several: str) -> str:
-    """The verb that agrees with the number of models."""
-    return one if len(rows) == 1 else several

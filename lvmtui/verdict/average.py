@@ -28,7 +28,8 @@ def estimate_of(effects: Sequence[Effects], peers: Sequence[Effects] = ()) -> Es
         raise ValueError("the changes are not of the same clusters")
     influence = _mean([e.influence for e in effects])
     clusters = math.fsum(i * i for i in influence)
-    training, training_df = _between_folds(effects, peers) if len(first.share) > 1 else _seeds(effects)
+    seeds = ((e.training / len(effects) ** 2, e.training_df) for e in effects if e.training > 0)
+    training, training_df = _between_folds(effects, peers) if len(first.share) > 1 else satterthwaite(*seeds)
     variance, df = satterthwaite((clusters, first.cluster_df), (training, training_df))
     known = first.cluster_df > 0 and math.isfinite(variance)
     return Estimate(
@@ -57,12 +58,6 @@ def satterthwaite(*parts: tuple[float, float]) -> tuple[float, float]:
 
 def _mean(rows: Sequence[Sequence[float]]) -> list[float]:
     return [fmean(column) for column in zip(*rows, strict=True)]
-
-
-def _seeds(effects: Sequence[Effects]) -> tuple[float, float]:
-    """Variance of the mean that comes from seeds, and its degrees of freedom."""
-    parts = [(e.training / len(effects) ** 2, e.training_df) for e in effects if e.training > 0]
-    return satterthwaite(*parts)
 
 
 def _between_folds(effects: Sequence[Effects], peers: Sequence[Effects]) -> tuple[float, float]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from lvmtui.system.numbers import plural
-from lvmtui.verdict.cross_checks import retrieval_doubt
+from lvmtui.verdict.cross_checks import forward_doubts, retrieval_doubt
 from lvmtui.verdict.table import Row, Table, named
 from lvmtui.verdict.words import centre_words, grouped
 
@@ -20,27 +20,33 @@ FEW_DF = 10.0
 
 
 def caveats(table: Table) -> tuple[str, ...]:
-    """What a reader must know before believing the table."""
+    """What a reader must know before believing the table, the largest doubt first; how it was judged comes last."""
     ranked = [row for row in table.ranked if row.estimate is not None]
+    remedies = grouped((row.verdict.remedy, row) for row in table.rows if row.verdict.remedy)
     space = f"The {centre_words(table.centre)}." if table.centre else ""
     said = [
-        *_remedies(table),
+        *(f"To judge {named(rows)}: {remedy}." for remedy, rows in remedies.items()),
         _ids(table),
         retrieval_doubt(table),
-        space,
         _seeds(ranked),
         _folds(table, ranked),
         _apart(table),
-        _joint(table),
+        *_few(ranked),
+        *of_rows([(row, f": {doubt}") for row in ranked for doubt in forward_doubts(row.expanded)], len(table.rows)),
+        space,
         _weights(table, ranked),
+        _joint(table),
     ]
-    return tuple(filter(None, [*said, *_few(ranked)]))
+    return tuple(filter(None, said))
 
 
-def _remedies(table: Table) -> list[str]:
-    """What would allow a verdict where there is none."""
-    found = grouped((row.verdict.remedy, row) for row in table.rows if row.verdict.remedy)
-    return [f"To judge {named(rows)}: {remedy}." for remedy, rows in found.items()]
+def of_rows(doubts: Iterable[tuple[Row, str]], models: int) -> list[str]:
+    """What is said of single rows, once with the titles of all that have it; `models`: in the table."""
+    found = grouped((doubt, row.title) for row, doubt in doubts)
+    return [
+        f"{'All' if 1 < models == len(titles) else ', '.join(titles)}{doubt.rstrip('.')}."
+        for doubt, titles in found.items()
+    ]
 
 
 def _ids(table: Table) -> str:

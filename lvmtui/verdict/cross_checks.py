@@ -13,7 +13,6 @@ from lvmtui.verdict.table import SEED_NOISE, ArmCell, Row, Table
 from lvmtui.verdict.words import (
     LITTLE,
     NEGLIGIBLE,
-    cosine_interval,
     interval_words,
     listed,
     of_context,
@@ -31,13 +30,16 @@ TITLES = {"hit_1": "hit@1", "hit_5": "hit@5", "hit_10": "hit@10", "mrr": "MRR"}
 
 def moves(figures: Sequence[Retrieval], level: float = ALPHA) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names of the figures that fell, and of those that rose, clear of zero at level / 3."""
-    ends = {figure.name: figure.change.interval(level / FIGURES) or (0.0, 0.0) for figure in figures}
-    return tuple(name for name in ends if ends[name][1] < 0), tuple(name for name in ends if ends[name][0] > 0)
+    sides = {figure.name: figure.change.side(level / FIGURES) for figure in figures}
+    return tuple(name for name in sides if sides[name] < 0), tuple(name for name in sides if sides[name] > 0)
 
 
 def deciding_interval(figure: Retrieval, level: float) -> str:
-    """`[−.026, −.008]`: the interval that `moves` goes by; empty where there is none."""
-    return cosine_interval(figure.change, 3, level / FIGURES) if figure.change.interval() else ""
+    """`[−.026, −.008]`: the interval that `moves` goes by; with a digit more where an end that is clear of zero would
+    read as zero. Empty where there is none."""
+    interval = figure.change.interval(level / FIGURES)
+    hidden = figure.change.side(level / FIGURES) and 0 in (round(end, 3) for end in interval or ())
+    return interval_words(interval, 4 if hidden else 3, signed) if interval else ""
 
 
 def figure_words(figure: Retrieval, level: float) -> str:
@@ -88,6 +90,7 @@ def forward_doubts(cell: ArmCell) -> tuple[str, ...]:
         return ()
     said = []
     near, far, against = signed(found.gain_next), signed(found.gain_last), the_trivial(found.against)
+    near += " on windows followed by four more"  # the gain in the table is on all windows
     if found.gain_next < SEED_NOISE:
         gains = "gains no more than training noise over" if found.gain_next > 0 else "is no better than"
         said.append(
@@ -95,9 +98,11 @@ def forward_doubts(cell: ArmCell) -> tuple[str, ...]:
             f"{far}), so it predicts no more of what comes next than {against} does"
         )
     elif found.echoes:
+        times = found.gain_last / found.gain_next
+        much = "as much" if round(times) < 2 else f"{times:.1f} times as much"
         said.append(
-            f"trained on {cell.label}, it comes nearer to the next vector than {against} ({near}), but just as much "
-            f"nearer to the last context vector ({far}), so that gain alone shows no better prediction than {against}'s"
+            f"trained on {cell.label}, it comes nearer to the next vector than {against} ({near}), but {much} nearer "
+            f"to the last context vector ({far}), so that gain alone shows no better prediction than {against}'s"
         )
     if found.ignores_order:
         said.append(

@@ -14,12 +14,13 @@ from itertools import accumulate, takewhile
 from typing import Literal
 
 from lvmtui.formats.data_facts import TrivialBaselines
+from lvmtui.formats.results import Comparison
 from lvmtui.formats.trainer_log import LONGEST_REASON, Evaluated, Failed, Finished
 from lvmtui.state.run_state import RunState, TrainerState
 from lvmtui.system.numbers import cosine as words_of
 from lvmtui.system.numbers import numbered
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.words import short_trivial, the_trivial
+from lvmtui.verdict.words import short_trivial, skill_words, the_trivial
 
 Kind = Literal["diverged", "collapsed", "failed_to_learn", "overfitting", "echoing", "no_better", "still_improving"]
 
@@ -98,11 +99,14 @@ def of_seeds(found: Sequence[tuple[int, Finding]], *, several: bool) -> str:
     return f"{finding.words} (seed {first}{also})" if several else finding.words
 
 
-def health_of(run: RunState, trivial: TrivialBaselines | None) -> tuple[Finding, ...]:
+def health_of(
+    run: RunState, trivial: TrivialBaselines | None, comparison: Comparison | None = None
+) -> tuple[Finding, ...]:
     """What the run's events show now, alarms first; empty for a healthy run.
 
     `trivial`: the trivial baselines of the run's arm, None as long as they are not there: then only what the run's own
-    figures can show is said. Runs of other programs have validation windows of their own, so they are held against
+    figures can show is said. `comparison`: of its model, once there is one; its interval then decides whether a trivial
+    baseline is better. Runs of other programs have validation windows of their own, so they are held against
     the baselines on the held-out windows alone.
     """
     trainer = run.trainer
@@ -116,7 +120,8 @@ def health_of(run: RunState, trivial: TrivialBaselines | None) -> tuple[Finding,
     total = max(1, run.spec.total_steps)
     over = trainer.finished is not None or evaluations[-1].step >= total
     late = over or evaluations[-1].step >= EARLY * total
-    judged = _on_heldout(run, trivial)
+    judged, scores = _on_heldout(run, trivial), comparison.arm(run.spec.arm) if comparison else None
+    known = skill_words(scores.skill.gain) if scores and scores.skill else ""
     if run.spec.foreign or (trivial is not None and trivial.arm != run.spec.arm):
         trivial = None
     if found := _collapsed(evaluations, trivial, late):
@@ -126,7 +131,7 @@ def health_of(run: RunState, trivial: TrivialBaselines | None) -> tuple[Finding,
         failed,
         _overfitting(evaluations),
         _echoing(evaluations[-1], trivial),
-        _no_better(evaluations, trivial, judged) if late and not failed else None,
+        _no_better(evaluations, trivial, judged, known) if late and not failed else None,
         _still_improving(evaluations, trainer.finished),
     )
     return tuple(f for f in findings if f is not None)
@@ -281,13 +286,14 @@ def _echoing(last: Evaluated, trivial: TrivialBaselines | None) -> Finding | Non
 
 
 def _no_better(
-    evaluations: Sequence[Evaluated], trivial: TrivialBaselines | None, judged: Judged | None
+    evaluations: Sequence[Evaluated], trivial: TrivialBaselines | None, judged: Judged | None, known: str
 ) -> Finding | None:
-    """A trivial baseline predicts as well."""
+    """A trivial baseline predicts as well; `below` it only in the digits shown and where no interval, `known`, says
+    otherwise."""
     if judged:
         reached, scores = judged
         name, bar = max(scores.items(), key=lambda item: item[1])
-        if reached > bar:
+        if reached > bar or known == "better":
             return None
         of, means = f"{the_trivial(name)} on the held-out windows", " (plain means)"
     elif trivial is None:
@@ -299,7 +305,8 @@ def _no_better(
             return None
         reached, bar, of, means = cosine_of(best), trivial.validation_mean, "the context mean so far", ""
     words = f"no better than {of}: {words_of(reached)} against {words_of(bar)}{means}"
-    short = f"{'below' if reached < bar else 'at'} {short_trivial(name)}"
+    below = reached < bar and words_of(reached) != words_of(bar) and known != "no better"
+    short = f"{'below' if below else 'at'} {short_trivial(name)}"
     return Finding("no_better", False, words, short, on_heldout=judged is not None)
 
 

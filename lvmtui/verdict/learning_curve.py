@@ -247,11 +247,13 @@ class FittedCurve:
         """Why nothing can be said of `factor` times the largest size; empty where it can."""
         if self.df < LEAST_DF:
             return "too few articles or seeds to know the error of the curve"
-        if (2 if np.isinf(factor) else factor) > self.span:
+        if min(factor, FARTHEST) > self.span:
             return f"the sizes span a factor of {self.span:.3g}, and a curve is not carried farther than that"
         if factor > 2 and len(self.measured.error) == LEAST_SIZES:
             return "three sizes do not show how a curve bends, so it is not carried farther than twice the largest"
-        if np.isfinite(value := self.gain(factor).value) and value > self.measured.error[-1]:
+        if np.isinf(factor) and self.room(ALPHA)[0] >= 0:
+            return "a straight line in log n fits too, so these sizes do not show where the curve levels off"
+        if self.gain(factor).value > self.measured.error[-1]:
             return "the curve would pass a cosine of 1, so these sizes do not show where it levels off"
         return ""
 
@@ -271,13 +273,9 @@ class FittedCurve:
             return "falling", ""
         if percent.low <= 0:
             return "cannot tell", "the interval of a doubling's worth contains zero and is not narrow"
-        return ("flattening" if self._flattens() else "still rising"), ""
-
-    def _flattens(self) -> bool:
-        """A straight line in log n is excluded (5 %, one side), and the last doubling brought less than half of the
-        first."""
-        straight = self.room(2 * ALPHA)[0] >= 0
-        return not straight and self.exponent * np.log2(self.span / 2) > 1
+        bends = self.room(2 * ALPHA)[0] < 0  # a straight line in log n is excluded (5 %, one side)
+        halved = self.exponent * np.log2(self.span / 2) > 1  # the last doubling brought less than half of the first
+        return ("flattening" if bends and halved else "still rising"), ""
 
 
 def _shape(times: Floats, c: float) -> Floats:

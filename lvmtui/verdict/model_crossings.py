@@ -12,8 +12,6 @@ from lvmtui.formats.learning_curve import Leader, MoreForLess, Overtaking
 from lvmtui.formats.results import ALPHA, LEAST_DF
 from lvmtui.verdict.learning_curve import FACTORS, FittedCurve, Floats, Measured, fit
 
-STEPS = 121
-
 
 def leaders(models: Mapping[str, Measured], labels: Sequence[str]) -> list[Leader]:
     """The best model at each of the S sizes that all models share, called by its label. A lead is clear if it excludes
@@ -38,18 +36,18 @@ def _side(difference: Measured, size: int, alpha: float) -> int:
     return int(np.sign(value)) if abs(value) > stats.t.ppf(1 - alpha / 2, df) * error else 0
 
 
-def overtaking(one: str, other: str, difference: Measured) -> Overtaking | None:
+def overtaking(one: str, other: str, difference: Measured, alpha: float = ALPHA) -> Overtaking | None:
     """Where the errors of `one` less those of `other` change their sign; None where it is not known that they do: each
-    must be better at one end, clear of zero.
+    must be better at one end, clear of zero at the level `alpha`.
 
     The difference is taken to be straight in log n. The interval holds every size at which it may be zero (Fieller
     1954: no quotient of two estimates has to be normal).
     """
-    first, last = _side(difference, 0, ALPHA), _side(difference, -1, ALPHA)
+    first, last = _side(difference, 0, alpha), _side(difference, -1, alpha)
     if first * last >= 0:
         return None
     line = fit(difference)
-    steps = np.linspace(float(np.log2(1 / line.span)), 0, STEPS)
+    steps = np.linspace(float(np.log2(1 / line.span)), 0, len(FACTORS))
     weights = line.last_weights[0] - steps[:, None] * line.weights[0]  # at exponent 0
     values = weights @ difference.error
     errors = np.array([difference.standard_error(row) for row in weights])

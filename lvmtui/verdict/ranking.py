@@ -43,7 +43,11 @@ class Judgement:
     @cached_property
     def health(self) -> Mapping[str, tuple[Finding, ...]]:
         """What health finds in each run, by the name of the run."""
-        return {v.planned.run: health_of(v.state, self.trivial.get(v.planned.run)) for v in self.state.runs if v.state}
+        return {
+            v.planned.run: health_of(v.state, self.trivial.get(v.planned.run), self.comparisons.get(v.planned.model))
+            for v in self.state.runs
+            if v.state
+        }
 
     @cached_property
     def table(self) -> Table:

@@ -123,7 +123,7 @@ def _cell(
     health: Mapping[str, tuple[Finding, ...]],
 ) -> ArmCell:
     views = _views(state, model, arm)
-    scores = (comparison.baseline if arm == "baseline" else comparison.expanded) if comparison else None
+    scores = comparison.arm(arm) if comparison else None
     return ArmCell(
         label=_label(state, arm),
         status=_status_words(views),
@@ -224,7 +224,7 @@ def _waiting_verdict(state: CampaignState, model: str) -> Verdict:
     stopped = [(_label(state, arm), view) for arm, view in views if not _may_finish(view)]
     reason, ending = (
         "; ".join(f"{listed(list(dict.fromkeys(labels)))} {words}" for words, labels in told.items())
-        for told in (grouped((said(view), label) for label, view in stopped) for said in (_end_words, _ending))
+        for told in (grouped((_end(view, cause=why), label) for label, view in stopped) for why in (True, False))
     )
     return Verdict(Word.NOT_COMPARABLE, reason=reason, ending=ending)
 
@@ -234,15 +234,10 @@ def _may_finish(*views: RunView | None) -> bool:
     return all(view is not None and (view.status.phase not in ENDED_EARLY or _only_history(view)) for view in views)
 
 
-def _ending(view: RunView | None) -> str:
-    """How a run ended, to be read after the label of its arm."""
-    return view.status.phase.value if view else Phase.MISSING.value
-
-
-def _end_words(view: RunView | None) -> str:
-    """The same with its cause."""
-    cause = sanitise(view.status.reason, LONGEST_REASON) if view and view.state else ""
-    return _ending(view) + (f": {cause}" if cause else "")
+def _end(view: RunView | None, *, cause: bool) -> str:
+    """How a run ended, to be read after the label of its arm; with its cause, or without."""
+    why = sanitise(view.status.reason, LONGEST_REASON) if cause and view and view.state else ""
+    return (view.status.phase if view else Phase.MISSING).value + (f": {why}" if why else "")
 
 
 def _unfit(state: CampaignState, model: str, health: Mapping[str, tuple[Finding, ...]]) -> list[str]:
@@ -309,7 +304,7 @@ def _history_verdict(
     unfit = [why for view in views if _only_history(view) and (why := _unfit_weights(view))]
     said = f"{figure(baseline)} and {figure(expanded)} by what it says of its validation windows"
     reasons = (said, *own) if own else (HISTORY, *dict.fromkeys(unfit))
-    remedy = "let it predict the held-out windows: predictions.npy, or the kit (docs/your-own.md)" if own else ""
+    remedy = "predictions of held-out windows are needed: predictions.npy, or the kit (docs/your-own.md)" if own else ""
     change = 100 * (expanded - baseline) / baseline if baseline and expanded is not None else None
     return Verdict(Word.POINT_ESTIMATE, reason="; ".join(reasons), remedy=remedy), change
 

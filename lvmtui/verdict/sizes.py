@@ -15,7 +15,7 @@ from statistics import fmean
 import numpy as np
 
 from lvmtui.formats.learning_curve import LEAST_SIZES, Fit, LearningCurve, ModelCurve, MoreForLess, Point, Worth
-from lvmtui.formats.results import STRATA
+from lvmtui.formats.results import ALPHA, STRATA
 from lvmtui.formats.spec import ArmName
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView
@@ -63,7 +63,9 @@ def curves_of(state: CampaignState, inputs: str, now: float) -> LearningCurve:
     alike = {model: one for model, one in judged.items() if one.measured and (one.arms, one.seeds) == most}
     measured = {model: one.measured for model, one in alike.items() if one.measured}
     labels = [point.label for point in next(iter(alike.values())).document.points] if alike else []
-    found = [overtaking(a, b, measured[a].less(measured[b])) for a, b in combinations(measured, 2) if len(labels) > 2]
+    alpha = ALPHA / max(1, len(measured) - 1)  # as clear as a lead must be, see `leaders`
+    pairs = combinations(measured, 2) if len(labels) > 2 else ()
+    found = [overtaking(a, b, measured[a].less(measured[b]), alpha) for a, b in pairs]
     return LearningCurve(
         campaign=state.campaign.id,
         inputs=inputs,

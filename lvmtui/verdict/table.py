@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from lvmtui.formats.data_facts import Centring, ForwardScores
 from lvmtui.formats.results import ALPHA, ArmScores, Estimate, Interval, Population, Retrieval, Skill, Stratum
 from lvmtui.formats.spec import ARMS, ArmName
+from lvmtui.state.status import Phase
 from lvmtui.system.numbers import percent, signed
 from lvmtui.verdict.health import Finding
 from lvmtui.verdict.words import (
@@ -198,6 +199,24 @@ class Row:
     def known_to_gain(self) -> bool:
         """True if it gains, the verdict is more than a lean, and no trivial baseline does better: what medals go to."""
         return self.gains and self.verdict.word is Word.IMPROVED and not self.expanded.lies_below
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with its expanded arm, whatever its change; empty for nothing."""
+        if self.expanded.alarms:
+            return self.expanded.alarms[0].split(": ")[0]  # its figures are listed under Health
+        failed = self.expanded.status == Phase.FAILED.value
+        return self.expanded.status if failed else self.expanded.below_words
+
+    @property
+    def remark(self) -> str:
+        """The fault that stands behind its verdict, `; below ridge`; empty where that says it all."""
+        return f"; {self.fault}" if self.fault and self.verdict.word is not Word.NOT_COMPARABLE else ""
+
+    @property
+    def verdict_words(self) -> str:
+        """`improved, slight; below ridge`: what every table says of it."""
+        return self.verdict.words + self.remark
 
     @property
     def change_words(self) -> str:

@@ -95,15 +95,14 @@ def verdict(
     interval = change.interval(alpha)
     if interval is None:
         return _no_verdict(change, seeds)
-    low, high = interval
-    inside = low >= -NEGLIGIBLE and high <= NEGLIGIBLE
-    if low <= 0 <= high and not inside:
-        return Verdict(Word.TOO_CLOSE)
-    if inside:
+    if max(map(abs, interval)) <= NEGLIGIBLE:
         return Verdict(Word.NEGLIGIBLE)
+    side = change.side(alpha)
+    if side == 0:
+        return Verdict(Word.TOO_CLOSE)
     if seeds < 2:
-        return Verdict(Word.LEANS_UP if low > 0 else Word.LEANS_DOWN)
-    return Verdict(Word.IMPROVED if low > 0 else Word.REGRESSED, degree_of(change.value))
+        return Verdict(Word.LEANS_UP if side > 0 else Word.LEANS_DOWN)
+    return Verdict(Word.IMPROVED if side > 0 else Word.REGRESSED, degree_of(change.value))
 
 
 def _no_verdict(change: Estimate, seeds: int) -> Verdict:
@@ -165,12 +164,10 @@ def chances(change: Estimate) -> Chances | None:
 
 def skill_words(gain: Estimate) -> str:
     """An arm against the best trivial baseline: `below`, `no better` or `better`; empty where nothing is known."""
-    interval = gain.interval()
-    if interval is None:
+    if gain.interval() is None:
         return ""
-    low, high = interval
-    shown = abs(gain.value) >= SHOWN
-    return "below" if shown and high < 0 else "better" if shown and low > 0 else "no better"
+    side = gain.side() if abs(gain.value) >= SHOWN else 0
+    return "below" if side < 0 else "better" if side > 0 else "no better"
 
 
 def scarcity(estimate: Estimate | None) -> str:
@@ -219,11 +216,9 @@ def change_and_interval(change: float | None, interval: Interval | None, digits:
 
 
 def worth_words(worth: Worth | None) -> str:
-    """`+0.42 % [+0.10, +0.71]`, `at least +0.3 %`, or empty where it is not told."""
-    if worth is None or (worth.value is None and worth.low is None):
+    """`+0.42 % [+0.10, +0.71]`, or empty where it is not told."""
+    if worth is None or worth.low is None or worth.high is None:
         return ""
-    if worth.low is None or worth.high is None:
-        return f"at least {percent(worth.low)}" if worth.low is not None else "not bounded"
     return f"{percent(worth.value)} {interval_words((worth.low, worth.high))}"
 
 

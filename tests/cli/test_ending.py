@@ -10,6 +10,7 @@ from pathlib import Path
 
 from lvmtui.cli.campaigns import campaigns_as_json, campaigns_as_text
 from lvmtui.cli.ending import read_ending, result_rows
+from lvmtui.formats.data_facts import ForwardScores
 from lvmtui.formats.json_codec import write_document
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.results import ContextGain, Estimate
@@ -17,18 +18,29 @@ from lvmtui.formats.trainer_log import IN_THE_PLAN
 from lvmtui.state.status import Phase, Status
 from lvmtui.system.text import aligned
 from lvmtui.verdict.answer import answer
+from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.comparison import read_comparisons
 from lvmtui.verdict.ranking import Judgement
+from lvmtui.verdict.table import Forward
+from lvmtui.verdict.words import Verdict, Word
 from tests.factory import bring_to, make_campaign
 from tests.report.test_sizes import CURVE
 from tests.ui.showcase import end, middle
 from tests.verdict.scenes import state_of
-from tests.verdict.tables import two_contexts
+from tests.verdict.tables import made_row, made_table, two_contexts, with_skill
 
 
 def ending(root: Path) -> list[str]:
     workspace, campaign = Workspace(root), end(root)
     return read_ending(workspace, state_of(workspace, campaign), "lvmtui", 100).splitlines()
+
+
+def test_the_largest_doubt_comes_before_how_models_are_judged() -> None:
+    forward = Forward(ForwardScores(9, (0.6,) * 8, 0.4, (0.6,) * 5), "mean", ForwardScores(9, (0.6,) * 8, 0.4, ()))
+    rows = [made_row("amn", 1.0), made_row("gru", 1.2)]
+    rows[0] = replace(rows[0], expanded=replace(rows[0].expanded, forward=forward))
+    doubt, joint = caveats(made_table(rows))
+    assert doubt.startswith("AMN: trained on 23k, it is no better than the mean") and "judged together" in joint
 
 
 def test_the_answer_comes_first_and_the_next_step_last(tmp_path: Path) -> None:
@@ -45,12 +57,32 @@ def test_the_answer_comes_first_and_the_next_step_last(tmp_path: Path) -> None:
     assert len(lines) <= 24 and "\x1b" not in text, "it fits a small terminal"
 
 
+def test_every_table_says_what_is_wrong_with_a_model() -> None:
+    table = made_table([with_skill(made_row("amn", 0.8), -0.01, "ridge")])
+    assert result_rows(table)[1][-1] == "improved; below ridge" == table.rows[0].verdict_words
+    unfair = replace(table.rows[0], verdict=Verdict(Word.NOT_COMPARABLE))
+    assert unfair.verdict_words == "not comparable", "its reason says it"
+
+
 def test_a_run_that_did_not_finish_is_offered_again(tmp_path: Path) -> None:
     campaign = make_campaign(tmp_path, models=("amn",))
     bring_to(tmp_path, campaign, "amn", "baseline", state="finished", heldout=True)
     bring_to(tmp_path, campaign, "amn", "expanded", state="cancelled")
     text = read_ending(Workspace(tmp_path), state_of(Workspace(tmp_path), campaign), "bin/lvmtui", 100)
     assert text.startswith("No answer") and f"next    bin/lvmtui retry {campaign.runs[1].run} " in text
+
+
+def test_runs_that_failed_are_offered_before_one_that_was_cancelled(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path, models=("amn", "gru"))
+    for model in ("amn", "gru"):
+        bring_to(tmp_path, campaign, model, "baseline", state="cancelled" if model == "amn" else "failed")
+        bring_to(tmp_path, campaign, model, "expanded", state="failed")
+    state = state_of(Workspace(tmp_path), campaign)
+    failed = [view.planned.run for view in state.runs if view.status.phase is Phase.FAILED]
+    assert len(failed) == 3
+    assert f"lvmtui retry {' '.join(failed)}  try again" in read_ending(Workspace(tmp_path), state, "lvmtui", 100)
+    alike = replace(state, runs=tuple(view for view in state.runs if view.planned.run in failed))
+    assert "lvmtui retry all " in read_ending(Workspace(tmp_path), alike, "lvmtui", 100)
 
 
 def test_a_retry_that_would_end_the_same_way_is_not_offered(tmp_path: Path) -> None:
@@ -116,7 +148,7 @@ def test_what_sizes_and_contexts_answer_follows_the_answer(tmp_path: Path) -> No
     said = " ".join(read_ending(workspace, state_of(workspace, campaign), "lvmtui", 100).split())
     table = said.index("model 8k 23k")
     assert 0 < said.index("At 4k, MLP mixer@5 and GRU@5 are still rising.") < table
-    assert 0 < said.index("With 23k, 10 vectors instead of 5 change the cosine by +.0115") < table
+    assert 0 < said.index("Do longer contexts pay? Yes: with 23k, 10 vectors instead of 5 raise the") < table
 
 
 def test_every_context_has_a_row_of_its_best_trivial_baseline() -> None:

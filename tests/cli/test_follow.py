@@ -14,12 +14,12 @@ import pytest
 from rich.console import Console
 
 from lvmtui.cli import follow
-from lvmtui.cli.status import BARE, EPOCH, GAIN, SIGNLESS, status_as_json, status_as_text
+from lvmtui.cli.status import BARE, EPOCH, GAIN, SIGNLESS, model_as_json, status_as_json, status_as_text
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.json_codec import dump_document, encode
 from lvmtui.formats.live import Pulse, write_live
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.results import Stratum, read_comparison
+from lvmtui.formats.results import Estimate, Stratum, read_comparison
 from lvmtui.formats.spec import ARMS
 from lvmtui.formats.user_code import OwnTrainer
 from lvmtui.report.make import write_report
@@ -28,9 +28,10 @@ from lvmtui.system.numbers import signed
 from lvmtui.system.process_id import own_identity
 from lvmtui.verdict.average import estimate_of
 from lvmtui.verdict.interval import Design
-from lvmtui.verdict.words import interval_words
+from lvmtui.verdict.words import interval_words, verdict
 from tests.factory import State, bring_to, make_campaign, write_trivial
 from tests.verdict.scenes import finished, read_table, report_of, state_of
+from tests.verdict.tables import made_row
 
 UP = {"amn": (0.51, 0.52)}
 
@@ -260,6 +261,9 @@ def test_status_says_when_it_is_too_early_and_gives_the_interval_at_the_end(tmp_
     (model,) = status_as_json(state_of(workspace, campaign), None)["models"]
     low, high = model["interval"]
     assert low < model["change_percent"] < high and model["early"] is None
+    unknown = Estimate(0.24, 0.2, 2.3, 2000, 60, 40, cluster_df=30)
+    row = replace(made_row("amn", 0.24), estimate=unknown, interval=None, verdict=verdict(unknown, seeds=2))
+    assert model_as_json(row)["words"].startswith("+0.24 %, 2 seeds that differ much are too few (2.3 degrees of free")
 
 
 def test_the_last_line_is_for_scripts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -37,6 +37,9 @@ def test_the_best_scaler_is_named_with_those_not_told_apart() -> None:
     assert found["Gained most from 8k to 23k"].models == ("b", "a")
     assert found["Gained most from 8k to 23k"].words.endswith("; the intervals of a overlap with its own")
     assert found["Highest accuracy"].words.endswith("; b is less than 0.5 % below, which is negligible")
+    alike = table(row("a", 3.0, 0.95609), row("b", 2.0, 0.9561), row("c", 1.0, 0.957))
+    accurate = {r.what: r for r in recommendations(alike, COSTS)}["Highest accuracy"]
+    assert "; a and b are less than 0.5 % below" in accurate.words, "in the order of the table, as in the questions"
 
 
 def test_what_loses_to_ridge_is_recommended_nowhere() -> None:
@@ -195,6 +198,8 @@ def test_one_run_that_overfitted_changes_no_advice_for_the_others() -> None:
     low = [with_skill(row(model, 1, 0.52), -0.01) for model in "abc"]
     bad = [replace(r, expanded=replace(r.expanded, findings=(overfit,))) for r in low]
     recipe = ("Train with another recipe before asking about data: a trivial baseline does better.",)
+    unclear = table(with_skill(row("a", 1, 0.52), -0.0001))
+    assert next_steps(unclear, {}, over=True)[-1].endswith("a trivial baseline does as well.")
     assert next_steps(table(bad[0], *low[1:]), {}, over=True) == recipe
     (said,) = next_steps(table(*bad), {}, over=True)
     assert said.startswith("Train fewer epochs (--epochs): most overfitted")

@@ -244,15 +244,6 @@ def test_two_arms_of_one_file_are_told_apart_by_their_rows(tmp_path: Path) -> No
     assert "rows of one file" not in markdown(page_of(read_report(state, now=NOW)))
 
 
-def test_plain_means_beside_a_weighted_ranking_are_called_so(tmp_path: Path) -> None:
-    report = read_report(state_of(*finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,))), now=NOW)
-    row = report.table.rows[0]
-    capped = replace(report.table, cap=20, rows=(replace(row, unweighted=Estimate(1.0, 0.1, 40, 900, 91, 60)),))
-    note = "Held-out is the plain mean over windows here; in the ranking an article counts for at most 20 of them."
-    assert note in section(markdown(page_of(replace(report, table=capped))), "Runs")
-    assert note not in markdown(page_of(report))
-
-
 def test_speeds_are_told_where_times_are(tmp_path: Path) -> None:
     workspace, campaign = finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,), states={("amn", "expanded"): "queued"})
     bring_to(workspace, campaign, "amn", "expanded", seconds_per_step=0.2, heldout=True)
@@ -294,6 +285,7 @@ def test_the_same_words_everywhere(tmp_path: Path) -> None:
         assert row.verdict.words in shown and row.verdict.words in first_page(md)
         as_csv = csv_rows[row.title]
         assert f"{as_csv['verdict']}, {as_csv['degree']}" == row.verdict.words
+        assert as_csv["remark"] == row.fault
         in_json = next(r for r in document["table"]["rows"] if r["model"] == row.model)
         assert (in_json["verdict"]["word"], in_json["rank"]) == (row.verdict.word, row.rank)
 
@@ -329,10 +321,17 @@ def test_of_several_contexts_each_stands_beside_its_own_trivial_baseline(tmp_pat
     assert "(5 or 10 consecutive vectors and" in md and "; an article counts for at most 20 of them." in md
     longer = [cell.strip() for cell in section(md, "Longer contexts on the same targets").splitlines()[-2].split("|")]
     assert longer[-3:-1] == [".5068 → .5247", "+.0113 → +.0049"], "what the recency mean gains, and the network over it"
-    (asked,) = context_questions(several.comparisons, "23k")
-    assert asked.answer.startswith(
-        "With 23k, 10 vectors instead of 5 change the cosine by +.0115, with an interval clear of zero for 1 of 1. What"
-    )
+    assert "by more than the baseline's: over a baseline that gets worse a gain grows by itself" in md
+    loss, none = (replace(gain, difference=replace(gain.difference, value=value)) for value in (-0.006, 0.0002))
+    for gains, said in (
+        ((gain,), "Yes: with 23k, 10 vectors instead of 5 raise the cosine of AMN (+.0115). What"),
+        ((loss, none), "No: with 23k, 10 vectors instead of 5 lower the cosine of AMN (−.0060) and do not clearly"),
+        ((loss, gain), "For some: "),
+        ((none,), "Not shown: "),
+    ):
+        compared = replace(several.comparisons[0], contexts=gains)
+        (asked,) = context_questions(several.table, [compared])
+        assert asked.answer.startswith(said)
 
 
 def test_one_trivial_baseline_of_two_contexts_has_no_row_among_the_predictions(tmp_path: Path) -> None:
@@ -391,6 +390,7 @@ def test_of_a_trainer_of_the_users_own_only_what_is_known_is_said(tmp_path: Path
     md = markdown(page_of(report))
     assert {run.latency_p50_ms for run in report.runs} == {None} and "0.00" not in md
     (step,) = report.next_steps
-    assert step == "For a verdict, let it predict the held-out windows: predictions.npy, or the kit (docs/your-own.md)."
+    needed = "predictions of held-out windows are needed: predictions.npy, or the kit (docs/your-own.md)"
+    assert step == f"For a verdict, {needed}." and f"To judge mine: {needed}." in md
     assert "Imported" not in md and "earlier runs" not in md and "--trained-on" not in md
     assert "recency mean" not in first_page(md), "it has other windows"

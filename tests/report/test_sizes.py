@@ -45,6 +45,7 @@ def test_a_title_stands_wherever_the_report_speaks_of_a_curve() -> None:
     for words in said:
         assert not re.search(r"(?<!learning_)\bmine\b", words), words
     assert sum("MLP mixer@5" in words for words in said) >= 8
+    assert "MLP mixer@5 overtakes GRU@5 at about 2,000 vectors (1,125 to 3,125), which give 1,600 train" in questions[3]
     assert "GRU@5 to equal MLP mixer@5: 2.1 times the largest size" in questions[-1]
 
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvmtui.formats.data_facts import ForwardScores
-from lvmtui.formats.results import Estimate, Population, Retrieval, Stratum
+from lvmtui.formats.results import ALPHA, Estimate, Population, Retrieval, Stratum
 from lvmtui.verdict.answer import answer, headline
 from lvmtui.verdict.caveats import caveats
-from lvmtui.verdict.cross_checks import disagreement, forward_doubts, moves
+from lvmtui.verdict.cross_checks import disagreement, figure_words, forward_doubts, moves
 from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row, SourceAverage, Table
 from lvmtui.verdict.words import DOWN, UP, Verdict, Word, verdict
 from tests.verdict.tables import made_row, made_table, with_hits, with_skill
@@ -228,6 +228,21 @@ def test_of_a_model_that_failed_the_answer_names_the_ending_without_its_cause() 
     assert said == "No answer: m0 allows no fair comparison (a: b failed)."
 
 
+def test_an_interval_that_is_clear_of_zero_does_not_show_a_zero() -> None:
+    near, far = (Retrieval("hit_1", 0.5, 0.48, Estimate(-0.021, error, 30, 2000, 60, 40)) for error in (0.0082, 0.001))
+    assert moves((near,)) == (("hit_1",), ()), "its end is −.0002"
+    assert figure_words(near, ALPHA) == "hit@1 .500 to .480, −.021 [−.0418, −.0002]"
+    assert figure_words(far, ALPHA) == "hit@1 .500 to .480, −.021 [−.024, −.018]"
+
+
+def test_a_model_whose_runs_were_all_cancelled_is_said_to_be() -> None:
+    stopped = replace(made_row("m1", 1.0, UNFAIR), cancelled=True)
+    assert "Left out: m1 has a cancelled run." in answer(made_table([made_row("m0", 1.0), stopped]))
+    small, large = (replace(cell, status="cancelled") for cell in (stopped.baseline, stopped.expanded))
+    whole = replace(stopped, baseline=small, expanded=large)
+    assert "Left out: m1 was cancelled." in answer(made_table([made_row("m0", 1.0), whole]))
+
+
 def test_caveats() -> None:
     assert caveats(made_table(rows(HELPED))) == ()
     joint = replace(made_table(rows(HELPED, HURT)), level=0.03)
@@ -271,9 +286,11 @@ def test_a_model_that_predicts_raises_no_doubt() -> None:
 def test_a_model_that_only_comes_nearer_to_the_past_is_named() -> None:
     (said,) = forward_doubts(looking(0.83, 0.512, 0.49))
     assert said == (
-        "trained on 23k, it comes nearer to the next vector than the recency mean (+.0120), but just as much nearer to "
-        "the last context vector (+.0300), so that gain alone shows no better prediction than the recency mean's"
+        "trained on 23k, it comes nearer to the next vector than the recency mean (+.0120 on windows followed by "
+        "four more), but 2.5 times as much nearer to the last context vector (+.0300), so that gain alone shows no "
+        "better prediction than the recency mean's"
     )
+    assert "but as much nearer to the last" in forward_doubts(looking(0.8121, 0.512, 0.49))[0]
     (said,) = forward_doubts(looking(0.7, 0.5, 0.49))
     assert said.startswith("trained on 23k, it is no better than the recency mean on the next")
     assert said.endswith(", so it predicts no more of what comes next than the recency mean does")

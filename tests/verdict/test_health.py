@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lvmtui.formats.results import Comparison
 from lvmtui.formats.trainer_log import Evaluated, Event, Finished, Started, Unknown
 from lvmtui.formats.user_code import OwnTrainer
 from lvmtui.state.run_state import RunState, fold
@@ -18,6 +19,7 @@ from lvmtui.system.text import sanitise
 from lvmtui.verdict.health import Finding, health_of, of_seeds
 from tests.strategies import events, seconds, steps, times, words
 from tests.verdict.series import SPEC, TRIVIAL, diverged, evaluated, run_of
+from tests.verdict.tables import made_row, with_skill
 
 PLACES = range(1, 13)
 
@@ -144,12 +146,23 @@ def test_a_mean_predictor_is_no_better_than_a_trivial_baseline() -> None:
     (said,) = health_of(run_of(run, heldout=0.5064), TRIVIAL)
     assert said.label == "below recency mean"
     assert said.words == "no better than the recency mean on the held-out windows: .5064 against .5170 (plain means)"
+    (said,) = health_of(run_of(run, heldout=0.51698), TRIVIAL)
+    assert said.label == "at recency mean" and ".5170 against .5170" in said.words, "no digit shown differs"
     ended = run_of(run, heldout=0.0)
     ending = ended.trainer.ending
     assert isinstance(ending, Finished)
     no_windows = replace(ending, heldout=replace(ending.heldout, windows=0))  # it left no predictions
     (said,) = health_of(replace(ended, trainer=replace(ended.trainer, ending=no_windows)), TRIVIAL)
     assert said.words == "no better than the context mean so far: .5070 against .5070"
+
+
+@pytest.mark.parametrize(("gain", "labels"), [(-0.01, ["below"]), (-0.0001, ["at"]), (0.01, [])])
+def test_the_interval_decides_whether_a_trivial_baseline_is_better(gain: float, labels: list[str]) -> None:
+    run = run_of([evaluated(p, 0.507, 0.507, spread=0.65, margin=-0.16) for p in PLACES], heldout=0.5064)
+    scores = with_skill(made_row("gru", 1.0), gain).expanded.scores
+    compared = Comparison("c", "gru", "", "", (), (), (), scores, scores, None, (), 0.0)
+    found = health_of(run, TRIVIAL, compared)
+    assert [finding.label for finding in found] == [f"{label} recency mean" for label in labels]
 
 
 def test_shuffled_targets_fail_to_learn() -> None:

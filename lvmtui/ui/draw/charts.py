@@ -262,9 +262,10 @@ class _Canvas:
                 self.bits[y // 4][x // 2] = (bits | _DOTS[y % 4][x % 2], curve.style)
 
     def _dots(self, curve: Series) -> list[tuple[int, int]]:
-        """Column and row of its dots, one a column."""
+        """Column and row of its dots, one a column, the mean of its points: a thousand cost no more than a hundred."""
         inside = [(x, y) for x, y in curve.points if self.first <= x <= self.last]
-        return _thinned([(self._dot(x), self.scale.dot(y)) for x, y in inside])
+        dots = grouped((self._dot(x), self.scale.dot(y)) for x, y in inside)
+        return [(x, round(sum(ys) / len(ys))) for x, ys in sorted(dots.items())]
 
     def label(self, curve: Series) -> None:
         """Put the label of a curve after its end where that is free, else at the right edge, or right of it."""
@@ -329,11 +330,6 @@ def _merged(marks: Sequence[Level], scale: _Scale) -> dict[int, Level]:
         label = ", ".join(dict.fromkeys(filter(None, (*before, level.label))))
         found[row] = replace(level, label=f" {label} " if label else "")
     return found
-
-
-def _thinned(dots: list[tuple[int, float]]) -> list[tuple[int, int]]:
-    """One dot a column, the mean of its points: a thousand points cost no more than a hundred."""
-    return [(x, round(sum(ys) / len(ys))) for x, ys in sorted(grouped(dots).items())]
 
 
 def _joined(dots: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int]]:

@@ -116,6 +116,7 @@ def _result(run: RunFacts) -> list[tuple[str, str]]:
     finished = run.state.trainer.finished
     assert finished is not None
     held, p50 = finished.heldout, finished.latency_p50_ms
+    hits = "  ".join(words.cosine(hit, 3) for hit in (held.hit_1, held.hit_5, held.hit_10))
     known: list[tuple[str, str]] = [
         ("validation", f"{words.cosine(finished.best_cosine)} at {finished.best_where}"),
         ("ended", words.date(finished.time) + (", early" if finished.stopped_early else "")),
@@ -125,7 +126,7 @@ def _result(run: RunFacts) -> list[tuple[str, str]]:
     return [
         ("held-out cosine", f"{words.cosine(held.cosine)}, plain mean of {held.windows:,} windows"),
         *known,
-        ("hit@1, 5, 10", f"{held.hit_1:.3f}  {held.hit_5:.3f}  {held.hit_10:.3f}, plain means"),
+        ("hit@1, 5, 10", f"{hits}, plain means"),
         ("margin", f"{words.signed(held.margin)}, cosine with the last vector {words.cosine(held.last_cosine)}"),
         ("spread", words.cosine(held.spread)),
         ("latency", f"{p50:.2f} ms median, {finished.latency_p95_ms:.2f} ms at 95 %" if p50 else ""),

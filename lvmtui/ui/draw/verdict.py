@@ -33,7 +33,7 @@ from lvmtui.ui.draw.styles import change_style, verdict_style
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.verdict.table import ArmCell, Row, TrivialRow
-from lvmtui.verdict.words import Word, interval_words, population_words, short_trivial, stratum_change
+from lvmtui.verdict.words import interval_words, population_words, short_trivial, stratum_change
 
 IN_REPORT = ", tab shows the report"
 SIZES = 3
@@ -46,8 +46,8 @@ SORTS = ("rank", "model", "change", "baseline", "expanded")
 """What the table can be sorted by; `s` goes to the next."""
 MOST_HITS = 16
 """Cells of a title of the hits that names both arms."""
-VERDICT = 18
-"""Cells that the words of a verdict keep."""
+VERDICT = (18, 34)
+"""Cells that the words of a verdict keep, at least and at most; with more, the interval bars have none."""
 BAR = (13, 41)
 """Cells of the interval bars, at least and at most."""
 
@@ -84,14 +84,15 @@ def columns_for(snapshot: Snapshot, width: int) -> list[Column]:
         ),
         _arm(base, "baseline"),
         _arm(expanded, "expanded"),
-        Column("change", 9, lambda row: [(words.percent(row.change), _change_style(row))]),
+        Column("change", 9, lambda row: [(words.percent(row.change), change_style(row.change))]),
         Column("95 % interval", 17, lambda row: [(interval_words(row.interval), "dim")], least=110),
         Column(hits, max(12, cell_len(hits) + 2), lambda row: [(_hits(row), "")], _trivial_hits(snapshot), least=132),
         Column("gain", 8, lambda row: [(_skill(row.expanded), "")], least=144),
         Column("margin", 8, lambda row: [(_margin(row.expanded), "")], least=156),
     ]
     columns = [column for column in found if width >= column.least]
-    room = width - sum(column.width for column in columns) - VERDICT - 4
+    verdict = min(max((VERDICT[0], *(cell_len(row.verdict_words) for row in snapshot.table.rows))), VERDICT[1])
+    room = width - sum(column.width for column in columns) - verdict - 4
     scale = table_scale(snapshot)
     if scale is not None and room >= BAR[0]:
         cells = min(BAR[1], room)
@@ -200,9 +201,10 @@ def _row(row: Row, columns: list[Column], width: int, selected: RunFacts | None)
             cell = [(text, "dim") for text, _ in cell]
         pieces += _placed(cell, column)
     pieces[0] = (pieces[0][0][1:], pieces[0][1])
-    said = "  " + (row.verdict.sentence if quiet else row.verdict.words)
-    if width_of(pieces) + cell_len(said) + 1 > width:
-        said = "  " + row.verdict.words
+    whole = row.verdict.sentence + row.remark if quiet else row.verdict_words
+    choices = (whole, row.verdict_words, row.verdict.word.value + row.remark)
+    room = width - width_of(pieces) - 3
+    said = "  " + next((words for words in choices if cell_len(words) <= room), choices[-1])
     style = verdict_style(row.verdict.word) or ("dim" if quiet else "")
     return fit([(glyphs.SELECTED if selected else " ", "selected"), *pieces, (said, style)], width)
 
@@ -244,6 +246,10 @@ def _skill(cell: ArmCell) -> str:
     return words.signed(cell.skill.gain.value, 3) if cell.skill else "–"
 
 
+def _margin(cell: ArmCell) -> str:
+    return words.signed(cell.scores.margin, 2) if cell.scores else "–"
+
+
 def _hits(row: Row) -> str:
     """`.412 .406 ↓`: with an arrow where they fell or rose clear of zero."""
     scores = [cell.scores for cell in (row.baseline, row.expanded)]
@@ -262,11 +268,3 @@ def _trivial_hits(snapshot: Snapshot) -> Callable[[TrivialRow], str]:
         if figure.name == "hit_10" and figure.trivial is not None
     }
     return lambda row: words.cosine(known[row.name], 3) if row.name in known else ""
-
-
-def _margin(cell: ArmCell) -> str:
-    return words.signed(cell.scores.margin, 2) if cell.scores else "–"
-
-
-def _change_style(row: Row) -> str:
-    return change_style(row.change) if row.verdict.word is not Word.PROVISIONAL else "dim"

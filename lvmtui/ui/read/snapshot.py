@@ -124,7 +124,7 @@ class Snapshot:
 class Builder:
     """Makes snapshots, and keeps what has not changed since the one before: five hundred runs cost what changes."""
 
-    _health: dict[str, tuple[TrainerState, TrivialBaselines | None, tuple[Finding, ...]]] = field(default_factory=dict)
+    _health: dict[str, tuple[TrainerState, object, tuple[Finding, ...]]] = field(default_factory=dict)
     _facts: dict[str, tuple[RunView, object, RunFacts]] = field(default_factory=dict)
     _known: dict[str, tuple[list[RunView], Row | None, CampaignEta, ModelFacts]] = field(default_factory=dict)
     _trivial: dict[str, TrivialBaselines | None] = field(default_factory=dict)
@@ -211,11 +211,11 @@ class Builder:
     def _health_of(self, view: RunView) -> tuple[Finding, ...]:
         if view.state is None:
             return ()
-        name, trainer, trivial = view.planned.run, view.state.trainer, self._trivial.get(view.planned.run)
+        name, trainer = view.planned.run, view.state.trainer
+        read = self._trivial.get(name), self._comparisons.get(view.planned.model)
         before = self._health.get(name)
-        if before is None or before[0] is not trainer or before[1] != trivial:
-            before = (trainer, trivial, health_of(view.state, trivial))
-            self._health[name] = before
+        if before is None or before[0] is not trainer or before[1] != read:
+            before = self._health[name] = (trainer, read, health_of(view.state, *read))
         return before[2]
 
 

@@ -23,3 +23,10 @@ def test_a_model_and_a_loss_of_ones_own_are_named(tmp_path: Path) -> None:
     assert "own model gated.py:Gated, sha256 abababababababab, width = 160" in told
     assert "loss loss.py:angular, sha256 cdcdcdcdcdcdcdcd" in told and "model gated" in told
     assert "plateau patience 3" in told and not any("UserCode" in line for line in told)
+
+
+def test_hits_are_written_as_in_the_report_and_called_plain(tmp_path: Path) -> None:
+    end(tmp_path)
+    told = [" ".join("".join(text for text, _ in line).split()) for line in fact_lines(look(tmp_path).runs[0], 90)]
+    (hits,) = (line for line in told if line.startswith("hit@1, 5, 10 "))
+    assert hits.endswith(", plain means") and "0." not in hits

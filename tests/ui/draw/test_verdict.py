@@ -18,7 +18,7 @@ from lvmtui.verdict.table import TrivialRow
 from tests.ui.draw.test_board import look, text
 from tests.ui.draw.test_sizes import curve
 from tests.ui.showcase import end, middle
-from tests.verdict.tables import two_contexts
+from tests.verdict.tables import two_contexts, with_skill
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +47,14 @@ def test_hits_say_whose_they_are_where_the_names_are_short(over: Snapshot) -> No
     assert first[: titles.index("  verdict")].split()[-2:] == [".062", ".066"]
     named = dataclasses.replace(over.table, labels=("the first data set", "the second"))
     assert "hit@10  verdict" in "\n".join(table(dataclasses.replace(over, table=named), 136))
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_a_row_says_that_a_trivial_baseline_does_better(over: Snapshot, width: int) -> None:
+    row = with_skill(over.table.rows[0], -0.01)
+    below = dataclasses.replace(over, table=dataclasses.replace(over.table, rows=(row, *over.table.rows[1:])))
+    (line,) = (line for line in table(below, width) if line.endswith("; below the recency mean"))
+    assert row.verdict.word.value in line and width_of([(line, "")]) <= width
 
 
 @pytest.mark.parametrize("width", [80, 120, 200])

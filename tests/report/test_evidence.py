@@ -1,0 +1,39 @@
+"""The evidence of a report: each figure has its reason, and no word contradicts its figure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from lvmtui.formats.results import Estimate
+from lvmtui.report.make import read_report
+from lvmtui.report.markdown import markdown
+from lvmtui.report.page import page_of
+from tests.report.made_campaigns import UP, section
+from tests.verdict.scenes import NOW, finished, report_of, state_of
+
+
+def test_an_average_without_an_interval_has_its_reason(tmp_path: Path) -> None:
+    report, _ = report_of(*finished(tmp_path, UP, seeds=(1,)))
+    reason = "No interval (–) with under 3 degrees of freedom"
+    assert reason not in markdown(page_of(report))
+    few = tuple(replace(one, estimate=replace(one.estimate, df=2.1)) for one in report.table.by_source)
+    assert few and reason in markdown(page_of(replace(report, table=replace(report.table, by_source=few))))
+
+
+def test_no_window_that_gained_is_named_as_lost(tmp_path: Path) -> None:
+    report, _ = report_of(*finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,)))
+    (one,) = report.comparisons
+    assert one.windows and "| lost most " in markdown(page_of(report))
+    gained = replace(one, windows=replace(one.windows, lost=one.windows.gained))
+    md = markdown(page_of(replace(report, comparisons=(gained,))))
+    assert "| gained most " in md and "| lost most " not in md
+
+
+def test_plain_means_beside_a_weighted_ranking_are_called_so(tmp_path: Path) -> None:
+    report = read_report(state_of(*finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,))), now=NOW)
+    row = report.table.rows[0]
+    capped = replace(report.table, cap=20, rows=(replace(row, unweighted=Estimate(1.0, 0.1, 40, 900, 91, 60)),))
+    note = "(hits and margin too); in the tables above an article counts for at most 20 of them."
+    assert note in section(markdown(page_of(replace(report, table=capped))), "Runs")
+    assert note not in markdown(page_of(report))
