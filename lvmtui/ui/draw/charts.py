@@ -69,11 +69,6 @@ def signed_ticks(value: float, digits: int) -> str:
     return words.signed(value, digits) if value else "0"
 
 
-def count_ticks(value: float, digits: int) -> str:
-    """`8.3 k`"""
-    return words.count(value)
-
-
 def chart(  # noqa: PLR0913  what a plot is made of
     series: Sequence[Series],
     width: int,
@@ -262,9 +257,9 @@ class _Canvas:
                 self.bits[y // 4][x // 2] = (bits | _DOTS[y % 4][x % 2], curve.style)
 
     def _dots(self, curve: Series) -> list[tuple[int, int]]:
-        """Column and row of its dots, one a column."""
-        inside = [(x, y) for x, y in curve.points if self.first <= x <= self.last]
-        return _thinned([(self._dot(x), self.scale.dot(y)) for x, y in inside])
+        """Column and row of its dots, one a column, the mean of its points: a thousand cost no more than a hundred."""
+        dots = grouped((self._dot(x), self.scale.dot(y)) for x, y in curve.points if self.first <= x <= self.last)
+        return [(x, round(sum(ys) / len(ys))) for x, ys in sorted(dots.items())]
 
     def label(self, curve: Series) -> None:
         """Put the label of a curve after its end where that is free, else at the right edge, or right of it."""
@@ -329,11 +324,6 @@ def _merged(marks: Sequence[Level], scale: _Scale) -> dict[int, Level]:
         label = ", ".join(dict.fromkeys(filter(None, (*before, level.label))))
         found[row] = replace(level, label=f" {label} " if label else "")
     return found
-
-
-def _thinned(dots: list[tuple[int, float]]) -> list[tuple[int, int]]:
-    """One dot a column, the mean of its points: a thousand points cost no more than a hundred."""
-    return [(x, round(sum(ys) / len(ys))) for x, ys in sorted(grouped(dots).items())]
 
 
 def _joined(dots: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int]]:
