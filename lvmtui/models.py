@@ -100,7 +100,8 @@ REFERENCE = Recipe(
 )
 """The original experiment's recipe, one evaluation an epoch."""
 
-TUNED = Recipe(
+TUNED = replace(
+    REFERENCE,
     name="tuned",
     loss="cosine",
     correction=0.1,
@@ -109,12 +110,8 @@ TUNED = Recipe(
     batch_size=128,
     rate=4e-3,
     weight_decay=0.1,
-    clip=1.0,
     warmup_steps=60,
     schedule="cosine",
-    plateau_patience=3,
-    input_dropout=0.0,
-    feature_dropout=0.0,
     average=0.98,
     evaluations=8,
     patience=3,

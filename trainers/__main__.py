@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
     if lock is None:
         print(f"{folder.path}: another process trains this run; nothing was started", file=sys.stderr)
         return Exit.LOCKED
-    try:
+    with lock:
         keep_memory()
         own_program = False
         with suppress(UserError):  # a spec that cannot be read is our trainer's to report
@@ -53,8 +53,6 @@ def main(arguments: list[str]) -> int:
         except ImportError as error:
             return cannot_train(folder, error)
         return train(folder, orders, began)
-    finally:
-        lock.close()
 
 
 def cannot_train(folder: RunDir, error: ImportError) -> Exit:

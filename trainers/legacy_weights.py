@@ -57,7 +57,10 @@ def take_over(spec: RunSpec, workspace: Path, state: TrainState, journal: Journa
     raise to stop. Raises UserError naming the file.
     """
     assert spec.imported is not None
-    history = evaluations_in(RunDir(Path(spec.imported.run)))
+    events = RunDir(Path(spec.imported.run)).events
+    history = tuple(event for event in events_in(events) if isinstance(event, Evaluated))
+    if not history:
+        raise UserError(f"{events}: is missing or holds no evaluation; import the run again")
     for evaluation in history:
         journal.event(replace(evaluation, time=time.time()))
     path = Path(spec.imported.folder) / spec.imported.weights
@@ -77,14 +80,6 @@ def take_over(spec: RunSpec, workspace: Path, state: TrainState, journal: Journa
     state.keep_best()
     journal.active_before = history[-1].active
     journal.say(f"the weights of {path} are judged as they are, without training")
-
-
-def evaluations_in(folder: RunDir) -> tuple[Evaluated, ...]:
-    """The evaluations in an imported run's log. Raises UserError if there are none."""
-    history = tuple(event for event in events_in(folder.events) if isinstance(event, Evaluated))
-    if not history:
-        raise UserError(f"{folder.events}: is missing or holds no evaluation; import the run again")
-    return history
 
 
 def evaluation_of(history: tuple[Evaluated, ...], cosine: float | None, path: Path) -> Evaluated:

@@ -51,10 +51,6 @@ class Clock:
         self._looked = now
         return self.seconds[activity] + (now - self._since if activity == self.activity else 0.0)
 
-    @property
-    def alive(self) -> float:
-        return time.monotonic() - self.began
-
 
 class Journal:
     """Writes a run's events, live figures and log lines."""
@@ -77,7 +73,7 @@ class Journal:
     @property
     def active(self) -> float:
         """Seconds of work on the run, over all attempts."""
-        return self.active_before + self.clock.alive - self.clock.of("suspended")
+        return self.active_before + time.monotonic() - self.clock.began - self.clock.of("suspended")
 
     def event(self, event: Event, *, durable: bool = False) -> None:
         """Append an event; with `durable`, return only when it is synced to the disk. Raises OSError."""

@@ -67,7 +67,8 @@ class Orders:
         self._shared = is_shared(path.parent)
         self._asked = float("-inf")
         self._seen = NO_FILE
-        self._signal: str = ""
+        self.signal: signal.Signals | None = None
+        """The signal that came and was not obeyed yet."""
         self.intent = Intent()
         self._look()
         for number in LEAVE_ON:
@@ -80,10 +81,6 @@ class Orders:
         obeyed = [event.generation for event in events_in(events) if isinstance(event, Started)]
         return self.intent.restart > max(obeyed, default=0)
 
-    def signal_seen(self) -> signal.Signals | None:
-        """The signal that came and was not obeyed yet."""
-        return signal.Signals[f"SIG{self._signal}"] if self._signal else None
-
     def check(self) -> None:
         """Raise Leave if the trainer should go."""
         self._look()
@@ -91,11 +88,11 @@ class Orders:
             raise Leave(Exit.CANCELLED)
         if self.intent.want == "pause":
             raise Leave(Exit.PAUSED)
-        if self._signal:
-            raise Leave(Exit.INTERRUPTED, self._signal)
+        if self.signal:
+            raise Leave(Exit.INTERRUPTED, self.signal.name.removeprefix("SIG"))
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        self._signal = signal.Signals(number).name.removeprefix("SIG")
+        self.signal = signal.Signals(number)
 
     def _look(self) -> None:
         asked = self._shared and time.monotonic() - self._asked >= ASKED

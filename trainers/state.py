@@ -186,8 +186,7 @@ def loss_of(recipe: Recipe, workspace: Path) -> str | Loss:
     """The name of the recipe's loss, or the user's own. Raises UserError."""
     if recipe.own_loss is None:
         return recipe.loss
-    found: Loss = load(recipe.own_loss, workspace)
-    return found
+    return load(recipe.own_loss, workspace)
 
 
 def own_model_of(spec: RunSpec, workspace: Path) -> nn.Module | None:

@@ -65,7 +65,7 @@ def train(folder: RunDir, orders: Orders, began: float) -> Exit:
     except CannotRecord as error:
         journal.say(f"the steps could not be recorded: {error}; starting over with each operation sent by itself")
         try:
-            without_graphs(str(error), LEAVE_ON, orders.signal_seen)
+            without_graphs(str(error), LEAVE_ON, lambda: orders.signal)
         except OSError as refused:
             return training.fail(refused)
     except Exception as error:
@@ -201,11 +201,7 @@ class Training:
         self.teller.evaluated(
             place.step,
             epoch=self.epoch,
-            loss=scores.loss,
-            cosine=scores.cosine,
-            margin=scores.margin,
-            last_cosine=scores.last_cosine,
-            spread=scores.spread,
+            **vars(scores),
             train_loss=train_loss,
             train_cosine=train_cosine,
             rate=self.rate,

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from lvmtui.datasets.readers.source import Floats
 from lvmtui.system.errors import UserError
@@ -60,8 +59,4 @@ def centre_of(rows: Floats, by: str) -> Centre:
         cure = "leave it out" if by == "mean" else "use --centre mean"
         raise UserError(f"--centre {by}: more than half of the numbers of a vector are the same in all; {cure}")
     scale = np.where(scale < CONSTANT * typical, typical, scale)
-    return Centre(_float32(shift), _float32(scale))
-
-
-def _float32(values: npt.NDArray[np.floating]) -> Floats:
-    return np.ascontiguousarray(values, np.float32)
+    return Centre(*(np.ascontiguousarray(part, np.float32) for part in (shift, scale)))

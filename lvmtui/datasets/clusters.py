@@ -165,8 +165,7 @@ def _cluster_in(group: Integers, other: Integers, cluster_of: Integers) -> Integ
     """For rows of these groups the cluster of the first row of the `other` rows (m,) in the same group, or -1."""
     known, first = np.unique(other, return_index=True)
     place = np.minimum(np.searchsorted(known, group), len(known) - 1)
-    found: Integers = np.where(known[place] == group, cluster_of[first[place]], -1)
-    return found
+    return np.where(known[place] == group, cluster_of[first[place]], -1)
 
 
 def _named_in(names: Sequence[str], others: Sequence[str], article_of: Integers, cluster_of: Integers) -> Integers:
@@ -175,8 +174,7 @@ def _named_in(names: Sequence[str], others: Sequence[str], article_of: Integers,
     number_of = {name: number for number, name in enumerate(others) if name}
     numbers = np.array([number_of.get(name, -1) for name in names])
     clusters = cluster_of[np.unique(article_of, return_index=True)[1]]
-    found: Integers = np.where(numbers >= 0, clusters[numbers], -1)
-    return found
+    return np.where(numbers >= 0, clusters[numbers], -1)
 
 
 def _copies_joined(cluster_of: Integers, group: Integers) -> Integers:
@@ -194,8 +192,7 @@ def _copies_joined(cluster_of: Integers, group: Integers) -> Integers:
     pairs.append(np.stack([cluster_of[rows], clusters_of[begins[where[rows]]]]))
     found = np.concatenate(pairs, axis=1)
     own, other = _homes(cluster_of, found[:, found[0] != found[1]])
-    joined: Integers = components(np.arange(int(cluster_of.max()) + 1), own, other)[cluster_of]
-    return joined
+    return components(np.arange(int(cluster_of.max()) + 1), own, other)[cluster_of]
 
 
 def _whole_articles(cluster_of: Integers, theirs: Integers) -> Integers:
@@ -204,8 +201,7 @@ def _whole_articles(cluster_of: Integers, theirs: Integers) -> Integers:
     known = np.bincount(cluster_of, theirs >= 0) * 2 >= np.bincount(cluster_of)
     home = np.full(len(known), -1)
     home[own] = other
-    kept: Integers = np.where(home[cluster_of] >= 0, home[cluster_of], np.where(known[cluster_of], theirs, -1))
-    return kept
+    return np.where(home[cluster_of] >= 0, home[cluster_of], np.where(known[cluster_of], theirs, -1))
 
 
 def _homes(cluster_of: Integers, pairs: npt.NDArray[np.int64]) -> tuple[Integers, Integers]:

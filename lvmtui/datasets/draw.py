@@ -340,8 +340,7 @@ def _arm_windows(side: Side, held: Mask, validation: Mask, held_out: Integers) -
         return taken
 
     def touching(rows: Mask) -> Mask:
-        marked: Mask = touches(rows, side.context)[side.starts]
-        return marked
+        return touches(rows, side.context)[side.starts]
 
     in_held, in_validation = held[side.cluster_of], validation[side.cluster_of]
     standing = take(side.inside & in_held[side.starts])
@@ -369,10 +368,4 @@ def _arm_windows(side: Side, held: Mask, validation: Mask, held_out: Integers) -
 
 def _with_gap(rows: Mask, runs_on: bool) -> Mask:
     """The rows and, where the text runs on, GAP more on each side."""
-    if not runs_on:
-        return rows
-    wider = rows.copy()
-    for step in range(1, GAP + 1):
-        wider[step:] |= rows[:-step]
-        wider[:-step] |= rows[step:]
-    return wider
+    return touches(np.pad(rows, GAP), 2 * GAP) if runs_on else rows

@@ -154,8 +154,7 @@ class Ridge:
         return None if self.features.directions is None else self.features.directions.shape[1]
 
     def __call__(self, contexts: Floats) -> Floats:
-        predicted: Floats = self.features(contexts) @ self.weights + self.offset
-        return predicted
+        return self.features(contexts) @ self.weights + self.offset
 
 
 def fit_ridge(

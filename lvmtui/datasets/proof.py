@@ -43,8 +43,6 @@ class ArmProof:
 
     label: str
     """What people call it."""
-    windows: int
-    """Training and validation windows looked at."""
     vectors: int
     """Different rows they hold."""
     held_out_leaks: int
@@ -65,10 +63,7 @@ class ArmProof:
 
 @dataclass(frozen=True)
 class Proof:
-    heldout_windows: int
     heldout_vectors: int
-    fingerprint: str
-    """Fingerprint of the held-out windows as they are now."""
     unchanged: bool
     """They are those the split was written with."""
     same: float
@@ -120,9 +115,7 @@ def prove(folder: Path, stores: Mapping[ArmName, Store], labels: Mapping[ArmName
     by_label = {called[name]: store for name, store in stores.items()}
     nearest = max(arms.values(), key=lambda arm: arm.nearest)
     return Proof(
-        heldout_windows=len(heldout.starts),
         heldout_vectors=len(heldout.vectors),
-        fingerprint=heldout.fingerprint,
         unchanged=heldout.fingerprint == facts.fingerprint,
         same=facts.same,
         arms=arms,
@@ -194,7 +187,6 @@ def _prove_arm(label: str, store: Store, windows: ArmWindows, heldout: HeldOut, 
         )
     return ArmProof(
         label=label,
-        windows=len(windows.train) + len(windows.validation),
         vectors=len(used),
         held_out_leaks=len(leaks),
         validation_leaks=len(validation_leaks),

@@ -23,7 +23,7 @@ import lvmtui
 from lvmtui.embed.documents import Document, Unit, documents, input_files
 from lvmtui.embed.encoder import Encoder
 from lvmtui.system.errors import UserError
-from lvmtui.system.files import read_json, replace_file, written_beside
+from lvmtui.system.files import replace_file, written_beside
 from lvmtui.system.filesystem import try_lock
 from lvmtui.system.text import sanitise
 
@@ -122,9 +122,13 @@ def _shard_folder(output: Path, settings: dict[str, Any]) -> Iterator[Path]:
     if lock is None:
         raise UserError(f"{sanitise(str(folder))}: another process writes here; wait for it or choose another -o")
     with lock:
-        before = read_json(folder / "settings.json")
+        kept = folder / "settings.json"
+        try:
+            before = json.loads(kept.read_bytes()) if kept.exists() else None
+        except ValueError as error:  # it is replaced whole, so somebody else has written it
+            raise UserError(f"{kept}: not a JSON document ({error}); restore it or move it away") from None
         if before is None or not _shards(folder):
-            replace_file(folder / "settings.json", json.dumps(begun).encode())
+            replace_file(kept, json.dumps(begun).encode())
         elif before != begun:
             changed = ", ".join(key for key in begun if begun[key] != before.get(key))
             raise UserError(

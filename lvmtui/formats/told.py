@@ -8,14 +8,12 @@ from typing import Literal
 
 from lvmtui.formats.json_codec import Unknown, decode_line, kind_of
 
-EventKind = Literal["run_finished", "run_failed", "run_alarm", "run_stalled", "pair_compared", "campaign_over"]
-
 
 @dataclass(frozen=True)
 class Happening:
     """Something that people want to be told, once."""
 
-    kind: EventKind
+    kind: Literal["run_finished", "run_failed", "run_alarm", "run_stalled", "pair_compared", "campaign_over"]
     subject: str = ""
     """The run or the model; empty: the campaign."""
     stamp: str = ""

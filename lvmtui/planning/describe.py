@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,8 +17,8 @@ from lvmtui.formats.spec import RunSpec
 from lvmtui.models import size_of, title_of
 from lvmtui.planning.data import judging
 from lvmtui.planning.judged_on import held_out_lengths
-from lvmtui.planning.others import others
 from lvmtui.planning.plan import Plan
+from lvmtui.state.campaign_reader import newest_campaigns
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.power import Prior
@@ -30,6 +30,8 @@ BUSY = 0.5
 """Cores that other programs keep busy, from which on the plan says so."""
 NAMED = 3
 """How many runs a line names before it says "and 5 more"."""
+LOOKED_BACK = 5
+"""How many of the newest other campaigns are read."""
 
 
 def plan_as_text(plan: Plan, width: int = 10_000) -> str:
@@ -230,6 +232,35 @@ def _arm_line(name: str, arm: ArmFacts, dim: int) -> str:
         f"{name:<11}{arm.label}: {arm.vectors:,} vectors{articles}, {dim}-d; {arm.train_windows:,} windows to train, "
         f"{arm.validation_windows:,}{of_all} to validate, {arm.dropped_windows:,} left out"
     )
+
+
+def others(campaign: Campaign, specs: Sequence[RunSpec], workspace: Workspace) -> Iterator[tuple[str, bool]]:
+    """What to know about other campaigns before this one is started, a sentence each, the newest first; and whether
+    that one has the same runs and is not over."""
+    for state in newest_campaigns(workspace, LOOKED_BACK):
+        theirs = state.campaign
+        name = f"{sanitise(theirs.title, 60)} of {words.date(theirs.created)[:-3]}"
+        same = _vectors(theirs) == _vectors(campaign)
+        trained = [_trained(view.state.spec) for view in state.runs if view.state]
+        if same and not state.finished and trained == [*map(_trained, specs)]:
+            yield f"{name} has the same runs and is not over; 'lvmtui cancel all --campaign {theirs.id}' ends it", True
+        elif not state.settled:
+            what = "compares the same vectors and goes on" if same else "goes on"
+            yield f"{name} {what}; a new campaign starts when it is over", False
+        elif same:
+            yield f"{name} has compared the same vectors already", False
+
+
+def _vectors(campaign: Campaign) -> list[tuple[object, ...]]:
+    """Fingerprint and rows of both arms: equal for equal vectors."""
+    return [(arm.data.fingerprint, arm.data.rows) for arm in (campaign.baseline, campaign.expanded)]
+
+
+def _trained(spec: RunSpec) -> tuple[object, ...]:
+    """Equal for runs that train the same model on the same windows in the same way."""
+    own = spec.own_model.words if spec.own_model else spec.own_trainer
+    how = spec.recipe.words, spec.total_steps, spec.size, spec.context
+    return spec.model, own, how, spec.arm, spec.seed, spec.split_fingerprint
 
 
 def plan_as_json(plan: Plan, workspace: Workspace) -> dict[str, Any]:

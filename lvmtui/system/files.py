@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import json
 import os
 import secrets
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from lvmtui.system.errors import UserError
 from lvmtui.system.filesystem import is_shared
 from lvmtui.system.text import last_words, natural
 
@@ -110,19 +108,6 @@ def files_below(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
     return sorted(found, key=lambda p: [natural(part) for part in p.relative_to(folder).parts])
 
 
-def read_json(path: Path) -> Any:
-    """Return the document at `path`, or None where there is none.
-
-    Raises UserError for a file that is not JSON: ours are replaced whole, so somebody else has written it.
-    """
-    try:
-        return json.loads(path.read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except ValueError as error:
-        raise UserError(f"{path}: not a JSON document ({error}); restore it or move it away") from None
-
-
 def last_line(path: Path) -> str:
     """The last line of a log that says something, sanitised; empty if there is none or it cannot be read."""
     try:
@@ -167,11 +152,8 @@ class LineLog:
 
 def append_line(path: Path, line: bytes) -> None:
     """Append one line and close the file again, for logs that are written seldom."""
-    log = LineLog(path)
-    try:
+    with closing(LineLog(path)) as log:
         log.append(line)
-    finally:
-        log.close()
 
 
 # A zip archive may end in a comment. Ours holds the checksum of all that stands before it, so the file stays an

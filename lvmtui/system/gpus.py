@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
@@ -159,14 +160,9 @@ def _amd() -> tuple[Gpu, ...]:
 
 def _chosen(environment: Mapping[str, str]) -> tuple[str, ...] | None:
     """What the environment leaves; None where it says nothing."""
-    for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"):
-        if (variable := environment.get(name)) is not None:
-            break
-    else:
+    variable = environment.get("CUDA_VISIBLE_DEVICES", environment.get("HIP_VISIBLE_DEVICES"))
+    if variable is None:
         return None
-    usable: list[str] = []
-    for device in (part.strip() for part in variable.split(",")):
-        if device in NO_GPU:  # CUDA stops reading at the first wrong one
-            break
-        usable += [device] if device else []
-    return tuple(usable)
+    named = (part.strip() for part in variable.split(","))
+    usable = takewhile(lambda device: device not in NO_GPU, named)  # CUDA stops reading at the first wrong one
+    return tuple(filter(None, usable))

@@ -211,7 +211,7 @@ def _table_proc() -> Iterator[Process]:
         if state in b"ZX" or parent == b"2":  # ended, or the kernel's own
             continue
         pid, environment = int(name), _environment(name, ticks=int(rest[15]))
-        found = dict(_variables(environment)) if wanted in environment else {}
+        found = _variables(environment) if wanted in environment else {}
         identity = Identity(host, boot, pid, int(rest[15]), namespace)
         yield _process(identity, int(parent), int(session) == pid, state in b"Tt", found)
 
@@ -246,11 +246,10 @@ def _process(identity: Identity, parent: int, leader: bool, stopped: bool, envir
     return Process(identity, parent, leader, stopped, mark, folder, launch, environment.get("CUDA_VISIBLE_DEVICES", ""))
 
 
-def _variables(environment: bytes) -> Iterator[tuple[str, str]]:
+def _variables(environment: bytes) -> dict[str, str]:
     """Names and values out of /proc/PID/environ."""
-    for entry in environment.split(b"\0"):
-        name, _, value = entry.partition(b"=")
-        yield os.fsdecode(name), os.fsdecode(value)
+    entries = (os.fsdecode(entry).partition("=") for entry in environment.split(b"\0"))
+    return {name: value for name, _, value in entries}
 
 
 def process_of(identity: Identity) -> Process | None:
@@ -262,7 +261,7 @@ def process_of(identity: Identity) -> Process | None:
         leader = os.getsid(identity.pid) == identity.pid
     except OSError:
         return None
-    return _process(identity, 0, leader, state in "Tt", dict(_variables(read_small(f"/proc/{identity.pid}/environ"))))
+    return _process(identity, 0, leader, state in "Tt", _variables(read_small(f"/proc/{identity.pid}/environ")))
 
 
 # Whose it is ----------------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ class Child:
         self._turn = 0
         self._guard = threading.Lock()
 
-    def run(self, arguments: Sequence[str], workspace: Path, done: Callable[[str, str, int], None]) -> None:
+    def run(self, arguments: Sequence[str], workspace: Path, done: Callable[[str, str, int], object]) -> None:
         """Start `lvmtui ARGUMENTS --workspace WORKSPACE`; `done(stdout, words, exit code)` is called from a thread
         when it has ended.
 

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvmtui.datasets.convert import convert
-from lvmtui.datasets.joined import Joined
+from lvmtui.datasets.convert import Joined, convert
 from tests.datasets.making import walk
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import read_spec
-from lvmtui.planning.others import others
+from lvmtui.planning.describe import others
 from lvmtui.planning.plan import shown_in
 from tests.factory import make_campaign
 from tests.ui.showcase import end, middle

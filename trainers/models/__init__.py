@@ -25,8 +25,7 @@ def build(name: str, dim: int, size: str, context: int = USUAL_CONTEXT) -> nn.Mo
     module = import_module(f"{__name__}.{name}")
     if size not in module.SIZES:
         raise unknown("size", size, module.SIZES)
-    model: nn.Module = module.create(dim, context, module.SIZES[size])
-    return model
+    return module.create(dim, context, module.SIZES[size])
 
 
 def expect_context(context_BTD: Tensor, context: int) -> None:

@@ -30,7 +30,7 @@ from lvmtui.system.errors import UserError
 from lvmtui.system.files import DISK_FULL, replace_file
 from lvmtui.system.process_id import FOLDER_MARK, LAUNCH_MARK, RUN_MARK, folder_id, own_identity, own_launch
 from lvmtui.system.processes import Process, ask_to_leave, kill_all, marked_processes, resume_all, stop_all
-from lvmtui.system.programs import spawn
+from lvmtui.system.programs import ending_words, spawn
 from lvmtui.system.text import sanitise
 from lvmtui.trainer_kit import KIT_MARK
 from trainers.log_writer import Journal
@@ -315,8 +315,7 @@ class Program:
             return how
         last = sanitise(self.output.last, 300).strip()
         if code:
-            how_ended = f"killed by signal {-code}" if code < 0 else f"left with exit code {code}"
-            told = f"{how_ended}: {last}" if last else how_ended
+            told = f"{ending_words(code)}: {last}" if last else ending_words(code)
             if self.said.hopeless:
                 return self._failed("setup", f"{told}; {SCRIPT_CURE}")
             return self._failed("error", told)

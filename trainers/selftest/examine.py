@@ -40,6 +40,11 @@ def examine(bench: Bench, why_no_graph: str = "", say: Callable[[str], None] = l
     """
     began, fallbacks = time.monotonic(), Fallbacks()
     results: list[CheckResult] = []
+
+    def told(result: CheckResult) -> None:
+        results.append(result)
+        say(_line(result))
+
     if why_no_graph:
         results.append(CheckResult("graph", False, f"steps cannot be recorded: {why_no_graph}"))
         fallbacks = _without_graph(bench, fallbacks)
@@ -50,12 +55,11 @@ def examine(bench: Bench, why_no_graph: str = "", say: Callable[[str], None] = l
         if result.ok is False:
             fallbacks = Fallbacks(**{name: value or getattr(fallback, name) for name, value in vars(fallbacks).items()})
         if name == "gradients" and result.ok is False:
-            result, fallbacks = _other_arithmetic(bench, result, fallbacks, results, say)
+            result, fallbacks = _other_arithmetic(bench, result, fallbacks, told)
         if fallbacks.no_graph:
             fallbacks = _without_graph(bench, fallbacks)
-        results.append(result)
-        say(_line(result))
-    step_seconds, beside = _speeds(bench, results, say)
+        told(result)
+    step_seconds, beside = _speeds(bench, told)
     return SelfTest(
         device=device_name(bench.device),
         kind=bench.device.type,
@@ -74,20 +78,18 @@ def examine(bench: Bench, why_no_graph: str = "", say: Callable[[str], None] = l
 
 
 def _other_arithmetic(
-    bench: Bench, result: CheckResult, fallbacks: Fallbacks, results: list[CheckResult], say: Callable[[str], None]
+    bench: Bench, result: CheckResult, fallbacks: Fallbacks, told: Callable[[CheckResult], None]
 ) -> tuple[CheckResult, Fallbacks]:
     """Gradients were wrong: try float32, then the plain modules. Returns the last result and what helped; of a device
     on which nothing helps, the first fallbacks."""
     given = fallbacks
     if bench.device.type == "cuda":
-        results.append(replace(result, name="gradients in TF32"))
-        say(_line(results[-1]))
+        told(replace(result, name="gradients in TF32"))
         set_precision(bench.device, tf32=False)
         fallbacks = replace(fallbacks, float32=True)
         result = _done("gradients", checks.gradients, bench)
     if result.ok is False:
-        results.append(replace(result, name="gradients of the faster modules"))
-        say(_line(results[-1]))
+        told(replace(result, name="gradients of the faster modules"))
         bench.plain, fallbacks = True, replace(fallbacks, plain=True)
         result = _done("gradients", checks.gradients, bench)
     return result, fallbacks if result.ok else given
@@ -105,9 +107,7 @@ def _done(name: str, check: Callable[[Bench], Outcome], bench: Bench) -> CheckRe
     return CheckResult(name, ok, words, time.monotonic() - began)
 
 
-def _speeds(
-    bench: Bench, results: list[CheckResult], say: Callable[[str], None]
-) -> tuple[dict[str, float], float | None]:
+def _speeds(bench: Bench, told: Callable[[CheckResult], None]) -> tuple[dict[str, float], float | None]:
     """Step times, and the gain of two processes at once; nothing on a CPU, where campaigns show it themselves."""
     if bench.device.type != "cuda":
         return {}, None
@@ -129,8 +129,7 @@ def _speeds(
     for name, check in (("speed", alone), ("side by side", shared)):
         if name == "side by side" and speed.SHARED_MODEL not in seconds:
             break
-        results.append(_done(name, check, bench))
-        say(_line(results[-1]))
+        told(_done(name, check, bench))
     return seconds, beside
 
 

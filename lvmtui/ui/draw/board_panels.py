@@ -34,7 +34,7 @@ from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
 from lvmtui.verdict.cross_checks import TITLES
 from lvmtui.verdict.table import Row
-from lvmtui.verdict.words import NEGLIGIBLE, Word, change_and_interval
+from lvmtui.verdict.words import NEGLIGIBLE, Word, change_and_interval, grouped
 
 CURVE = 5
 """Lines that a chart keeps before anything that is not essential gets one."""
@@ -168,12 +168,12 @@ def doubts(model: ModelFacts) -> list[tuple[str, str]]:
     """What is wrong or doubtful, alarms first: (sentence, style). Below a trivial baseline, hits that fell and sources
     that disagree are among them; last what is over and done with, dim."""
     alarms = [(f"{run.label} {run.trouble}", run.trouble_style) for run in model.runs if run.trouble]
-    found: dict[tuple[str, str], list[RunFacts]] = {}
-    for run in model.runs:
-        for finding in run.findings:
-            if not finding.alarm and not run.alarms:
-                said = f"held-out {finding.label}" if finding.on_heldout else finding.label
-                found.setdefault((run.arm_label, said), []).append(run)
+    found = grouped(
+        ((run.arm_label, f"held-out {one.label}" if one.on_heldout else one.label), run)
+        for run in model.runs
+        if not run.alarms
+        for one in run.findings
+    )
     notes = [
         f"{arm} {said} ({len(runs)} seeds)" if len(runs) > 1 else f"{runs[0].label} {said}"
         for (arm, said), runs in found.items()

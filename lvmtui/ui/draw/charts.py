@@ -69,11 +69,6 @@ def signed_ticks(value: float, digits: int) -> str:
     return words.signed(value, digits) if value else "0"
 
 
-def count_ticks(value: float, digits: int) -> str:
-    """`8.3 k`"""
-    return words.count(value)
-
-
 def chart(  # noqa: PLR0913  what a plot is made of
     series: Sequence[Series],
     width: int,
@@ -263,8 +258,7 @@ class _Canvas:
 
     def _dots(self, curve: Series) -> list[tuple[int, int]]:
         """Column and row of its dots, one a column, the mean of its points: a thousand cost no more than a hundred."""
-        inside = [(x, y) for x, y in curve.points if self.first <= x <= self.last]
-        dots = grouped((self._dot(x), self.scale.dot(y)) for x, y in inside)
+        dots = grouped((self._dot(x), self.scale.dot(y)) for x, y in curve.points if self.first <= x <= self.last)
         return [(x, round(sum(ys) / len(ys))) for x, ys in sorted(dots.items())]
 
     def label(self, curve: Series) -> None:

@@ -13,18 +13,7 @@ from rich.cells import cell_len
 
 from lvmtui.formats.spec import ARMS
 from lvmtui.system import numbers as words
-from lvmtui.ui.draw.charts import (
-    Band,
-    Form,
-    Level,
-    Point,
-    Series,
-    chart,
-    cosine_ticks,
-    count_ticks,
-    signed_ticks,
-    smoothed,
-)
+from lvmtui.ui.draw.charts import Band, Form, Level, Point, Series, chart, cosine_ticks, signed_ticks, smoothed
 from lvmtui.ui.draw.lines import Line, fit, fitting
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts
@@ -235,7 +224,8 @@ def run_chart(name: str, run: RunFacts, other: RunFacts | None, log: bool, width
     if name == "gain":
         return _gain(run, other, width, height)
     (title, series), log = _curves_of(name, run), log and name != "speed"
-    drawn = _drawn(series, [run], width, height - 1, form=count_ticks if name == "speed" else cosine_ticks, log=log)
+    form: Form = (lambda value, digits: words.count(value)) if name == "speed" else cosine_ticks
+    drawn = _drawn(series, [run], width, height - 1, form=form, log=log)
     return [fit([(f" {title}", "heading"), ("  log scale" if log else "", "dim")], width), *drawn]
 
 
@@ -253,14 +243,13 @@ def _curves_of(name: str, run: RunFacts) -> tuple[str, list[Series]]:
 
 
 def _gain(run: RunFacts, other: RunFacts | None, width: int, height: int) -> list[Line]:
-    others = [other] if other is not None and other.curve else []
-    runs = [run, *others]
+    runs = [run, other] if other is not None and other.curve else [run]
     gains, unit = has_gains(runs), x_unit(runs)
     if not gains:  # bare cosines of two arms cannot be compared
-        runs, others = [run], []
+        runs = [run]
     series = [
-        Series(curve_over(run, unit, gains), run.arm, run.arm_label),
-        *(Series(curve_over(one, unit, gains), one.arm, one.arm_label, stretches=not one.alarms) for one in others),
+        Series(curve_over(one, unit, gains), one.arm, one.arm_label, stretches=one is run or not one.alarms)
+        for one in runs
     ]
     drawn = _drawn(series, runs, width, height - 1, gains=gains)
     return [fit([(f" {measure_words(runs, width - 2)}", "heading")], width), *drawn]

@@ -40,8 +40,6 @@ FIELDS = (
     *(name for one in SHOWN for name in (one.name, OWN.get(one.name, "")) if name),
     *("campaign", "more", "import"),
 )
-DEMO_OFFER = "enter starts the demo: small models, bundled vectors"
-"""Said of a form in which nothing has been filled in."""
 NAME = 12
 
 

@@ -1,20 +1,26 @@
-"""One run: its state, what was found about it, its panes and events. Pure; `screens/run.py` adds keys."""
+"""One run: its state, what was found about it, its panes, events and facts. Pure; `screens/run.py` adds keys."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 
-from lvmtui.state.status import PHASES, Phase
+from lvmtui.formats.spec import RunSpec
+from lvmtui.models import size_of
+from lvmtui.state.status import PHASES, Phase, interrupted_words
 from lvmtui.system import numbers as words
+from lvmtui.system.text import sanitise
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.board_panels import bar
 from lvmtui.ui.draw.header import range_words
-from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, cut, hanging, left, spread, width_of, wrapped
+from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, beside, cut, hanging, left, spread, width_of, wrapped
 from lvmtui.ui.read.run_facts import RunFacts, why_it_stands
 from lvmtui.ui.read.run_history import HistoryLine
 from lvmtui.verdict.words import the_trivial
 
 PANES = ("charts", "log", "facts", "events")
+FACT = 17
+"""Cells of the name of a fact."""
 
 
 def run_header(run: RunFacts, place: str, width: int) -> Line:
@@ -92,3 +98,126 @@ def event_lines(happenings: Sequence[HistoryLine], width: int) -> list[Line]:
         head = f" {words.date(one.time)[5:]}  {left(one.who, 11)}"
         lines += hanging([(head, "dim")], one.words, one.style, width - 1)
     return lines or [(("  nothing has happened yet", "dim"),)]
+
+
+# The facts: what defines a run, what it has cost, and what came out ---------------------------------------------------
+
+
+def fact_lines(run: RunFacts, width: int) -> list[Line]:
+    """Names and values, in two columns where there is room."""
+    groups = _groups(run)
+    if width >= 100:
+        half = (width - 2) // 2
+        middle = len(groups) // 2
+        return beside([_column(groups[:middle], half), _column(groups[middle:], half)], [half, half], gap=2)
+    return _column(groups, width)
+
+
+Group = tuple[str, list[tuple[str, str]]]
+
+
+def _column(groups: list[Group], width: int) -> list[Line]:
+    lines: list[Line] = []
+    for title, pairs in groups:
+        if lines:
+            lines.append(())
+        lines.append(((f" {title}", "heading"),))
+        for name, value in (pair for pair in pairs if pair[1]):
+            lines += hanging([("  " + left(name, FACT), "dim")], sanitise(value, 400), "", width - 1)
+    return lines
+
+
+def _groups(run: RunFacts) -> list[Group]:
+    state = run.state
+    if state is None:
+        return [("run", [("folder", run.view.planned.folder), ("fault", run.view.status.reason)])]
+    spec, trainer = state.spec, state.trainer
+    started = trainer.started
+    launches = words.plural(state.supervision.launches, "time")
+
+    def known(text: str) -> str:
+        """A history of another program tells its curve and little else."""
+        return "–" if spec.history else text
+
+    life: list[tuple[str, str]] = [
+        ("folder", run.view.planned.folder),
+        ("attempts", known(f"{trainer.attempts}, launched {launches}")),
+        ("began", words.date(trainer.first_started)),
+        ("work", known(words.duration(run.worked))),
+        (spec.unit, f"{state.step:,} of {spec.total_steps:,}"),
+    ]
+    if started is not None and started.process.pid:
+        life.append(("process", f"{started.process.pid} on {started.process.host}"))
+        life.append(("device", started.device))
+        life.append(("versions", ", ".join(f"{name} {v}" for name, v in started.versions.items())))
+    kept, lost = trainer.checkpoint, trainer.unknown + state.supervision.unknown
+    life += [
+        ("job", run.view.job.words if run.view.job else ""),
+        ("interrupted", interrupted_words(state).removeprefix("interrupted ")),
+        ("checkpoint", f"step {kept.step:,}, {words.size(kept.bytes)}, {words.clock(kept.time)}" if kept else ""),
+        ("unreadable", words.plural(lost, "line") if lost else ""),
+    ]
+    groups: list[Group] = []
+    if spec.imported:
+        groups.append(("imported", [("folder", spec.imported.folder), ("history", spec.imported.history)]))
+    if trainer.finished:
+        groups.append(("result", _result(run)))
+    if run.findings:
+        groups.append(("health", [("alarm" if f.alarm else "note", f.words) for f in run.findings]))
+    groups.append(("life", life))
+    groups.append(
+        (
+            "run",
+            [
+                ("model", ", ".join(filter(None, (spec.model, size_of(spec.size, [spec.model]))))),
+                ("own model", spec.own_model.words if spec.own_model else ""),
+                ("parameters", f"{run.parameters:,}" if run.parameters else ""),
+                ("data", known(f"{spec.data.file}, vectors {spec.data.rows[0]:,} to {spec.data.rows[1] - 1:,}")),
+                ("fingerprint", known(spec.data.fingerprint[:16])),
+                ("windows", known(f"{spec.train_windows:,} training, {spec.validation_windows:,} validation")),
+                ("held-out", known(f"{spec.heldout_windows:,} windows, split {spec.split_fingerprint[:16]}")),
+                ("vectors", known(f"{spec.context} of {spec.dim} numbers")),
+                ("seed", known(f"{spec.seed}")),
+                ("centred", f"by the {spec.centre} of training vectors" if spec.centre else ""),
+                ("evaluated", known(f"every {spec.evaluate_every:,} steps")),
+                ("threads", known(f"{spec.threads}{', deterministic' if spec.deterministic else ''}")),
+            ],
+        )
+    )
+    if not spec.history:
+        groups.append(_how(spec))
+    return groups
+
+
+def _how(spec: RunSpec) -> Group:
+    """How it is trained: our recipe, or the user's own trainer."""
+    if own := spec.own_trainer:
+        return ("trainer", [("command", own.command), ("folder", own.folder), ("pattern", "; ".join(own.pattern))])
+    values = {f.name: getattr(spec.recipe, f.name) for f in fields(spec.recipe) if f.name != "own_loss"}
+    values["loss"] = spec.recipe.loss_words
+    said = {name: "none" if v is None else f"{v:g}" if isinstance(v, float) else str(v) for name, v in values.items()}
+    return ("recipe", [(name.replace("_", " "), value) for name, value in said.items()])
+
+
+def _result(run: RunFacts) -> list[tuple[str, str]]:
+    assert run.state is not None
+    finished = run.state.trainer.finished
+    assert finished is not None
+    held, p50 = finished.heldout, finished.latency_p50_ms
+    hits = "  ".join(words.cosine(hit, 3) for hit in (held.hit_1, held.hit_5, held.hit_10))
+    known: list[tuple[str, str]] = [
+        ("validation", f"{words.cosine(finished.best_cosine)} at {finished.best_where}"),
+        ("ended", words.date(finished.time) + (", early" if finished.stopped_early else "")),
+    ]
+    if not held.windows:  # an imported history: what its event says of them means nothing
+        return [*known, ("held-out", "judged on no windows of ours")]
+    return [
+        ("held-out cosine", f"{words.cosine(held.cosine)}, plain mean of {held.windows:,} windows"),
+        *known,
+        ("hit@1, 5, 10", f"{hits}, plain means"),
+        ("margin", f"{words.signed(held.margin)}, cosine with the last vector {words.cosine(held.last_cosine)}"),
+        ("spread", words.cosine(held.spread)),
+        ("latency", f"{p50:.2f} ms median, {finished.latency_p95_ms:.2f} ms at 95 %" if p50 else ""),
+        ("peak memory", words.size(finished.peak_memory_bytes)),
+        ("best model", finished.best_digest[:16]),
+    ]

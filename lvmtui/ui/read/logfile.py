@@ -46,8 +46,7 @@ class LogFile:
     def after(self, offset: int, count: int) -> list[LogLine]:
         """At most `count` lines from the one that begins at `offset`."""
         lines: list[LogLine] = []
-        with _opened(self.path) as descriptor:
-            size = os.fstat(descriptor).st_size if descriptor >= 0 else 0
+        with _opened(self.path) as (descriptor, size):
             while offset < size and len(lines) < count:
                 end = _end_of(descriptor, offset, size)
                 lines.append(LogLine(offset, _text(os.pread(descriptor, end - offset, offset)), end))
@@ -57,8 +56,8 @@ class LogFile:
     def before(self, offset: int, count: int) -> list[LogLine]:
         """At most `count` lines that end at or before `offset`, in the order of the file."""
         lines: list[LogLine] = []
-        with _opened(self.path) as descriptor:
-            offset = min(offset, os.fstat(descriptor).st_size if descriptor >= 0 else 0)
+        with _opened(self.path) as (descriptor, size):
+            offset = min(offset, size)
             while offset > 0 and len(lines) < count:
                 start = _start_of(descriptor, offset - 1)
                 lines.append(LogLine(start, _text(os.pread(descriptor, offset - start, start)), offset))
@@ -76,10 +75,9 @@ class LogFile:
         """
         wanted = needle.encode()
         fold = needle == needle.lower()
-        with _opened(self.path) as descriptor:
-            if descriptor < 0 or not wanted:
-                return None
-            size = os.fstat(descriptor).st_size
+        if not wanted:
+            return None
+        with _opened(self.path) as (descriptor, size):
             overlap = len(wanted) - 1
             first, last = (offset, size) if forwards else (0, min(offset, size))
             done = 0
@@ -98,8 +96,7 @@ class LogFile:
         """(number, count) of the line at `offset` among the lines with `needle` in them, from 1; None for a log larger
         than `COUNTED` or without matches."""
         fold = needle == needle.lower()
-        with _opened(self.path) as descriptor:
-            size = os.fstat(descriptor).st_size if descriptor >= 0 else 0
+        with _opened(self.path) as (descriptor, size):
             if not 0 < size <= COUNTED:
                 return None
             text = os.pread(descriptor, size, 0)
@@ -117,15 +114,15 @@ def newest_lines(path: Path, count: int) -> list[str]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    """A descriptor for reading; -1 if the file cannot be opened."""
+def _opened(path: Path) -> Iterator[tuple[int, int]]:
+    """A descriptor for reading, and the file's size; -1 and 0 if it cannot be opened."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
-        yield -1
+        yield -1, 0
         return
     try:
-        yield descriptor
+        yield descriptor, os.fstat(descriptor).st_size
     finally:
         os.close(descriptor)
 

@@ -97,12 +97,10 @@ class Snapshot:
         return {run.name: (model, run) for model in self.models for run in model.runs}
 
     def run(self, name: str) -> RunFacts | None:
-        found = self._by_name.get(name)
-        return found[1] if found else None
+        return self._by_name.get(name, (None, None))[1]
 
     def model(self, name: str) -> ModelFacts | None:
-        found = self._by_name.get(name)
-        return found[0] if found else None
+        return self._by_name.get(name, (None, None))[0]
 
     @property
     def most_interesting(self) -> str:

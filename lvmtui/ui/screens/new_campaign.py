@@ -7,7 +7,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -24,17 +24,7 @@ from lvmtui.models import MODELS, title_of
 from lvmtui.planning.options import OPTIONS
 from lvmtui.system import numbers as words
 from lvmtui.ui.child import Child, document
-from lvmtui.ui.draw.new_form import (
-    CHOICES,
-    DEMO_OFFER,
-    FIELDS,
-    FILES,
-    HINTS,
-    Answers,
-    CampaignForm,
-    answer_lines,
-    plan_words,
-)
+from lvmtui.ui.draw.new_form import CHOICES, FIELDS, FILES, HINTS, Answers, CampaignForm, answer_lines, plan_words
 from lvmtui.ui.screens.view import View
 from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.dialogs import AskDialog
@@ -49,6 +39,8 @@ SLOW = 2.0
 PAUSE = 0.7
 """Seconds without a key press before the files are checked and the plan is made."""
 PLANNING = "checking the vectors and making the plan"
+DEMO_OFFER = "enter starts the demo: small models, bundled vectors"
+"""Said of a form in which nothing has been filled in."""
 CALLED_OFF = 130
 """Exit code of a command that was interrupted."""
 
@@ -223,7 +215,7 @@ class NewScreen(View):
         else:
             self._answers = replace(self._answers, plan=None, busy=PLANNING)
             arguments = [*form.arguments(), "--plan", "--json", *self._cache]
-            self._plan.run(arguments, self.ui.workspace.root, partial(self._told, self._planned, form))
+            self._plan.run(arguments, self.ui.workspace.root, partial(self.ui.call_later, self._planned, form))
         self.redraw()
 
     def _look(self, form: CampaignForm) -> None:
@@ -232,11 +224,7 @@ class NewScreen(View):
             self._answers = replace(self._answers, facts=None)
             return
         arguments = ["check", "--json", *(form.files or ("bundled",)), *self._cache]
-        self._check.run(arguments, self.ui.workspace.root, partial(self._told, self._checked, form))
-
-    def _told(self, take: Callable[..., None], form: CampaignForm, out: str, words: str, code: int) -> None:
-        """Runs in a thread; `take` is called in the screen's."""
-        self.ui.call_later(take, form, out, words, code)
+        self._check.run(arguments, self.ui.workspace.root, partial(self.ui.call_later, self._checked, form))
 
     def _planned(self, form: CampaignForm, out: str, words: str, code: int) -> None:
         """Take the plan, or the reason why there is none."""
@@ -298,7 +286,7 @@ class NewScreen(View):
         busy = "reading the runs" if form.folders else "starting: drawing the split, proving it, writing the runs"
         self._answers = replace(self._answers, fault="", busy=f"{busy}; esc calls it off")
         starting = form.starting if form.folders else [*form.starting, *self._cache]
-        self._start.run(starting, self.ui.workspace.root, partial(self._told, self._started, form))
+        self._start.run(starting, self.ui.workspace.root, partial(self.ui.call_later, self._started, form))
         self.redraw()
 
     def _started(self, form: CampaignForm, out: str, words: str, code: int) -> None:

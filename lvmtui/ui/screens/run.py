@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -15,8 +17,7 @@ from textual.widget import Widget
 from lvmtui.state.status import PHASES
 from lvmtui.ui.draw.curves import CHARTS, run_chart
 from lvmtui.ui.draw.lines import Line, place
-from lvmtui.ui.draw.run import PANES, event_lines, notices, run_header, tabs
-from lvmtui.ui.draw.run_facts_pane import fact_lines
+from lvmtui.ui.draw.run import PANES, event_lines, fact_lines, notices, run_header, tabs
 from lvmtui.ui.read.logfile import LogFile
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.run_history import RunHistory
@@ -55,7 +56,7 @@ class RunScreen(RunsView):
         self._area = (1, 1)
         self._count = 0
         self._run_name = ""
-        self._log: LogPane | None = None
+        self._log = LogPane(Path(os.devnull))
         self._history: RunHistory | None = None
         self._search: threading.Event | None = None
 
@@ -97,7 +98,6 @@ class RunScreen(RunsView):
         """Log, facts or events."""
         self._area = (width - 2, max(1, height))
         if shown == "log":
-            assert self._log is not None
             return self._log.lines(*self._area)
         if shown == "facts":
             lines = fact_lines(run, width)
@@ -124,7 +124,7 @@ class RunScreen(RunsView):
         return "log" if self._pane == "charts" and self._above else self._pane
 
     def _side(self, shown: str) -> str:
-        if shown == "log" and self._log is not None:
+        if shown == "log":
             return f"{'wrapped, ' if self._log.wrap else ''}{self._log.place}"
         if shown in ("facts", "events"):
             return place(self._top, min(self._area[1], self._count - self._top), self._count)
@@ -134,8 +134,7 @@ class RunScreen(RunsView):
         """Take up another run."""
         if run.name != self._run_name:
             self._run_name, self._top = run.name, 0
-            wrap = self._log.wrap if self._log else False
-            self._log = LogPane(run.view.folder.log, wrap=wrap, empty=run.no_log)
+            self._log = LogPane(run.view.folder.log, wrap=self._log.wrap, empty=run.no_log)
             self._history = RunHistory(run.view.folder)
             self._stop_search()
 
@@ -156,7 +155,7 @@ class RunScreen(RunsView):
         run = self.ui.run_selected
         if run is None:
             return
-        if self._shown(run) == "log" and self._log is not None:
+        if self._shown(run) == "log":
             self._log.scroll(by, *self._area)
         else:
             self._top += by
@@ -167,7 +166,7 @@ class RunScreen(RunsView):
 
     def action_edge(self, end: int) -> None:
         run = self.ui.run_selected
-        if run is not None and self._shown(run) == "log" and self._log is not None:
+        if run is not None and self._shown(run) == "log":
             self._log.to_end() if end else self._log.to_start()
         else:
             self._top = (1 << 30) * end
@@ -178,18 +177,16 @@ class RunScreen(RunsView):
             self.ui.step(self.snapshot.runs, by)
 
     def action_follow(self) -> None:
-        if self._log is not None:
-            self._pane = "log"
-            if self._log.follow:
-                self._log.scroll(-1, *self._area)
-            else:
-                self._log.to_end()
-            self.redraw()
+        self._pane = "log"
+        if self._log.follow:
+            self._log.scroll(-1, *self._area)
+        else:
+            self._log.to_end()
+        self.redraw()
 
     def action_wrap(self) -> None:
-        if self._log is not None:
-            self._pane, self._log.wrap = "log", not self._log.wrap
-            self.redraw()
+        self._pane, self._log.wrap = "log", not self._log.wrap
+        self.redraw()
 
     def action_scale(self) -> None:
         self._log_scale = not self._log_scale
@@ -201,15 +198,12 @@ class RunScreen(RunsView):
     # -- searching ---------------------------------------------------------------------------------------------------
 
     def asked(self, needle: str) -> None:
-        if self._log is not None:
-            self._log.needle = needle or self._log.needle
-            self.action_again(True)
+        self._log.needle = needle or self._log.needle
+        self.action_again(True)
 
     def action_again(self, forwards: bool) -> None:
         """Search on in a thread of its own: a gigabyte takes a second or two."""
         log = self._log
-        if log is None:
-            return
         if not log.needle:
             self.ui.say("nothing was searched for yet; / searches the log")
             return

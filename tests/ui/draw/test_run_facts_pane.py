@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lvmtui.formats.user_code import OwnModel, UserCode
-from lvmtui.ui.draw.run_facts_pane import fact_lines
+from lvmtui.ui.draw.run import fact_lines
 from tests.ui.draw.test_board import look
 from tests.ui.showcase import end
 
