@@ -92,7 +92,9 @@ def test_the_name_of_a_file_says_its_format(root: Path, tmp_path: Path, capsys: 
 
     assert written("colleague.html").startswith("<!doctype html>")
     assert json.loads(written("facts.JSON")) and written("rows.csv").startswith("kind,")
-    assert "\n# 8k vs 23k" in written("report.txt") and "device" in written("runs.csv", "--table", "runs").splitlines()[0]
+    assert (
+        "\n# 8k vs 23k" in written("report.txt") and "device" in written("runs.csv", "--table", "runs").splitlines()[0]
+    )
     capsys.readouterr()
     assert main(["report", "--workspace", str(root), "--format", "html", "--output", str(tmp_path / "answer.md")]) == 2
     assert "answer.md is named as md; leave one of the two out" in capsys.readouterr().err

@@ -101,9 +101,9 @@ def _change_words(row: ModelRow) -> str:
     if row.estimate is not None:
         interval = f" {interval_words(row.interval)}" if row.interval else ""
         return words.percent(row.change) + interval
-    if row.change is None:
+    if row.change is None and row.moved is None:
         return row.no_change or row.verdict.sentence
-    return f"{words.percent(row.change)}, {row.verdict.reason or row.verdict.words}"
+    return f"{row.figure}, {row.verdict.reason or row.verdict.words}"
 
 
 def _row(state: CampaignState, view: RunView, eta: CampaignEta, known: Judgement) -> RunRow:

@@ -168,7 +168,7 @@ def _gains_most(table: Table) -> Recommendation:
     what = f"Gained most from {table.labels[0]} to {table.labels[1]}"
     rows = tuple(row for row in table.ranked if row.gains)
     if table.histories:
-        rows = tuple(row for row in table.ranked if (row.change or 0) > 0 and not row.expanded.alarms)
+        rows = tuple(row for row in table.ranked if (row.moved or 0) > 0 and not row.expanded.alarms)
     gained, rows = bool(rows), tuple(row for row in rows if not row.expanded.lies_below)
     if not rows:
         who = "model that gained beats the best trivial baseline" if gained else "model has a gain clear of zero"
@@ -227,7 +227,7 @@ def against(row: Row, table: Table) -> str:
     fault = fault_of(row)
     if row.verdict.word in DOWN and not row.expanded.alarms:
         return f"{row.change_words}; use the {table.labels[0]} model"
-    if row.history and not fault and (row.change or 0) < 0:
+    if row.history and not fault and (row.moved or 0) < 0:
         return f"{row.change_words} in its history"
     return fault
 

@@ -13,7 +13,7 @@ from statistics import fmean
 from lvmtui.formats.data_facts import ForwardScores, TrivialBaselines
 from lvmtui.formats.results import Comparison
 from lvmtui.formats.spec import ARMS, ArmName
-from lvmtui.formats.trainer_log import LONGEST_REASON, Failed
+from lvmtui.formats.trainer_log import LONGEST_REASON, REFUTED, Failed
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
@@ -23,7 +23,7 @@ from lvmtui.system.text import sanitise
 from lvmtui.verdict.comparison import complete_pairs
 from lvmtui.verdict.health import Finding, cosine_of, finite, of_seeds, peak, scored
 from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row
-from lvmtui.verdict.words import Verdict, Word, grouped, listed, verdict
+from lvmtui.verdict.words import LITTLE, Verdict, Word, grouped, listed, verdict
 
 UNFIT = frozenset({"diverged", "collapsed", "failed_to_learn"})
 """Alarms of a run that says nothing about its data, whatever its score: a baseline that failed to learn would give any
@@ -51,13 +51,13 @@ def draft_row(
     cells = {arm: _cell(state, model, arm, comparison, trivial, health) for arm in ARMS}
     views = [view for arm in ARMS for view in _views(state, model, arm)]
     history, cancelled = any(map(_only_history, views)), any(v.status.phase is Phase.CANCELLED for v in views)
-    estimate, change, early, no_change = None, None, None, ""
+    estimate, change, moved, early, no_change = None, None, None, None, ""
     compared = f"{len(comparison.pairs) if comparison else 0} of {len(state.campaign.seeds)} seeds compared"
     causes = {"did not finish": ENDED_EARLY - {Phase.MISSING}, "have no run folder any more": {Phase.MISSING}}
     why = [words for words, phases in causes.items() if any(view.status.phase in phases for view in views)]
     word = Verdict(Word.NO_VERDICT)
     if history:
-        word, change = _history_verdict(state, model, health)
+        word, moved, change = _history_verdict(state, model, health)
     elif comparison is None:
         word = _waiting_verdict(state, model)
     elif unfair := [check.words for check in comparison.failed] + _unfit(state, model, health):
@@ -84,6 +84,7 @@ def draft_row(
         baseline=cells["baseline"],
         expanded=cells["expanded"],
         change=change,
+        moved=moved,
         estimate=estimate,
         strata=judged.strata if judged else (),
         verdict=word,
@@ -169,7 +170,7 @@ def _status_words(views: Sequence[RunView]) -> str:
 
 def _best_validation(view: RunView) -> float | None:
     """Validation cosine of a run's best model; so far, while it goes on."""
-    if view.state is None:
+    if view.state is None or REFUTED in (_unfit_weights(view) or ""):
         return None
     trainer = view.state.trainer
     if trainer.finished:
@@ -293,25 +294,29 @@ def _unjudged(view: RunView) -> str | None:
 
 def _history_verdict(
     state: CampaignState, model: str, health: Mapping[str, tuple[Finding, ...]]
-) -> tuple[Verdict, float | None]:
+) -> tuple[Verdict, float | None, float | None]:
+    """The verdict, and the change in cosine and in percent of a baseline that is more than next to nothing."""
     views = [view for arm in ARMS for view in _views(state, model, arm) if view.state]
     lost = {view.planned.seed for view in views if not _may_finish(view)}
     views = [view for view in views if view.planned.seed not in lost]
     if not views or not all(view.status.over for view in views):
-        return _waiting_verdict(state, model), None
+        return _waiting_verdict(state, model), None, None
     own = dict.fromkeys(why for view in views if (why := _unjudged(view)))
-    if own and (unfit := _unfit(state, model, health)):
-        return Verdict(Word.NOT_COMPARABLE, reason="; ".join(unfit)), None
-    baseline, expanded = (mean_of(_best_validation(view) for view in views if view.planned.arm == arm) for arm in ARMS)
-    missing = [_label(state, arm) for arm, known in zip(ARMS, (baseline, expanded), strict=True) if known is None]
-    if missing:
-        return Verdict(Word.NOT_COMPARABLE, reason=f"no validation cosine of {' and '.join(missing)}"), None
+    alarms = _unfit(state, model, health) if own else []
     unfit = [why for view in views if _only_history(view) and (why := _unfit_weights(view))]
+    if unfair := alarms + [why for why in unfit if REFUTED in why]:
+        return Verdict(Word.NOT_COMPARABLE, reason="; ".join(dict.fromkeys(unfair))), None, None
+    baseline, expanded = (mean_of(_best_validation(view) for view in views if view.planned.arm == arm) for arm in ARMS)
+    if baseline is None or expanded is None:
+        known = zip(ARMS, (baseline, expanded), strict=True)
+        missing = " and ".join(_label(state, arm) for arm, cosine in known if cosine is None)
+        return Verdict(Word.NOT_COMPARABLE, reason=f"no validation cosine of {missing}"), None, None
     said = f"{figure(baseline)} and {figure(expanded)} by what it says of its validation windows"
     reasons = (said, *own) if own else (HISTORY, *dict.fromkeys(unfit))
     remedy = "let it predict the held-out windows: predictions.npy, or the kit (docs/your-own.md)" if own else ""
-    change = 100 * (expanded - baseline) / baseline if baseline and expanded is not None else None
-    return Verdict(Word.POINT_ESTIMATE, reason="; ".join(reasons), remedy=remedy), change
+    moved = expanded - baseline
+    change = 100 * moved / baseline if baseline > LITTLE else None
+    return Verdict(Word.POINT_ESTIMATE, reason="; ".join(reasons), remedy=remedy), moved, change
 
 
 # The change so far ----------------------------------------------------------------------------------------------------

@@ -171,6 +171,8 @@ class Row:
     """The interval at `Table.level`: those of all models hold together at 95 %. It decides the word."""
     medal: str = ""
     """For the first three whose gain excludes zero. A history's point estimate wins none."""
+    moved: float | None = None
+    """Of a history: the change in cosine. Where the baseline has next to none, there is no `change` in percent."""
     early: EarlyChange | None = None
     """The change before the runs are judged."""
     no_change: str = ""
@@ -202,7 +204,12 @@ class Row:
     @property
     def change_words(self) -> str:
         """`improved, minor (+1.54 %)`; for a history the change alone."""
-        return percent(self.change) if self.history else f"{self.verdict.words} ({percent(self.change)})"
+        return self.figure if self.history else f"{self.verdict.words} ({self.figure})"
+
+    @property
+    def figure(self) -> str:
+        """`+1.54 %`; `+.0312 cosine` of a history without a percentage; a dash where nothing is known."""
+        return percent(self.change) if self.change is not None or self.moved is None else f"{signed(self.moved)} cosine"
 
     @property
     def figures(self) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvmtui.report.costs import UseCost, latency_doubt, priced_models
-from lvmtui.report.questions import questions
 from lvmtui.report.make import read_report
+from lvmtui.report.questions import questions
 from lvmtui.state.campaign_reader import RunView
 from lvmtui.verdict.words import Word
 from tests.report.rows import answers, row, table
