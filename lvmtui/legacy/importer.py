@@ -99,7 +99,7 @@ def _taken_in_before(workspace: Workspace, histories: Sequence[ImportedHistory])
     specs = [find_document(RunSpec, RunDir(path).spec) for path in sorted(workspace.models.glob("*"))]
     there = [(s, s.imported.digest) for s in specs if s and s.history and s.imported and s.imported.digest in digests]
     named = ", ".join(dict.fromkeys(f"campaign {s.campaign}" if s.campaign else f"run {s.run}" for s, _ in there))
-    folders = dict.fromkeys(digests[digest] for _, digest in there)
+    folders = [folder for digest, folder in digests.items() if digest in {found for _, found in there}]
     which = "; this is a second copy" if len(folders) == len(digests) else f": {', '.join(folders)}; the rest is new"
     return [f"taken in before as {named}{which}"] if named else []
 

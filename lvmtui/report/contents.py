@@ -343,8 +343,8 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
 def _started_again(run: RunState) -> str:
     """`paused (2 times), killed by signal 9`. Failures that are tried again are written down as deaths too."""
     again = [e for e in run.trainer.endings if not (isinstance(e, Failed) and e.reason in RETRIED)]
-    said = [kind_of(type(e)) for e in again if not isinstance(e, Interrupted)]
-    times = Counter([*said, *(sanitise(why, 120) for why in interruptions(run))])
+    said = [(e.time, kind_of(type(e))) for e in again if not isinstance(e, Interrupted)]
+    times = Counter(sanitise(why, 120) for _, why in sorted([*said, *interruptions(run)]))
     return ", ".join(f"{why} ({count} times)" if count > 1 else why for why, count in times.items())
 
 

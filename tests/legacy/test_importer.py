@@ -328,7 +328,7 @@ def test_what_was_taken_in_before_is_named(tmp_path: Path) -> None:
     state = imported(tmp_path, folders[:6], arm="80k")
     lines = import_folders(Workspace(tmp_path / "ws"), folders[:6], "80k")
     assert f"taken in before as campaign {state.campaign.id}; this is a second copy" in lines
-    both = [line for line in import_folders(Workspace(tmp_path / "ws"), folders[4:], "80k") if "before" in line]
+    both = [line for line in import_folders(Workspace(tmp_path / "ws"), folders[4:], "80k") if line.startswith("taken")]
     names = ", ".join(folder.name for folder in folders[4:6])
     assert len(both) == 1 and both[0].endswith(f": {names}; the rest is new"), both
 
