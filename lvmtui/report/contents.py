@@ -349,11 +349,13 @@ def _started_again(run: RunState) -> str:
 
 
 def _first_start(run: RunState) -> float | None:
-    """When the first process was launched, as the trainer logs `started` only after its imports; of a job when it began
-    to train, as it is launched when it is submitted, perhaps hours before."""
-    process = run.supervision.process
-    launched = None if process is not None and process.is_job else run.supervision.first_launched
-    return min((time for time in (launched, run.trainer.first_started) if time is not None), default=None)
+    """When the first process was launched, as the trainer logs `started` only after its imports. A job is launched when
+    it is submitted, perhaps hours before it begins: it began as long before its last word as it has worked, or more."""
+    trainer, process = run.trainer, run.supervision.process
+    launched = run.supervision.first_launched
+    if process is not None and process.is_job:
+        launched = None if trainer.last_time is None else trainer.last_time - trainer.worked
+    return min((time for time in (launched, trainer.first_started) if time is not None), default=None)
 
 
 def _seconds(run: RunState) -> float | None:

@@ -135,6 +135,10 @@ def test_a_plain_mean_does_not_stand_beside_means_with_capped_articles(tmp_path:
 
     assert cosines(20, amn) == [True, False] and cosines(20, known.comparisons) == [True, True]
     assert cosines(20, {}) == [True, True], "all are plain means"
+    planned = replace(known.state, campaign=replace(known.state.campaign, cluster_cap=34))
+    assert table_of(planned, {}, known.trivial, known.health).weights == (
+        "plain means, as nothing is compared; in a comparison an article counts for at most 34 of them"
+    )
     assert cosines(None, amn) == [True, True], "nothing is capped"
     sizes = replace(known.state.campaign, cluster_cap=20, between=(known.state.campaign.expanded,))
     table = table_of(replace(known.state, campaign=sizes), {}, known.trivial, known.health)
