@@ -79,9 +79,11 @@ def next_steps(table: Table, phases: Mapping[str, Phase], *, over: bool, doomed:
         fix = f"{'its' if len(doomed) == 1 else 'their'} status names what to fix"
         again = f"A retry of {listed(doomed)} alone would fail again: {fix}"
         steps.append(f"{again}. Own code and options are those of the plan: new ones need a new campaign (lvmtui run).")
+    remedy = next((row.verdict.remedy for row in table.rows if row.verdict.remedy), IMPORT if table.histories else "")
+    if remedy and (table.histories or not table.ranked):
+        steps.append(f"For a verdict, {remedy}.")
     if table.histories:
-        remedy = next((row.verdict.remedy for row in table.rows if row.verdict.remedy), IMPORT)
-        return (*steps, f"For a verdict, {remedy}.")
+        return tuple(steps)
     estimate, word = table.main_figure
     if table.ranked and table.seeds == 1:
         steps.append("Train several seeds (--seeds 1 2 3): one seed cannot show how much training varies.")

@@ -340,9 +340,11 @@ class Table:
     def weights(self) -> str:
         """What windows count for in its cosines, in words. Before anything is compared these are plain means."""
         cells = [cell for row in self.rows for arm in ARMS if (cell := row.cell(arm)).cosine is not None]
+        if self.cap is None:
+            return "every window weighs the same"
         plain = cells and not any(cell.scores for cell in cells)
         so_far = "plain means, as nothing is compared; in a comparison " if plain else ""
-        return f"{so_far}an article counts for at most {self.cap} of them" if self.cap else "every window weighs the same"
+        return f"{so_far}an article counts for at most {self.cap} of them"
 
     @property
     def best_trivial(self) -> tuple[TrivialRow, ...]:

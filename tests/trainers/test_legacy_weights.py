@@ -145,14 +145,15 @@ def test_the_plan_says_what_is_not_known(tmp_path: Path, original: Path) -> None
     plan = make_plan(options_of(imported(tmp_path, original), original), Workspace(tmp_path))
     base, full = plan.specs
     assert (base.arm, base.total_steps, base.steps_per_epoch, base.validation_windows) == ("baseline", EPOCHS, 1.0, 0)
-    assert base.recipe == full.recipe  # trained as the original was, unless the options say otherwise
+    assert base.recipe == full.recipe  # trained as the original was
     assert (full.recipe.name, full.recipe.epochs, full.recipe.rate) == ("reference", EPOCHS, 0.002)
     assert base.train_windows == 24 * 24 - 5  # every window there is, across articles too
     assert len(plan.campaign.notes) == 1
     text = plan_as_text(plan)
     assert "1 only load the weights of another program's" in text and "which windows they validated on" in text
-    other = make_plan(replace(options_of(imported(tmp_path, original), original), epochs=3.0), Workspace(tmp_path))
-    assert [spec.recipe.epochs for spec in other.specs] == [EPOCHS, 3.0]
+    other = replace(options_of(imported(tmp_path, original), original), epochs=3.0)
+    with pytest.raises(UserError, match=r"AMN would be trained differently from those runs \(epochs 8\.0 and 3\.0"):
+        make_plan(other, Workspace(tmp_path))
 
 
 @pytest.mark.parametrize("at", [1, 2, 3])

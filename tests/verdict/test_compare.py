@@ -168,6 +168,7 @@ def test_arms_trained_differently_are_not_comparable(tmp_path: Path) -> None:
     failed = {check.name: check.words for check in found.failed}
     usual = spec.recipe.rate
     assert failed["recipe"] == f"trained differently: size small and full, rate {usual} and 1e-05"
+    assert found.failed[0].remedy.startswith("train both arms the same way")
 
 
 def test_unequal_updates_count_only_at_the_plateau(tmp_path: Path) -> None:
@@ -185,6 +186,7 @@ def test_unequal_updates_count_only_at_the_plateau(tmp_path: Path) -> None:
         assert report.answer.startswith("No answer: AMN allows no fair comparison") is not fair
         remedy = "To judge AMN: longer training (more --epochs), or equally many updates for both arms"
         assert (remedy in md) is not fair
+        assert ("For a verdict, longer training" in section(md, "What to do")) is not fair
 
 
 def test_a_run_continued_from_another_is_not_comparable(tmp_path: Path) -> None:
