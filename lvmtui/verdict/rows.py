@@ -53,8 +53,11 @@ def draft_row(
     history, cancelled = any(map(_only_history, views)), any(v.status.phase is Phase.CANCELLED for v in views)
     estimate, change, moved, early, no_change = None, None, None, None, ""
     compared = f"{len(comparison.pairs) if comparison else 0} of {len(state.campaign.seeds)} seeds compared"
-    causes = {"did not finish": ENDED_EARLY - {Phase.MISSING}, "have no run folder any more": {Phase.MISSING}}
-    why = [words for words, phases in causes.items() if any(view.status.phase in phases for view in views)]
+    used = {run for p in comparison.pairs for run in (p.baseline_run, p.expanded_run)} if comparison else set()
+    gone = [v for v in views if v.planned.run in used and v.status.phase is Phase.MISSING]
+    causes = {"did not finish": ENDED_EARLY - {Phase.MISSING}, "cannot be read any more": {Phase.MISSING}}
+    others = {view.status.phase for view in views if view.planned.run not in used}
+    why = [words for words, phases in causes.items() if others & phases]
     word = Verdict(Word.NO_VERDICT)
     if history:
         word, moved, change = _history_verdict(state, model, health)
@@ -94,6 +97,7 @@ def draft_row(
             *((SO_FAR,) if early else (no_change,) if no_change else ()),
             *(comparison.doubts if comparison else ()),
             *([f"{compared}; the others {' or '.join(why)}"] if judged and why else []),
+            *(f"compared before its run on {_label(state, v.planned.arm)} was {_end_words(v)}" for v in gone),
         ),
         early=early,
         no_change=no_change,
@@ -242,7 +246,7 @@ def _ending(view: RunView | None) -> str:
 
 def _end_words(view: RunView | None) -> str:
     """The same with its cause."""
-    cause = sanitise(view.status.reason, LONGEST_REASON) if view and view.state else ""
+    cause = sanitise(view.status.reason, LONGEST_REASON) if view else ""
     return _ending(view) + (f": {cause}" if cause else "")
 
 

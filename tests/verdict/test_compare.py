@@ -25,6 +25,7 @@ from lvmtui.verdict.interval import Design
 from lvmtui.verdict.words import Word
 from tests.factory import bring_to, make_campaign, planned_run
 from tests.history import Curve, History
+from tests.report.made_campaigns import section
 from tests.verdict.scenes import finished, read_table, report_of, state_of
 
 ONE = {"amn": (0.5189, 0.5269)}
