@@ -29,10 +29,6 @@ SIZE_TOKEN = re.compile(r"(?:^|[_\-. ])(\d+(?:\.\d+)?)([km])(?=$|[_\-. ])", re.I
 RESTORE = "docs/judgement.md describes the format; restore the file, or name another folder"
 """What to do about a file that is not a history."""
 REPAIR = "correct it, or leave this folder out"
-MOST_COSINE = 1.0001
-"""Rounding may take a cosine a little above 1."""
-DAY = 86_400.0
-"""Seconds. A time without its zone may seem to lie in the future by less."""
 
 
 @dataclass(frozen=True)
@@ -74,16 +70,12 @@ class ImportedHistory:
     context: int = USUAL_CONTEXT
     """Vectors in a context: no history says it, so it is what the user says."""
 
-    @property
-    def best(self) -> Epoch | None:
-        """The epoch whose weights were kept: lowest validation loss (GraphMERT-LVM: highest validation cosine)."""
-        known = [epoch for epoch in self.epochs if epoch.cosine is not None]
-        return min(known, key=self.badness) if known else None
-
     def badness(self, epoch: Epoch) -> float:
-        """The figure that is lowest at the best epoch."""
-        by_loss = not self.model.startswith("graphmert") and epoch.loss is not None
-        return epoch.loss if by_loss and epoch.loss is not None else -(epoch.cosine if epoch.cosine is not None else -2)
+        """The figure that is lowest at the epoch whose weights were kept: the validation loss; of GraphMERT-LVM, and
+        where no loss is known, the validation cosine less than zero. Infinite for an epoch without a cosine."""
+        if epoch.cosine is None:
+            return math.inf
+        return -epoch.cosine if self.model.startswith("graphmert") or epoch.loss is None else epoch.loss
 
 
 def read_history(folder: Path) -> ImportedHistory:
@@ -115,10 +107,10 @@ def read_history(folder: Path) -> ImportedHistory:
     for name, value in (
         (n, getattr(e, n.removeprefix("val_"))) for e in epochs for n in ("val_cosine", "train_cosine")
     ):
-        if value is not None and abs(value) > MOST_COSINE:
+        if value is not None and abs(value) > 1.0001:  # a cosine of 1, rounded
             raise UserError(f"{path}: {name} {value:g} is no cosine, which lies between -1 and 1; {REPAIR}")
     told = _time_of(document.get("trained_at"))
-    if told is not None and not 0 <= told < time.time() + DAY:
+    if told is not None and not 0 <= told < time.time() + 86_400:  # a time without its zone may be hours ahead
         words = sanitise(str(document["trained_at"]), 40)
         raise UserError(f"{path}: trained_at {words} is not a time from 1970 to now; {REPAIR}")
     vectors = _whole(document.get("dataset_size"))

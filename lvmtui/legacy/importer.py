@@ -139,25 +139,20 @@ def with_arms(histories: Sequence[ImportedHistory], arm: str | None = None) -> t
     labels = {history.label for history in histories if history.label} | ({arm} if arm else set())
     if len(labels) > 2:
         raise UserError(f"import: folders of {len(labels)} sizes ({', '.join(sorted(labels))}); name those of two")
-    labelled = tuple(replace(history, label=_decided(history, histories, labels, arm)) for history in histories)
+    labelled = []
+    for history in histories:
+        taken = {other.label for other in histories if other.model == history.model}
+        left = labels - taken if len(labels) == 2 else set()
+        label = history.label or (left.pop() if len(left) == 1 else arm)
+        if label is None:
+            raise UserError(NO_SIZE.format(history.folder))
+        labelled.append(replace(history, label=label))
     if len(labels) < 2:
         raise UserError(
             f"import: all folders are of {next(iter(labels))}; name folders of the other size too, "
             "or their size with --arm"
         )
-    return labelled
-
-
-def _decided(history: ImportedHistory, histories: Sequence[ImportedHistory], labels: set[str], arm: str | None) -> str:
-    if history.label:
-        return history.label
-    taken = {other.label for other in histories if other.model == history.model and other.label}
-    left = labels - taken
-    if len(labels) == 2 and len(left) == 1:
-        return next(iter(left))
-    if arm:
-        return arm
-    raise UserError(NO_SIZE.format(history.folder))
+    return tuple(labelled)
 
 
 def size_of(label: str) -> float | None:
@@ -312,13 +307,11 @@ def _write_run(
 def events_of(history: ImportedHistory) -> tuple[Event, ...]:
     """The history as a log of ours, one step an epoch."""
     began = history.ended - sum(epoch.seconds for epoch in history.epochs)
-    events: list[Event] = [Started(began, NOWHERE, 0, 0, None, (), 0.0, history.parameters, "", {})]
-    active, best = 0.0, math.inf
+    evaluations: list[Evaluated] = []
+    active, least = 0.0, math.inf
     for step, epoch in enumerate(history.epochs, 1):
         active += epoch.seconds
-        better = epoch.cosine is not None and history.badness(epoch) < best
-        best = history.badness(epoch) if better else best
-        events.append(
+        evaluations.append(
             Evaluated(
                 time=began + active,
                 step=step,
@@ -328,25 +321,23 @@ def events_of(history: ImportedHistory) -> tuple[Event, ...]:
                 train_loss=epoch.train_loss,
                 train_cosine=epoch.train_cosine,
                 rate=epoch.rate,
-                best=better,
+                best=(badness := history.badness(epoch)) < least,
                 active=active,
             )
         )
-    return (*events, _ending(history, active))
-
-
-def _ending(history: ImportedHistory, active: float) -> Event:
-    best, steps = history.best, len(history.epochs)
-    if best is None or best.cosine is None:
-        return Failed(history.ended, steps, "diverged", "its history has no finite validation cosine", active)
-    return Finished(
-        time=history.ended,
-        step=steps,
-        stopped_early=False,
-        best_step=1 + history.epochs.index(best),
-        best_epoch=best.number,
-        best_cosine=best.cosine,
-        heldout=HeldoutScores(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
-        train_seconds=active,
-        active=active,
-    )
+        least = min(least, badness)
+    best, steps = next((e for e in reversed(evaluations) if e.best), None), len(history.epochs)
+    ending: Event = Failed(history.ended, steps, "diverged", "its history has no finite validation cosine", active)
+    if best is not None and best.cosine is not None:
+        ending = Finished(
+            time=history.ended,
+            step=steps,
+            stopped_early=False,
+            best_step=best.step,
+            best_epoch=best.epoch,
+            best_cosine=best.cosine,
+            heldout=HeldoutScores(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+            train_seconds=active,
+            active=active,
+        )
+    return (Started(began, NOWHERE, 0, 0, None, (), 0.0, history.parameters, "", {}), *evaluations, ending)

@@ -28,8 +28,6 @@ SHARED_MACHINE = 1.5
 LONGER = "longer training (more --epochs), or equally many updates for both arms (--recipe tuned)"
 """What helps where one arm was given fewer updates and was still improving."""
 
-SAME_WAY = "train both arms the same way: the expanded one with the options of the baseline's runs, or both anew"
-
 
 @dataclass(frozen=True)
 class ComparedRun:
@@ -197,7 +195,7 @@ def _check_recipe(baseline: RunState, expanded: RunState) -> Check:
         words = f"both trained by: {commands[0]}" if same else f"trained differently: {' and '.join(commands)}"
         return Check("recipe", same, sanitise(words, 300))
     if differ := differences(ours, theirs):
-        return Check("recipe", False, f"trained differently: {differ}", SAME_WAY)
+        return Check("recipe", False, f"trained differently: {differ}", "train both arms the same way (same options)")
     return Check("recipe", True, f"both trained by '{ours.recipe.name}'")
 
 

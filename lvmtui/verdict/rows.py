@@ -97,7 +97,7 @@ def draft_row(
             *((SO_FAR,) if early else (no_change,) if no_change else ()),
             *(comparison.doubts if comparison else ()),
             *([f"{compared}; the others {' or '.join(why)}"] if judged and why else []),
-            *(f"compared before its run on {_label(state, v.planned.arm)} was {_end_words(v)}" for v in gone),
+            *(f"compared before its run on {_label(state, v.planned.arm)} was {_ending(v)}" for v in gone),
         ),
         early=early,
         no_change=no_change,
@@ -206,7 +206,7 @@ def _pairs(state: CampaignState, model: str) -> list[tuple[RunView | None, RunVi
 
 def _early(state: CampaignState, model: str, trivial: Trivials) -> EarlyChange | None:
     pairs = [
-        PairSoFar(b.state, e.state, {v.planned.arm: trivial.get(v.planned.run) for v in (b, e)})
+        (b.state, e.state, {v.planned.arm: trivial.get(v.planned.run) for v in (b, e)})
         for b, e in _pairs(state, model)
         if b and e and b.state and e.state
     ]
@@ -229,7 +229,7 @@ def _waiting_verdict(state: CampaignState, model: str) -> Verdict:
     stopped = [(_label(state, arm), view) for arm, view in views if not _may_finish(view)]
     reason, ending = (
         "; ".join(f"{listed(list(dict.fromkeys(labels)))} {words}" for words, labels in told.items())
-        for told in (grouped((said(view), label) for label, view in stopped) for said in (_end_words, _ending))
+        for told in (grouped((_ending(view, cause=cause), label) for label, view in stopped) for cause in (True, False))
     )
     return Verdict(Word.NOT_COMPARABLE, reason=reason, ending=ending)
 
@@ -239,15 +239,10 @@ def _may_finish(*views: RunView | None) -> bool:
     return all(view is not None and (view.status.phase not in ENDED_EARLY or _only_history(view)) for view in views)
 
 
-def _ending(view: RunView | None) -> str:
-    """How a run ended, to be read after the label of its arm."""
-    return view.status.phase.value if view else Phase.MISSING.value
-
-
-def _end_words(view: RunView | None) -> str:
-    """The same with its cause."""
-    cause = sanitise(view.status.reason, LONGEST_REASON) if view else ""
-    return _ending(view) + (f": {cause}" if cause else "")
+def _ending(view: RunView | None, *, cause: bool = True) -> str:
+    """How a run ended, with its cause or without, to be read after the label of its arm."""
+    ended, reason = (view.status.phase, view.status.reason) if view else (Phase.MISSING, "")
+    return ended.value + (f": {sanitise(reason, LONGEST_REASON)}" if cause and reason else "")
 
 
 def _unfit(state: CampaignState, model: str, health: Mapping[str, tuple[Finding, ...]]) -> list[str]:
@@ -334,13 +329,8 @@ WAITS = "not judged before all of its runs have ended"
 """The same of one that has handed in predictions."""
 
 
-@dataclass(frozen=True)
-class PairSoFar:
-    """The two runs of a seed."""
-
-    baseline: RunState
-    expanded: RunState
-    trivial: Mapping[ArmName, TrivialBaselines | None]
+PairSoFar = tuple[RunState, RunState, Mapping[ArmName, TrivialBaselines | None]]
+"""The two runs of a seed, the baseline's first, and the trivial baselines by arm."""
 
 
 def early_change(pairs: Sequence[PairSoFar], at: float | None = None) -> EarlyChange | None:
@@ -354,14 +344,14 @@ def early_change(pairs: Sequence[PairSoFar], at: float | None = None) -> EarlyCh
 
 
 def _of_pair(pair: PairSoFar, at: float | None) -> EarlyChange | None:
-    runs: tuple[tuple[ArmName, RunState], ...] = (("baseline", pair.baseline), ("expanded", pair.expanded))
-    done = min(_share(run) for _, run in runs)
+    baseline, expanded, trivial = pair
+    done = min(_share(baseline), _share(expanded))
     share = done if at is None else at
     if done < max(share, LEAST_SHARE):
         return None
     gains = []
-    for arm, run in runs:
-        known, cosine = trivial_cosines(run, pair.trivial.get(arm)), reached(run, share)
+    for arm, run in zip(ARMS, (baseline, expanded), strict=True):
+        known, cosine = trivial_cosines(run, trivial.get(arm)), reached(run, share)
         level = known.get("recency_mean", known.get("mean", 0.0))
         if cosine is None or level <= 0:
             return None

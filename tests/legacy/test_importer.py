@@ -19,8 +19,9 @@ from lvmtui.cli.ending import outcome_of
 from lvmtui.formats.campaign import read_campaign
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import read_spec
+from lvmtui.formats.trainer_log import Finished
 from lvmtui.legacy.history import WEIGHTS, ImportedHistory, read_history
-from lvmtui.legacy.importer import import_folders, size_of, with_arms
+from lvmtui.legacy.importer import events_of, import_folders, size_of, with_arms
 from lvmtui.report.make import read_report
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, newest_campaign
 from lvmtui.state.status import Phase
@@ -148,15 +149,22 @@ def test_a_second_import_is_a_campaign_of_its_own(tmp_path: Path) -> None:
     assert read_campaign(first.dir.campaign).models == read_campaign(second.dir.campaign).models
 
 
+def best_of(history: ImportedHistory) -> Finished:
+    ending = events_of(history)[-1]
+    assert isinstance(ending, Finished)
+    return ending
+
+
 def test_lowest_loss_decides_except_for_graphmert(tmp_path: Path) -> None:
     folder = write_training_history(tmp_path / "amn_80k", "amn", [(0.5, 0.5), (0.52, 0.5), (0.53, 0.5)])
     document = json.loads((folder / "training_history.json").read_text())
     document["history"][1]["val_loss"] = 0.0
     (folder / "training_history.json").write_text(json.dumps(document))
-    best = read_history(folder).best
-    assert best and (best.number, best.cosine) == (2, 0.52)
-    best = read_history(write_benchmark(tmp_path / "graphmert_lvm_80k_full", 80_634, [(0.5, 0.5), (0.53, 0.5)])).best
-    assert best and best.cosine == 0.53
+    best = best_of(read_history(folder))
+    assert (best.best_epoch, best.best_cosine) == (2, 0.52)
+    folder = write_benchmark(tmp_path / "graphmert_lvm_80k_full", 80_634, [(0.5, 0.5), (0.53, 0.5)])
+    best = best_of(read_history(folder))
+    assert best.best_cosine == 0.53
 
 
 @pytest.mark.parametrize(
