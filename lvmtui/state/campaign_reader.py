@@ -146,7 +146,7 @@ class CampaignReader:
         self._runs = {p.run: RunReader(workspace.run(p)) for p in self.campaign.runs}
         self._owners = Owners()
         self._waiting: dict[str, Progress | None] = {}
-        """The digits of each run that was first seen then to wait for its cluster: new ones show that it trains."""
+        """Of runs that wait for their cluster: the digits when that was first seen. New ones show that it trains."""
         self._pulse = PulseReader(workspace.pulse)
         self._pulse.refresh()
 

@@ -177,19 +177,14 @@ def status_of(run: RunState, life: Life, told: str = "") -> Status:
         return final
     if intent.want == "pause":
         return Status(Phase.PAUSED, since=run.trainer.last_time or intent.time or None)
-    if run.supervision.launches == 0 and run.trainer.attempts == 0:
+    lost = run.supervision.lost
+    if (run.supervision.launches == 0 and run.trainer.attempts == 0) or (lost and lost.reason == AS_ASKED):
         return Status(Phase.QUEUED)
     if isinstance(ending, (Paused, Cancelled, Failed)):  # resumed or retried, and waiting its turn
         return Status(Phase.QUEUED, ending.message if isinstance(ending, Failed) else "", ending.time)
-    return _interrupted(run.supervision.lost or (ending if isinstance(ending, Interrupted) else None))
-
-
-def _interrupted(last: Lost | Interrupted | None) -> Status:
-    """Of a run that is to go on: as it was lost, or as its trainer said that it left."""
-    if isinstance(last, Lost):
-        taken_back = last.reason == AS_ASKED
-        return Status(Phase.QUEUED if taken_back else Phase.INTERRUPTED, "" if taken_back else last.reason, last.time)
-    return Status(Phase.INTERRUPTED, left_words(last) if last else GONE, last.time if last else None)
+    last = lost or (ending if isinstance(ending, Interrupted) else None)
+    reason = GONE if last is None else last.reason if isinstance(last, Lost) else left_words(last)
+    return Status(Phase.INTERRUPTED, reason, last.time if last else None)
 
 
 GONE = "its process is gone, nobody saw how it ended"
