@@ -5,17 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import lvmtui
 from lvmtui.cli.commands import main
-from lvmtui.cli.ending import outcome_of
 from lvmtui.formats.campaign import read_campaign
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import read_spec
@@ -26,7 +23,7 @@ from lvmtui.report.make import read_report
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, newest_campaign
 from lvmtui.state.status import Phase
 from lvmtui.system.errors import UserError
-from lvmtui.system.numbers import percent, signed
+from lvmtui.system.numbers import percent
 from lvmtui.ui.read.source import SnapshotSource
 from lvmtui.verdict.rows import HISTORY
 from tests.legacy.originals import BEST, curve, write_benchmark, write_originals, write_training_history
@@ -276,30 +273,6 @@ def test_a_history_without_figures_is_a_run_that_diverged(tmp_path: Path) -> Non
     assert state.view("amn", "expanded", 1).status.phase is Phase.DIVERGED  # type: ignore[union-attr]
 
 
-def test_a_change_from_next_to_nothing_is_told_in_cosine(tmp_path: Path) -> None:
-    """The percentage of a negative cosine has the wrong sign, that of a small one misleads."""
-    for name, small in (("negative", -0.5), ("little", 0.1)):
-        folders = [
-            write_training_history(tmp_path / name / "amn_80k", "amn", [(small, small)] * 3),
-            write_training_history(tmp_path / name / "amn_232k", "amn", [(0.5, 0.5)] * 3),
-        ]
-        state = imported(tmp_path / name, folders)
-        report, moved = read_report(state, now=NOW), f"{signed(0.5 - small)} cosine"
-        (row,) = report.table.rows
-        assert (row.change, row.rank, row.figure) == (None, None, moved)
-        assert f"By the runs' own histories more data raised the cosine of 1 of 1 model ({moved}). " in report.answer
-        assert not [r for r in report.recommendations if r.what.startswith("Do not use")]
-        md = state.dir.report.read_text()
-        assert re.search(rf"\| {re.escape(moved)} +\|", md) and "%" not in md.split("How to read")[0]
-        assert outcome_of("c", report.table).line == "VERDICT none - - models=0 planned=1 seeds=1 campaign=c"
-
-
-def test_a_point_estimate_is_no_verdict_for_scripts(tmp_path: Path) -> None:
-    folders = [write_training_history(tmp_path / f"amn_{k}k", "amn", curve(c)) for k, c in ((80, 0.5), (232, 0.45))]
-    line = outcome_of("c", read_table(imported(tmp_path, folders))).line
-    assert line == "VERDICT none -10.00 - models=1 planned=1 seeds=1 campaign=c"
-
-
 def test_a_model_with_one_folder_only_is_unranked(tmp_path: Path) -> None:
     folders = [
         write_training_history(tmp_path / "amn_80k", "amn", curve(0.5)),
@@ -329,30 +302,6 @@ def test_a_sixth_model_keeps_its_own_name(tmp_path: Path) -> None:
         write_training_history(tmp_path / "mamba2_232k", "Mamba 2 | <x>", curve(0.5)),
     ]
     assert imported(tmp_path, folders).campaign.models == ("mamba_2_x",)
-
-
-def test_what_was_taken_in_before_is_named(tmp_path: Path) -> None:
-    folders = write_originals(tmp_path / "original")
-    state = imported(tmp_path, folders[:6], arm="80k")
-    lines = import_folders(Workspace(tmp_path / "ws"), folders[:6], "80k")
-    assert f"taken in before as campaign {state.campaign.id}; this is a second copy" in lines
-    both = [line for line in import_folders(Workspace(tmp_path / "ws"), folders[4:], "80k") if line.startswith("taken")]
-    names = ", ".join(folder.name for folder in folders[4:6])
-    assert len(both) == 1 and both[0].endswith(f": {names}; the rest is new"), both
-
-
-def test_the_vectors_must_be_those_of_every_folder(tmp_path: Path) -> None:
-    folders = write_originals(tmp_path / "original")
-    vectors = tmp_path / "v.npz"
-    with pytest.raises(UserError, match=r"--trained-on .*no such file"):
-        import_folders(Workspace(tmp_path / "ws"), folders, trained_on=vectors)
-    np.savez(vectors, vectors=np.ones((20, 64), np.float32))
-    with pytest.raises(UserError, match=r"the folders are of 2 sizes \(232k, 80k\), and a file has the vectors of one"):
-        import_folders(Workspace(tmp_path / "ws"), folders, trained_on=vectors)
-    (told,) = [f for f in folders if (f / "benchmark_results.json").exists() and "80k" in f.name]
-    with pytest.raises(UserError, match=r"its vectors have 64 numbers, those of .* had 768; name"):
-        import_folders(Workspace(tmp_path / "ws"), [told], trained_on=vectors)
-    assert not (tmp_path / "ws").exists()
 
 
 def test_folders_of_one_size_with_their_vectors_can_serve_as_a_baseline(tmp_path: Path) -> None:

@@ -24,8 +24,6 @@ from lvmtui.report.make import read_report, write_report
 from lvmtui.report.markdown import markdown
 from lvmtui.report.page import page_of
 from lvmtui.report.questions import context_questions
-from lvmtui.state.campaign_reader import RunView
-from lvmtui.system.process_id import Identity
 from lvmtui.verdict.answer import answer
 from lvmtui.verdict.table import Forward
 from lvmtui.verdict.words import the_trivial
@@ -218,19 +216,6 @@ def test_times_are_told_from_the_launch(tmp_path: Path) -> None:
     report, _ = report_of(workspace, campaign)
     assert {run.started for run in report.runs} == {START + 31}  # the trainer says `started` four seconds later
     assert report.progress.started == START + 31
-    state = state_of(workspace, campaign)
-    jobs = tuple(_as_job(view) for view in state.runs)
-    for run in read_report(replace(state, runs=jobs), now=NOW).runs:
-        assert run.started and run.ended and run.seconds
-        assert START + 31 < run.started <= run.ended - run.seconds, "not when it was submitted, and its imports count"
-
-
-def _as_job(view: RunView) -> RunView:
-    """The same run as a job: it began long after it was launched, and its work includes four seconds of imports."""
-    assert view.state and view.finished
-    trainer = replace(view.state.trainer, active=view.finished.time - (START + 32))
-    supervision = replace(view.state.supervision, process=Identity("Slurm", "", 7, 0))
-    return replace(view, state=replace(view.state, trainer=trainer, supervision=supervision))
 
 
 def test_the_code_that_trained_is_told_as_what_is_seen_of_it(tmp_path: Path) -> None:

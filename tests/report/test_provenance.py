@@ -11,7 +11,10 @@ from lvmtui.report.make import read_report
 from lvmtui.report.markdown import markdown
 from lvmtui.report.page import page_of
 from lvmtui.state.attempt import AS_ASKED
+from lvmtui.state.campaign_reader import RunView
 from lvmtui.state.run_state import fold, fold_records
+from lvmtui.system.process_id import Identity
+from tests.history import START
 from tests.report.made_campaigns import UP
 from tests.verdict.scenes import NOW, finished, state_of
 
@@ -32,3 +35,20 @@ def test_why_a_run_was_started_again_is_said(tmp_path: Path) -> None:
     md = markdown(page_of(read_report(replace(state, runs=(replace(view, state=run), *state.runs[1:])), now=NOW)))
     why = "killed by signal 9, paused (2 times), left on USR1, its time limit was near, no"
     assert f"was started 5 times: {why}." in md and md.count(" was started ") == 1
+
+
+def test_a_job_begins_when_its_work_does(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, UP, seeds=(1,))
+    state = state_of(workspace, campaign)
+    jobs = tuple(_as_job(view) for view in state.runs)
+    for run in read_report(replace(state, runs=jobs), now=NOW).runs:
+        assert run.started and run.ended and run.seconds
+        assert START + 31 < run.started <= run.ended - run.seconds, "not when it was submitted, and its imports count"
+
+
+def _as_job(view: RunView) -> RunView:
+    """The same run as a job: it began long after it was launched, and its work includes four seconds of imports."""
+    assert view.state and view.finished
+    trainer = replace(view.state.trainer, active=view.finished.time - (START + 32))
+    supervision = replace(view.state.supervision, process=Identity("Slurm", "", 7, 0))
+    return replace(view, state=replace(view.state, trainer=trainer, supervision=supervision))
