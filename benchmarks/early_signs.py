@@ -27,13 +27,15 @@ Sign = Callable[[PairSoFar, float], float | None]
 
 
 def bare(pair: PairSoFar, share: float) -> float | None:
-    before, after = reached(pair.baseline, share), reached(pair.expanded, share)
+    baseline, expanded, _ = pair
+    before, after = reached(baseline, share), reached(expanded, share)
     return None if before is None or after is None else after - before
 
 
 def against_mean(pair: PairSoFar, share: float) -> float | None:
-    before, after = reached(pair.baseline, share), reached(pair.expanded, share)
-    means = [t.validation_mean if (t := pair.trivial[arm]) else None for arm in ARMS]
+    baseline, expanded, trivial = pair
+    before, after = reached(baseline, share), reached(expanded, share)
+    means = [t.validation_mean if (t := trivial[arm]) else None for arm in ARMS]
     if before is None or after is None or not all(means):
         return None
     return after / means[1] - before / means[0]  # type: ignore[operator]
@@ -45,9 +47,10 @@ def rule(pair: PairSoFar, share: float) -> float | None:
 
 
 def against_best(pair: PairSoFar, share: float) -> float | None:
-    before, after = reached(pair.baseline, share), reached(pair.expanded, share)
-    runs = {"baseline": pair.baseline, "expanded": pair.expanded}
-    best = [found.cosine if (found := best_trivial(runs[arm], pair.trivial[arm])) else None for arm in ARMS]
+    baseline, expanded, trivial = pair
+    before, after = reached(baseline, share), reached(expanded, share)
+    runs = {"baseline": baseline, "expanded": expanded}
+    best = [found.cosine if (found := best_trivial(runs[arm], trivial[arm])) else None for arm in ARMS]
     if before is None or after is None or not all(best):
         return None
     return after / best[1] - before / best[0]  # type: ignore[operator]
@@ -66,7 +69,7 @@ NEAR = (0.5, 1.0)
 def pairs_in(root: Path) -> list[tuple[PairSoFar, float]]:
     """Finished pairs with the change of their held-out cosine, in percent."""
     workspace = Workspace(root)
-    found = []
+    found: list[tuple[PairSoFar, float]] = []
     for folder in workspace.campaign_dirs():
         state = CampaignReader(workspace, folder).refresh()
         trivial = trivial_by_run(state)
@@ -79,7 +82,7 @@ def pairs_in(root: Path) -> list[tuple[PairSoFar, float]]:
                 known = {arm: trivial.get(view.planned.run) for arm, view in zip(ARMS, views, strict=True) if view}
                 scores = [run.trainer.finished.heldout.cosine for run in runs if run.trainer.finished]
                 if scores[0] > 0:
-                    found.append((PairSoFar(runs[0], runs[1], known), 100 * (scores[1] / scores[0] - 1)))
+                    found.append(((runs[0], runs[1], known), 100 * (scores[1] / scores[0] - 1)))
     return found
 
 

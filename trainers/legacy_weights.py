@@ -2,8 +2,8 @@
 
 Their parameter names may differ from ours, and so may their architecture, even where all shapes agree. So names are
 mapped only where there is exactly one way to do it (`mapped`), and the model must then reach, on the vectors it was
-trained on, the cosine in its history (`check_weights`). Otherwise the run fails with one line and is ranked by its
-history.
+trained on, the cosine in its history (`check_weights`). Otherwise the run fails with one line: its history is
+then a point estimate, or, where its own weights refute it, nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from lvmtui.datasets.arm import open_store_of
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec
-from lvmtui.formats.trainer_log import Evaluated, events_in
+from lvmtui.formats.trainer_log import REFUTED, Evaluated, events_in
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise
 from trainers.data import TensorWindows
@@ -214,7 +214,7 @@ def check_weights(
     if not reached >= bar - SHORTFALL:
         raise UserError(
             f"{spec.imported.folder if spec.imported else ''}: its weights reach cosine {reached:.4f} in our "
-            f"{spec.model} on the vectors they were trained on, and its history says {bar:.4f}; not our architecture, "
+            f"{spec.model} on the vectors they were trained on, {REFUTED} {bar:.4f}; not our architecture, "
             "or not these vectors"
         )
 

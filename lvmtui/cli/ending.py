@@ -81,7 +81,7 @@ def outcome_of(campaign: str, table: Table) -> CampaignOutcome:
     if len(table.rows) > 1 and table.primary:
         verdict, estimate = table.primary.verdict, table.primary.estimate
         change, interval = estimate.value, estimate.interval()
-    elif len(table.rows) == 1 and ranked:
+    elif len(table.rows) == 1 and ranked and not table.histories:
         verdict, change, interval = ranked[0].verdict, ranked[0].change, ranked[0].interval
     else:
         verdict, change, interval = None, table.average, None
@@ -95,8 +95,7 @@ def result_rows(table: Table) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("model", *table.labels, "change", "95 % interval", "verdict")]
     for row in table.rows:
         cosines = words.cosine(row.baseline.cosine), words.cosine(row.expanded.cosine)
-        change, interval = words.percent(row.change), interval_words(row.interval)
-        rows.append((row.title, *cosines, change, interval, row.verdict_words))
+        rows.append((row.title, *cosines, row.figure, interval_words(row.interval), row.verdict_words))
     for best in table.best_trivial:
         cosines = words.cosine(best.baseline), words.cosine(best.expanded)
         rows.append((best.title, *cosines, "", "", "no network"))

@@ -109,7 +109,7 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = {
     ),
     "import": (
         ("lvmtui import old/lstm_80k old/lstm_340k", "folders of two runs"),
-        ("lvmtui import old/* --trained-on small.npz", "judge their weights"),
+        ("lvmtui import old/*_80k* --trained-on 80k.npz", "judge their weights"),
         ("lvmtui import old/lstm --arm 80k --context 10", "what they do not say"),
     ),
     "trainer": (

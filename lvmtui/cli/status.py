@@ -100,9 +100,9 @@ def _change_words(row: ModelRow) -> str:
         return row.early.words
     if row.interval is not None:
         return f"{words.percent(row.change)} {interval_words(row.interval)}"
-    if row.change is None:
+    if row.change is None and row.moved is None:
         return row.no_change or row.verdict.sentence
-    return f"{words.percent(row.change)}, {row.verdict.reason or row.verdict.words}"
+    return f"{row.figure}, {row.verdict.reason or row.verdict.words}"
 
 
 def _row(state: CampaignState, view: RunView, eta: CampaignEta, known: Judgement) -> RunRow:

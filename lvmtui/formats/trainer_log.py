@@ -153,6 +153,8 @@ class Failed:
 
 IN_THE_PLAN = "of the plan, which a retry runs again"
 """In the reason of a failure: said of what failed, so that a retry alone does not help."""
+REFUTED = "and its history says"
+"""In the reason of a failure: said of another program's weights that do not reach the cosine of their history."""
 LONGEST_REASON = 600
 """Characters of a failure's message; whoever shows it shows all, as its end is often the cause or the remedy."""
 

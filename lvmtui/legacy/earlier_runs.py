@@ -23,6 +23,7 @@ from lvmtui.legacy.importer import NOT_KNOWN, size_of
 from lvmtui.models import title_of
 from lvmtui.state.run_reader import RunReader
 from lvmtui.system.errors import UserError
+from lvmtui.verdict.comparable import differences
 
 APART = (
     "the held-out windows of the baseline runs are gone, so new ones were drawn. The baseline may have been trained on "
@@ -54,7 +55,7 @@ class Earlier:
         )
 
     def recipe(self, model: str, seed: int) -> Recipe:
-        """How a run was trained. The expanded arm is trained the same way unless the options say otherwise."""
+        """How a run was trained. The expanded arm is trained the same way."""
         return self.of(model, seed)[1].recipe
 
     def weights_of(self, model: str, seed: int) -> Imported | None:
@@ -64,6 +65,18 @@ class Earlier:
     def of(self, model: str, seed: int) -> tuple[RunDir, RunSpec]:
         pairs = zip(self.folders, self.specs, strict=True)
         return next((folder, spec) for folder, spec in pairs if (spec.model, spec.seed) == (model, seed))
+
+    def refuse_other_training(self, planned: Sequence[RunSpec]) -> None:
+        """Raises UserError if runs would be trained only to be called not comparable with these, or with what those
+        planned do with the weights of these."""
+        judged = {(s.model, s.seed): s for s in (*self.specs, *planned) if s.arm == "baseline"}
+        for spec in (s for s in planned if s.arm == "expanded" and not s.own_trainer):
+            before = judged.get((spec.model, spec.seed)) or self.of(spec.model, spec.seed)[1]
+            if not before.history and (differ := differences(before, spec)):
+                raise UserError(
+                    f"--baseline-runs: {title_of(spec.model)} would be trained differently from those runs ({differ}), "
+                    "and so not be compared with them; leave out the options that change it"
+                )
 
     def arm(self, workspace: Workspace, normalise: bool) -> Arm:
         """The vectors they were trained on. Raises UserError if they are gone."""

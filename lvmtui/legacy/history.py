@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import re
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from typing import Any
 from lvmtui.formats.spec import USUAL_CONTEXT
 from lvmtui.models import MODELS
 from lvmtui.system.errors import UserError
+from lvmtui.system.text import sanitise
 
 HISTORIES = ("training_history.json", "benchmark_results.json")
 WEIGHTS = ("best_model.pt", "benchmark_model.pt")
@@ -26,6 +28,7 @@ SIZE_TOKEN = re.compile(r"(?:^|[_\-. ])(\d+(?:\.\d+)?)([km])(?=$|[_\-. ])", re.I
 """Finds `232k` in `gru_232k_20251017_090129`."""
 RESTORE = "docs/judgement.md describes the format; restore the file, or name another folder"
 """What to do about a file that is not a history."""
+REPAIR = "correct it, or leave this folder out"
 
 
 @dataclass(frozen=True)
@@ -67,16 +70,12 @@ class ImportedHistory:
     context: int = USUAL_CONTEXT
     """Vectors in a context: no history says it, so it is what the user says."""
 
-    @property
-    def best(self) -> Epoch | None:
-        """The epoch whose weights were kept: lowest validation loss (GraphMERT-LVM: highest validation cosine)."""
-        known = [epoch for epoch in self.epochs if epoch.cosine is not None]
-        return min(known, key=self.badness) if known else None
-
     def badness(self, epoch: Epoch) -> float:
-        """The figure that is lowest at the best epoch."""
-        by_loss = not self.model.startswith("graphmert") and epoch.loss is not None
-        return epoch.loss if by_loss and epoch.loss is not None else -(epoch.cosine if epoch.cosine is not None else -2)
+        """The figure that is lowest at the epoch whose weights were kept: the validation loss; of GraphMERT-LVM, and
+        where no loss is known, the validation cosine less than zero. Infinite for an epoch without a cosine."""
+        if epoch.cosine is None:
+            return math.inf
+        return -epoch.cosine if self.model.startswith("graphmert") or epoch.loss is None else epoch.loss
 
 
 def read_history(folder: Path) -> ImportedHistory:
@@ -105,6 +104,15 @@ def read_history(folder: Path) -> ImportedHistory:
     epochs = tuple(_epoch(entry, i) for i, entry in enumerate(_entries(path, document), 1))
     if not epochs:
         raise UserError(f"{path}: its history has no epochs; import a run that trained for at least one")
+    for name, value in (
+        (n, getattr(e, n.removeprefix("val_"))) for e in epochs for n in ("val_cosine", "train_cosine")
+    ):
+        if value is not None and abs(value) > 1.0001:  # a cosine of 1, rounded
+            raise UserError(f"{path}: {name} {value:g} is no cosine, which lies between -1 and 1; {REPAIR}")
+    told = _time_of(document.get("trained_at"))
+    if told is not None and not 0 <= told < time.time() + 86_400:  # a time without its zone may be hours ahead
+        words = sanitise(str(document["trained_at"]), 40)
+        raise UserError(f"{path}: trained_at {words} is not a time from 1970 to now; {REPAIR}")
     vectors = _whole(document.get("dataset_size"))
     kind = str(document.get("model_type") or document.get("model_name") or "")
     dim, token = re.search(r"(\d{2,5})D\b", kind), SIZE_TOKEN.search(folder.resolve().name)
@@ -121,7 +129,7 @@ def read_history(folder: Path) -> ImportedHistory:
         batch_size=_whole(document.get("batch_size")) or 0,
         parameters=_whole(document.get("final_params")) or _whole(document.get("parameters")) or 0,
         epochs=_timed(epochs, document),
-        ended=_time_of(document.get("trained_at")) or path.stat().st_mtime,
+        ended=told or path.stat().st_mtime,
         weights=next((name for name in WEIGHTS if (folder / name).is_file()), ""),
     )
 

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lvmtui import __version__
+from lvmtui.datasets.vector_files import open_source
 from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
 from lvmtui.formats.json_codec import encode_line, find_document
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
@@ -64,9 +65,9 @@ def import_folders(
             faults.append(str(error))
     if faults:  # all at once: nothing is written before every folder can be read
         raise UserError("; ".join(faults))
-    known = {history.label for history in histories if history.label}
     again = _taken_in_before(workspace, histories)
-    if trained_on is not None and len(known | {arm} - {None}) < 2:
+    if trained_on is not None:
+        _refuse_vectors(histories, arm, trained_on)
         runs = _take_in_baseline(workspace, histories, arm, trained_on)
         named = " ".join(shlex.quote(str(run)) for run in runs)
         models = " ".join(_models(histories))
@@ -74,17 +75,33 @@ def import_folders(
         command = f"lvmtui run --arms expanded --models {models} --baseline-runs {named} --expanded FILE"
         further = f"train the other arm: {command}" if len(lacking) < len(histories) else NOTHING_TO_JUDGE
         return (*(f"run {run}" for run in runs), *again, *lacking, further)
-    campaign = _take_in_campaign(workspace, with_arms(histories, arm), trained_on)
+    campaign = _take_in_campaign(workspace, with_arms(histories, arm))
     return (*campaign.notes, *again, f"campaign {campaign.id}", f"report {write_report(workspace, campaign.id)}")
 
 
+def _refuse_vectors(histories: Sequence[ImportedHistory], arm: str | None, trained_on: Path) -> None:
+    """Raises UserError if the runs cannot all have been trained on this file."""
+    sizes = sorted({label for label in (arm, *(history.label for history in histories)) if label})
+    if len(sizes) > 1:
+        of = f"the folders are of {len(sizes)} sizes ({', '.join(sizes)}), and a file has the vectors of one"
+        raise UserError(f"--trained-on {trained_on}: {of}; import the folders of each size with its own file")
+    told = [history for history in histories if history.dim]
+    dim = open_source(trained_on).facts.dim if told else 0
+    for history in told:
+        if history.dim != dim:
+            of = f"its vectors have {dim} numbers, those of {history.folder} had {history.dim}"
+            raise UserError(f"--trained-on {trained_on}: {of}; name the file that it was trained on")
+
+
 def _taken_in_before(workspace: Workspace, histories: Sequence[ImportedHistory]) -> list[str]:
-    """What the same histories became earlier, in a line."""
-    digests = {history.digest for history in histories}
+    """Which of the histories are there already, and as what, in a line."""
+    digests = {history.digest: history.folder.name for history in histories}
     specs = [find_document(RunSpec, RunDir(path).spec) for path in sorted(workspace.models.glob("*"))]
-    there = [s for s in specs if s and s.history and s.imported and s.imported.digest in digests]
-    named = ", ".join(dict.fromkeys(f"campaign {s.campaign}" if s.campaign else f"run {s.run}" for s in there))
-    return [f"taken in before as {named}; this is a second copy"] if named else []
+    there = [(s, s.imported.digest) for s in specs if s and s.history and s.imported and s.imported.digest in digests]
+    named = ", ".join(dict.fromkeys(f"campaign {s.campaign}" if s.campaign else f"run {s.run}" for s, _ in there))
+    folders = [folder for digest, folder in digests.items() if digest in {found for _, found in there}]
+    which = "; this is a second copy" if len(folders) == len(digests) else f": {', '.join(folders)}; the rest is new"
+    return [f"taken in before as {named}{which}"] if named else []
 
 
 def _take_in_baseline(
@@ -122,25 +139,20 @@ def with_arms(histories: Sequence[ImportedHistory], arm: str | None = None) -> t
     labels = {history.label for history in histories if history.label} | ({arm} if arm else set())
     if len(labels) > 2:
         raise UserError(f"import: folders of {len(labels)} sizes ({', '.join(sorted(labels))}); name those of two")
-    labelled = tuple(replace(history, label=_decided(history, histories, labels, arm)) for history in histories)
+    labelled = []
+    for history in histories:
+        taken = {other.label for other in histories if other.model == history.model}
+        left = labels - taken if len(labels) == 2 else set()
+        label = history.label or (left.pop() if len(left) == 1 else arm)
+        if label is None:
+            raise UserError(NO_SIZE.format(history.folder))
+        labelled.append(replace(history, label=label))
     if len(labels) < 2:
         raise UserError(
             f"import: all folders are of {next(iter(labels))}; name folders of the other size too, "
             "or their size with --arm"
         )
-    return labelled
-
-
-def _decided(history: ImportedHistory, histories: Sequence[ImportedHistory], labels: set[str], arm: str | None) -> str:
-    if history.label:
-        return history.label
-    taken = {other.label for other in histories if other.model == history.model and other.label}
-    left = labels - taken
-    if len(labels) == 2 and len(left) == 1:
-        return next(iter(left))
-    if arm:
-        return arm
-    raise UserError(NO_SIZE.format(history.folder))
+    return tuple(labelled)
 
 
 def size_of(label: str) -> float | None:
@@ -152,7 +164,7 @@ def size_of(label: str) -> float | None:
 # Writing --------------------------------------------------------------------------------------------------------------
 
 
-def _take_in_campaign(workspace: Workspace, histories: Sequence[ImportedHistory], trained_on: Path | None) -> Campaign:
+def _take_in_campaign(workspace: Workspace, histories: Sequence[ImportedHistory]) -> Campaign:
     """Write the histories of two sizes as a campaign."""
     small, large = sorted({h.label for h in histories if h.label}, key=lambda label: size_of(label) or 0.0)
     arms: dict[str, ArmName] = {small: "baseline", large: "expanded"}
@@ -161,11 +173,9 @@ def _take_in_campaign(workspace: Workspace, histories: Sequence[ImportedHistory]
     models = _models(histories)
     found = [pair for m in models for label, arm in arms.items() for pair in _runs(histories, m, label, arm, stamp)]
     for run, history in found:
-        _write_run(workspace, run, history, folder.id, trained_on)
+        _write_run(workspace, run, history, folder.id)
     planned = tuple(run for run, _ in found)
-    facts = {
-        arm: _arm_facts(label, [h for h in histories if h.label == label], trained_on) for label, arm in arms.items()
-    }
+    facts = {arm: _arm_facts(label, [h for h in histories if h.label == label]) for label, arm in arms.items()}
     weights = sum(bool(history.weights) for history in histories)
     notes = ["Histories of earlier runs. Their folders were read, not changed."]
     if weights:
@@ -235,11 +245,11 @@ def _free_folder(workspace: Workspace, title: str) -> tuple[CampaignDir, str]:
             now += 1
 
 
-def _arm_facts(label: str, histories: Sequence[ImportedHistory], trained_on: Path | None) -> ArmFacts:
+def _arm_facts(label: str, histories: Sequence[ImportedHistory]) -> ArmFacts:
     vectors = next((h.vectors for h in histories if h.vectors), None)
     return ArmFacts(
         label=label,
-        data=_data(trained_on),
+        data=_data(),
         vectors=vectors or int(size_of(label) or 0),
         articles=None,
         train_windows=max((h.train_windows for h in histories), default=0),
@@ -248,12 +258,12 @@ def _arm_facts(label: str, histories: Sequence[ImportedHistory], trained_on: Pat
     )
 
 
-def _data(trained_on: Path | None) -> ArmData:
+def _data(trained_on: Path | None = None) -> ArmData:
     return ArmData(str(trained_on.resolve()) if trained_on else NOT_KNOWN, "", (0, 0), "")
 
 
 def _write_run(
-    workspace: Workspace, run: PlannedRun, history: ImportedHistory, campaign: str, trained_on: Path | None
+    workspace: Workspace, run: PlannedRun, history: ImportedHistory, campaign: str, trained_on: Path | None = None
 ) -> None:
     """Write a run folder: its spec, and the events a trainer of ours would have logged."""
     folder = workspace.run(run)
@@ -297,13 +307,11 @@ def _write_run(
 def events_of(history: ImportedHistory) -> tuple[Event, ...]:
     """The history as a log of ours, one step an epoch."""
     began = history.ended - sum(epoch.seconds for epoch in history.epochs)
-    events: list[Event] = [Started(began, NOWHERE, 0, 0, None, (), 0.0, history.parameters, "", {})]
-    active, best = 0.0, math.inf
+    evaluations: list[Evaluated] = []
+    active, least = 0.0, math.inf
     for step, epoch in enumerate(history.epochs, 1):
         active += epoch.seconds
-        better = epoch.cosine is not None and history.badness(epoch) < best
-        best = history.badness(epoch) if better else best
-        events.append(
+        evaluations.append(
             Evaluated(
                 time=began + active,
                 step=step,
@@ -313,25 +321,23 @@ def events_of(history: ImportedHistory) -> tuple[Event, ...]:
                 train_loss=epoch.train_loss,
                 train_cosine=epoch.train_cosine,
                 rate=epoch.rate,
-                best=better,
+                best=(badness := history.badness(epoch)) < least,
                 active=active,
             )
         )
-    return (*events, _ending(history, active))
-
-
-def _ending(history: ImportedHistory, active: float) -> Event:
-    best, steps = history.best, len(history.epochs)
-    if best is None or best.cosine is None:
-        return Failed(history.ended, steps, "diverged", "its history has no finite validation cosine", active)
-    return Finished(
-        time=history.ended,
-        step=steps,
-        stopped_early=False,
-        best_step=1 + history.epochs.index(best),
-        best_epoch=best.number,
-        best_cosine=best.cosine,
-        heldout=HeldoutScores(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
-        train_seconds=active,
-        active=active,
-    )
+        least = min(least, badness)
+    best, steps = next((e for e in reversed(evaluations) if e.best), None), len(history.epochs)
+    ending: Event = Failed(history.ended, steps, "diverged", "its history has no finite validation cosine", active)
+    if best is not None and best.cosine is not None:
+        ending = Finished(
+            time=history.ended,
+            step=steps,
+            stopped_early=False,
+            best_step=best.step,
+            best_epoch=best.epoch,
+            best_cosine=best.cosine,
+            heldout=HeldoutScores(0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0),
+            train_seconds=active,
+            active=active,
+        )
+    return (Started(began, NOWHERE, 0, 0, None, (), 0.0, history.parameters, "", {}), *evaluations, ending)

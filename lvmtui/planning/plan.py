@@ -136,7 +136,7 @@ def make_plan(
     shown = Machine((*shown_in(workspace).shown, *machine_tested(tests).shown))
     measured = shown.shown or tests  # beside whatever else was running; and a GPU does not share cores
     there = replace(there, busy=0.0 if measured else there.busy)
-    _refuse_few_windows(specs)
+    _refuse_specs(specs, earlier)
     way = arranged(specs)
     others = [  # a program of the user's own knows neither recipe nor size
         arranged(tuple(s if s.own_trainer else o for s, o in zip(specs, other, strict=True)))
@@ -211,8 +211,10 @@ def make_plan(
     )
 
 
-def _refuse_few_windows(specs: Sequence[RunSpec]) -> None:
-    """Raise UserError for a run that has not windows enough for a batch."""
+def _refuse_specs(specs: Sequence[RunSpec], earlier: Earlier | None) -> None:
+    """Raise UserError for a run that has not windows enough for a batch, or could not be compared with earlier ones."""
+    if earlier:
+        earlier.refuse_other_training(specs)
     for spec in specs:
         if spec.train_windows < spec.recipe.batch_size:
             what = f"context {spec.context}" if spec.context > USUAL_CONTEXT else f"batch-size {spec.recipe.batch_size}"

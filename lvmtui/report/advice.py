@@ -79,9 +79,11 @@ def next_steps(table: Table, phases: Mapping[str, Phase], *, over: bool, doomed:
         fix = f"{'its' if len(doomed) == 1 else 'their'} status names what to fix"
         again = f"A retry of {listed(doomed)} alone would fail again: {fix}"
         steps.append(f"{again}. Own code and options are those of the plan: new ones need a new campaign (lvmtui run).")
+    remedy = next((row.verdict.remedy for row in table.rows if row.verdict.remedy), IMPORT if table.histories else "")
+    if remedy and (table.histories or not table.ranked):
+        steps.append(f"For a verdict, {remedy}.")
     if table.histories:
-        remedy = next((row.verdict.remedy for row in table.rows if row.verdict.remedy), IMPORT)
-        return (*steps, f"For a verdict, {remedy}.")
+        return tuple(steps)
     estimate, word = table.main_figure
     if table.ranked and table.seeds == 1:
         steps.append("Train several seeds (--seeds 1 2 3): one seed cannot show how much training varies.")
@@ -169,7 +171,7 @@ def _gains_most(table: Table) -> Recommendation:
     what = f"Gained most from {table.labels[0]} to {table.labels[1]}"
     rows = tuple(row for row in table.ranked if row.gains)
     if table.histories:
-        rows = tuple(row for row in table.ranked if (row.change or 0) > 0 and not row.expanded.alarms)
+        rows = tuple(row for row in table.ranked if (row.moved or 0) > 0 and not row.expanded.alarms)
     gained, rows = bool(rows), tuple(row for row in rows if not row.expanded.lies_below)
     if not rows:
         who = "model that gained beats the best trivial baseline" if gained else "model has a gain clear of zero"
@@ -223,6 +225,6 @@ def against(row: Row, table: Table) -> str:
     fault = row.fault
     if row.verdict.word in DOWN and not row.expanded.alarms:
         return f"{row.change_words}; use the {table.labels[0]} model"
-    if row.history and not fault and (row.change or 0) < 0:
+    if row.history and not fault and (row.moved or 0) < 0:
         return f"{row.change_words} in its history"
     return fault

@@ -6,6 +6,7 @@ that changes its meaning raises VERSION; a new one does not.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ from lvmtui.formats.data_facts import DataFacts
 from lvmtui.formats.json_codec import kind_of
 from lvmtui.formats.learning_curve import LearningCurve
 from lvmtui.formats.results import Comparison
-from lvmtui.formats.spec import ArmName, RunSpec
+from lvmtui.formats.spec import ARMS, ArmName, RunSpec
 from lvmtui.formats.trainer_log import LONGEST_REASON, Failed, Interrupted
 from lvmtui.models import title_of
 from lvmtui.report.advice import Recommendation, next_steps, recommendations
@@ -33,7 +34,6 @@ from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.comparison import context_means
 from lvmtui.verdict.health import Finding
 from lvmtui.verdict.ranking import Judgement
-from lvmtui.verdict.rows import mean_of
 from lvmtui.verdict.table import Table
 from lvmtui.verdict.words import grouped, listed
 
@@ -267,14 +267,14 @@ def _progress(state: CampaignState, runs: tuple[RunDetail, ...]) -> Completion:
 
 
 def _costs(campaign: Campaign, runs: tuple[RunDetail, ...]) -> dict[str, UseCost]:
-    """By model, from the expanded arm's runs; parameters from the baseline arm if the expanded one has not started."""
+    """By model, from the runs of both arms: they have the same network. Of an arm's seeds the fastest counts."""
     found = {}
     for model in campaign.models:
-        mine = [run for run in runs if run.model == model]
-        expanded = [run for run in mine if run.arm == "expanded"]
-        parameters = next((run.parameters for run in [*expanded, *mine] if run.parameters), None)
-        again = mean_of(run.latency_p50_ms for run in mine if run.arm == "baseline")
-        found[model] = UseCost(parameters, mean_of(run.latency_p50_ms for run in expanded), again)
+        arms = [[run for run in runs if (run.model, run.arm) == (model, arm)] for arm in reversed(ARMS)]
+        parameters = next((run.parameters for mine in arms for run in mine if run.parameters), None)
+        fastest = (min((run.latency_p50_ms or math.inf for run in mine), default=math.inf) for mine in arms)
+        latency, again, *_ = *sorted(ms for ms in fastest if ms < math.inf), None, None
+        found[model] = UseCost(parameters, latency, again)
     return found
 
 
@@ -343,17 +343,19 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
 def _started_again(run: RunState) -> str:
     """`paused (2 times), killed by signal 9`. Failures that are tried again are written down as deaths too."""
     again = [e for e in run.trainer.endings if not (isinstance(e, Failed) and e.reason in RETRIED)]
-    said = [kind_of(type(e)) for e in again if not isinstance(e, Interrupted)]
-    times = Counter([*said, *(sanitise(why, 120) for why in interruptions(run))])
+    said = [(e.time, kind_of(type(e))) for e in again if not isinstance(e, Interrupted)]
+    times = Counter(sanitise(why, 120) for _, why in sorted([*said, *interruptions(run)]))
     return ", ".join(f"{why} ({count} times)" if count > 1 else why for why, count in times.items())
 
 
 def _first_start(run: RunState) -> float | None:
-    """When the first process was launched, as the trainer logs `started` only after its imports; of a job when it began
-    to train, as it is launched when it is submitted, perhaps hours before."""
-    process = run.supervision.process
-    launched = None if process is not None and process.is_job else run.supervision.first_launched
-    return min((time for time in (launched, run.trainer.first_started) if time is not None), default=None)
+    """When the first process was launched, as the trainer logs `started` only after its imports. A job is launched when
+    it is submitted, perhaps hours before it begins: it began as long before its last word as it has worked, or more."""
+    trainer, process = run.trainer, run.supervision.process
+    launched = run.supervision.first_launched
+    if process is not None and process.is_job:
+        launched = None if trainer.last_time is None else trainer.last_time - trainer.worked
+    return min((time for time in (launched, trainer.first_started) if time is not None), default=None)
 
 
 def _seconds(run: RunState) -> float | None:

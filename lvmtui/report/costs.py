@@ -15,16 +15,15 @@ from lvmtui.verdict.table import Table
 class UseCost:
     parameters: int | None
     latency_ms: float | None
-    """Median of one prediction (batch of 1), measured by the expanded arm's run."""
+    """Median of one prediction (batch of 1). Both arms measure the same network, and load can only slow it down, so
+    this is the smaller of their two figures."""
     latency_again_ms: float | None = None
-    """The same, measured by the baseline arm's run: a second measurement of the same architecture."""
+    """The larger of the two; None if there is only one."""
 
     @property
     def latency_error_ms(self) -> float:
         """By how much the two measurements differ; 0 if there is only one."""
-        if self.latency_ms is None or self.latency_again_ms is None:
-            return 0.0
-        return abs(self.latency_ms - self.latency_again_ms)
+        return self.latency_again_ms - self.latency_ms if self.latency_ms and self.latency_again_ms else 0.0
 
     @property
     def words(self) -> str:

@@ -109,7 +109,7 @@ def _row(row: Row, scale: Scale | None, whole: Table) -> list[Text]:
         row.title,
         cosine(row.baseline.cosine),
         cosine(row.expanded.cosine),
-        percent(row.change) + so_far,
+        row.figure + so_far,
         *([] if whole.histories else [interval_words(row.interval)]),
         row.verdict_words,
         *([_bar(scale, row.change, row.interval)] if scale else []),

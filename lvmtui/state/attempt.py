@@ -72,6 +72,9 @@ def _attempt(run: RunState, process: Identity, generation: int, ending: Ending |
 RETRIED = ("error", "out_of_memory")
 """Reasons of `Failed` that count as deaths: another try may go better. The others would end the same way."""
 
+AS_ASKED = "left as asked before it began"
+"""Reason of a `Lost` that an order explains: the start was taken back, nothing was interrupted."""
+
 STALLED = "stalled"
 """How the reason of a signal begins that was sent because of `--stall-timeout`."""
 

@@ -12,7 +12,7 @@ from functools import cached_property, partial
 
 from lvmtui.formats.campaign import Campaign, CampaignIntent, PlannedRun, read_campaign, read_campaign_intent
 from lvmtui.formats.json_codec import find_document
-from lvmtui.formats.live import STALE, Job, Pulse, SupervisorFile
+from lvmtui.formats.live import STALE, Job, Progress, Pulse, SupervisorFile
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.results import read_made
 from lvmtui.formats.trainer_log import IN_THE_PLAN, Finished
@@ -145,6 +145,8 @@ class CampaignReader:
         self.campaign = read_campaign(folder.campaign)
         self._runs = {p.run: RunReader(workspace.run(p)) for p in self.campaign.runs}
         self._owners = Owners()
+        self._waiting: dict[str, Progress | None] = {}
+        """Of runs that wait for their cluster: the digits when that was first seen. New ones show that it trains."""
         self._pulse = PulseReader(workspace.pulse)
         self._pulse.refresh()
 
@@ -178,6 +180,11 @@ class CampaignReader:
         job = pulse.jobs.get(name) if pulse else None
         if job is not None or (attempt is not None and attempt.process.is_job):  # a cluster runs it
             life, told = life_of_job(state, name, self.campaign.engine, pulse, time.time(), stalled)
+            digits = self._waiting.setdefault(name, state.progress)
+            if life is not Life.WAITING:
+                del self._waiting[name]
+            elif state.live and state.progress != digits:  # its log knows before the cluster is asked again
+                life, told = Life.ALIVE, ""
         else:
             life, told = life_of(state, stalled, partial(self._owners.works_in, reader.folder)), ""
             if life is Life.NONE and state.trainer.ending is None:

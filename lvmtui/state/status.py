@@ -10,7 +10,7 @@ from typing import Literal
 
 from lvmtui.formats.supervisor_log import Lost
 from lvmtui.formats.trainer_log import Cancelled, Failed, Finished, Interrupted, Paused
-from lvmtui.state.attempt import is_silent, newest_attempt
+from lvmtui.state.attempt import AS_ASKED, is_silent, newest_attempt
 from lvmtui.state.run_state import RunState
 from lvmtui.system.numbers import date, duration, numbered, plural
 from lvmtui.system.process_id import Identity
@@ -177,11 +177,12 @@ def status_of(run: RunState, life: Life, told: str = "") -> Status:
         return final
     if intent.want == "pause":
         return Status(Phase.PAUSED, since=run.trainer.last_time or intent.time or None)
-    if run.supervision.launches == 0 and run.trainer.attempts == 0:
+    lost = run.supervision.lost
+    if (run.supervision.launches == 0 and run.trainer.attempts == 0) or (lost and lost.reason == AS_ASKED):
         return Status(Phase.QUEUED)
     if isinstance(ending, (Paused, Cancelled, Failed)):  # resumed or retried, and waiting its turn
         return Status(Phase.QUEUED, ending.message if isinstance(ending, Failed) else "", ending.time)
-    last = run.supervision.lost or (ending if isinstance(ending, Interrupted) else None)
+    last = lost or (ending if isinstance(ending, Interrupted) else None)
     reason = GONE if last is None else last.reason if isinstance(last, Lost) else left_words(last)
     return Status(Phase.INTERRUPTED, reason, last.time if last else None)
 
@@ -190,12 +191,13 @@ GONE = "its process is gone, nobody saw how it ended"
 """Where it has not said so itself: it was killed or crashed, mostly while no supervisor watched."""
 
 
-def interruptions(run: RunState) -> list[str]:
-    """How each attempt ended that no order ended and that had no end of its own, in words, the newest last."""
+def interruptions(run: RunState) -> list[tuple[float, str]]:
+    """When and how each attempt ended that no order ended and that had no end of its own, the newest last."""
     losses, ends = run.supervision.losses, (*run.trainer.endings, run.trainer.ending)
     told = {lost.left for lost in losses}
     left = [(e.time, left_words(e)) for e in ends if isinstance(e, Interrupted) and e.time not in told]
-    return [said for _, said in sorted([*left, *((lost.time, lost.reason) for lost in losses)], key=itemgetter(0))]
+    lost = [(lost.time, lost.reason) for lost in losses if lost.reason != AS_ASKED]
+    return sorted([*left, *lost], key=itemgetter(0))
 
 
 def interrupted_words(run: RunState, told: str = "") -> str:
@@ -203,8 +205,8 @@ def interrupted_words(run: RunState, told: str = "") -> str:
     ends = interruptions(run)
     if not ends:
         return ""
-    times = f"interrupted {plural(len(ends), 'time')}"
-    return times if ends[-1] == told else f"{times}{', last' if len(ends) > 1 else ''}: {sanitise(ends[-1], 200)}"
+    times, (_, last) = f"interrupted {plural(len(ends), 'time')}", ends[-1]
+    return times if last == told else f"{times}{', last' if len(ends) > 1 else ''}: {sanitise(last, 200)}"
 
 
 def left_words(ending: Interrupted) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from lvmtui.formats.supervisor_log import Adopted, GaveUp, Lost, Stopped
 from lvmtui.formats.trainer_log import Exit, Failed, Finished, Interrupted
-from lvmtui.state.attempt import RETRIED, STALLED, Attempt, is_silent
+from lvmtui.state.attempt import AS_ASKED, RETRIED, STALLED, Attempt, is_silent
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import GONE, Phase, left_words
 from lvmtui.supervisor.engine import Member
@@ -55,9 +55,9 @@ CANCEL = "cancelled"
 
 LEFT: dict[int, str] = {
     Exit.LOCKED: "another process trains this run",
-    Exit.PAUSED: "left as asked before it began",
+    Exit.PAUSED: AS_ASKED,
     Exit.INTERRUPTED: "left on a signal before it began",
-    Exit.CANCELLED: "left as asked before it began",
+    Exit.CANCELLED: AS_ASKED,
     Exit.NO_SPACE: "the disk is full",
 }
 """Exit codes of a trainer that left without logging how it ended. None of them counts as a death."""
@@ -279,7 +279,7 @@ def _death(run: RunSeen, attempt: Attempt, state: RunState) -> WriteDown:
     if signalled is not None and state.supervision.insisted:
         return lose(f"{signalled.reason}; it was killed", counts=signalled.reason.startswith(STALLED))
     if state.intent.want == "pause" and not attempt.spoke:
-        return lose("left as asked before it began", counts=False)
+        return lose(AS_ASKED, counts=False)
     reason = ended.words if ended else GONE
     told = ended is not None and ended.code is not None and run.last_words
     return lose(f"{reason}: {run.last_words}" if told else reason)

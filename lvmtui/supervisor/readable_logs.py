@@ -24,7 +24,7 @@ from lvmtui.state.tail import LogCursor, read_lines
 from lvmtui.system import numbers as words
 from lvmtui.system.files import append_line
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.rows import PairSoFar, early_change
+from lvmtui.verdict.rows import early_change
 
 QUIET_KINDS = (b'"kind":"trained"', b'"kind":"checkpoint_saved"')
 """Most lines of a run's log are of these kinds. They are not shown here, so they are skipped before decoding."""
@@ -125,7 +125,7 @@ class _EarlyChanges:
             if None in times:
                 continue
             self._due.remove(due)
-            change = early_change([PairSoFar(baseline, expanded, trivial)], share)
+            change = early_change([(baseline, expanded, trivial)], share)
             if change is not None:
                 of_seed = f" seed {seed}" if len(self._campaign.seeds) > 1 else ""
                 when = max(time for time in times if time is not None)

@@ -36,7 +36,7 @@ LEANS = (Word.LEANS_UP, Word.LEANS_DOWN)
 
 def answer(table: Table) -> str:
     """Does the larger data set help, as the rows stand now?"""
-    if table.histories:
+    if _moved(table):
         return _histories(table)
     said = [unbeaten(table)]
     if not table.ranked:
@@ -50,7 +50,7 @@ def answer(table: Table) -> str:
 def headline(table: Table) -> str:
     """The answer and its doubt in one line, for the top of the screen: direction, figure, how many models and seeds it
     rests on, and what speaks against it."""
-    if table.histories:
+    if _moved(table):
         return _histories(table).partition(". ")[0] + ", which proves nothing"
     if not table.ranked:
         return _so_far(table) or _nothing(table).removesuffix(".")
@@ -282,11 +282,14 @@ def _sources(table: Table) -> str:
 # Histories -----------------------------------------------------------------------------------------------------------
 
 
+def _moved(table: Table) -> list[Row]:
+    """The models of whose two arms histories tell the cosine, where histories are all there is."""
+    return [row for row in table.rows if row.moved is not None] if table.histories else []
+
+
 def _histories(table: Table) -> str:
-    known = [row.change for row in table.rows if row.change is not None]
-    if not known:
-        return "No answer: no model has a history of both arms."
-    up, down = sum(change > 0 for change in known), sum(change < 0 for change in known)
+    known = _moved(table)
+    up, down = (sum(sign * (row.moved or 0.0) > 0 for row in known) for sign in (1, -1))
     of = plural(len(known), "model")
     if up and down:
         lead = f"more data raised the cosine of {up} and lowered that of {down} of {of}"
@@ -294,6 +297,7 @@ def _histories(table: Table) -> str:
         lead = f"more data {'raised' if up else 'lowered'} the cosine of {up or down} of {of}"
     else:
         lead = f"more data did not change the cosine of {of}"
-    average = f" ({percent(table.average)} on average)" if table.average is not None else ""
+    average = f" ({percent(table.average)} on average)" if all(row.change is not None for row in known) else ""
+    average = f" ({known[0].figure})" if len(known) == 1 else average
     proof = "That proves nothing: their validation sets differ, and histories have no intervals."
     return f"By the runs' own histories {lead}{average}. {proof} {_left_out(table)}".rstrip()

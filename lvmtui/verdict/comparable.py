@@ -15,6 +15,7 @@ from lvmtui.estimate.stopping import without_better
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.data_facts import PairFacts
 from lvmtui.formats.results import METRIC, Check
+from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.trainer_log import Started
 from lvmtui.state.run_state import RunState
 from lvmtui.system.numbers import cosine, numbered, plural
@@ -193,10 +194,16 @@ def _check_recipe(baseline: RunState, expanded: RunState) -> Check:
         same = len(set(commands)) == 1
         words = f"both trained by: {commands[0]}" if same else f"trained differently: {' and '.join(commands)}"
         return Check("recipe", same, sanitise(words, 300))
+    if differ := differences(ours, theirs):
+        return Check("recipe", False, f"trained differently: {differ}", "train both arms the same way (same options)")
+    return Check("recipe", True, f"both trained by '{ours.recipe.name}'")
+
+
+def differences(ours: RunSpec, theirs: RunSpec) -> str:
+    """How two runs are trained differently: `epochs 10.0 and 8.0`; at most three things. Empty: they are not."""
     values, others = ({"model": spec.model, "size": spec.size, **vars(spec.recipe)} for spec in (ours, theirs))
     differ = [f"{name} {value} and {others[name]}" for name, value in values.items() if value != others[name]]
-    fault = f"trained differently: {', '.join(differ[:3])}" if differ else ""
-    return _check("recipe", fault, f"both trained by '{ours.recipe.name}'")
+    return ", ".join(differ[:3])
 
 
 def _check_metric(sides: tuple[ComparedRun, ComparedRun]) -> Check:

@@ -13,7 +13,7 @@ from statistics import fmean
 from lvmtui.formats.data_facts import ForwardScores, TrivialBaselines
 from lvmtui.formats.results import Comparison
 from lvmtui.formats.spec import ARMS, ArmName
-from lvmtui.formats.trainer_log import LONGEST_REASON, Failed
+from lvmtui.formats.trainer_log import LONGEST_REASON, REFUTED, Failed
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
@@ -23,7 +23,7 @@ from lvmtui.system.text import sanitise
 from lvmtui.verdict.comparison import complete_pairs
 from lvmtui.verdict.health import Finding, cosine_of, finite, of_seeds, peak, scored
 from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row
-from lvmtui.verdict.words import Verdict, Word, grouped, listed, verdict
+from lvmtui.verdict.words import LITTLE, Verdict, Word, grouped, listed, verdict
 
 UNFIT = frozenset({"diverged", "collapsed", "failed_to_learn"})
 """Alarms of a run that says nothing about its data, whatever its score: a baseline that failed to learn would give any
@@ -51,13 +51,16 @@ def draft_row(
     cells = {arm: _cell(state, model, arm, comparison, trivial, health) for arm in ARMS}
     views = [view for arm in ARMS for view in _views(state, model, arm)]
     history, cancelled = any(map(_only_history, views)), any(v.status.phase is Phase.CANCELLED for v in views)
-    estimate, change, early, no_change = None, None, None, ""
+    estimate, change, moved, early, no_change = None, None, None, None, ""
     compared = f"{len(comparison.pairs) if comparison else 0} of {len(state.campaign.seeds)} seeds compared"
-    causes = {"did not finish": ENDED_EARLY - {Phase.MISSING}, "have no run folder any more": {Phase.MISSING}}
-    why = [words for words, phases in causes.items() if any(view.status.phase in phases for view in views)]
+    used = {run for p in comparison.pairs for run in (p.baseline_run, p.expanded_run)} if comparison else set()
+    gone = [v for v in views if v.planned.run in used and v.status.phase is Phase.MISSING]
+    causes = {"did not finish": ENDED_EARLY - {Phase.MISSING}, "cannot be read any more": {Phase.MISSING}}
+    others = {view.status.phase for view in views if view.planned.run not in used}
+    why = [words for words, phases in causes.items() if others & phases]
     word = Verdict(Word.NO_VERDICT)
     if history:
-        word, change = _history_verdict(state, model, health)
+        word, moved, change = _history_verdict(state, model, health)
     elif comparison is None:
         word = _waiting_verdict(state, model)
     elif unfair := [check.words for check in comparison.failed] + _unfit(state, model, health):
@@ -84,6 +87,7 @@ def draft_row(
         baseline=cells["baseline"],
         expanded=cells["expanded"],
         change=change,
+        moved=moved,
         estimate=estimate,
         strata=judged.strata if judged else (),
         verdict=word,
@@ -93,6 +97,7 @@ def draft_row(
             *((SO_FAR,) if early else (no_change,) if no_change else ()),
             *(comparison.doubts if comparison else ()),
             *([f"{compared}; the others {' or '.join(why)}"] if judged and why else []),
+            *(f"compared before its run on {_label(state, v.planned.arm)} was {_ending(v)}" for v in gone),
         ),
         early=early,
         no_change=no_change,
@@ -169,7 +174,7 @@ def _status_words(views: Sequence[RunView]) -> str:
 
 def _best_validation(view: RunView) -> float | None:
     """Validation cosine of a run's best model; so far, while it goes on."""
-    if view.state is None:
+    if view.state is None or REFUTED in (_unfit_weights(view) or ""):
         return None
     trainer = view.state.trainer
     if trainer.finished:
@@ -201,7 +206,7 @@ def _pairs(state: CampaignState, model: str) -> list[tuple[RunView | None, RunVi
 
 def _early(state: CampaignState, model: str, trivial: Trivials) -> EarlyChange | None:
     pairs = [
-        PairSoFar(b.state, e.state, {v.planned.arm: trivial.get(v.planned.run) for v in (b, e)})
+        (b.state, e.state, {v.planned.arm: trivial.get(v.planned.run) for v in (b, e)})
         for b, e in _pairs(state, model)
         if b and e and b.state and e.state
     ]
@@ -224,7 +229,7 @@ def _waiting_verdict(state: CampaignState, model: str) -> Verdict:
     stopped = [(_label(state, arm), view) for arm, view in views if not _may_finish(view)]
     reason, ending = (
         "; ".join(f"{listed(list(dict.fromkeys(labels)))} {words}" for words, labels in told.items())
-        for told in (grouped((_end(view, cause=why), label) for label, view in stopped) for why in (True, False))
+        for told in (grouped((_ending(view, cause=cause), label) for label, view in stopped) for cause in (True, False))
     )
     return Verdict(Word.NOT_COMPARABLE, reason=reason, ending=ending)
 
@@ -234,10 +239,10 @@ def _may_finish(*views: RunView | None) -> bool:
     return all(view is not None and (view.status.phase not in ENDED_EARLY or _only_history(view)) for view in views)
 
 
-def _end(view: RunView | None, *, cause: bool) -> str:
-    """How a run ended, to be read after the label of its arm; with its cause, or without."""
-    why = sanitise(view.status.reason, LONGEST_REASON) if cause and view and view.state else ""
-    return (view.status.phase if view else Phase.MISSING).value + (f": {why}" if why else "")
+def _ending(view: RunView | None, *, cause: bool = True) -> str:
+    """How a run ended, with its cause or without, to be read after the label of its arm."""
+    ended, reason = (view.status.phase, view.status.reason) if view else (Phase.MISSING, "")
+    return ended.value + (f": {sanitise(reason, LONGEST_REASON)}" if cause and reason else "")
 
 
 def _unfit(state: CampaignState, model: str, health: Mapping[str, tuple[Finding, ...]]) -> list[str]:
@@ -288,25 +293,29 @@ def _unjudged(view: RunView) -> str | None:
 
 def _history_verdict(
     state: CampaignState, model: str, health: Mapping[str, tuple[Finding, ...]]
-) -> tuple[Verdict, float | None]:
+) -> tuple[Verdict, float | None, float | None]:
+    """The verdict, and the change in cosine and in percent of a baseline that is more than next to nothing."""
     views = [view for arm in ARMS for view in _views(state, model, arm) if view.state]
     lost = {view.planned.seed for view in views if not _may_finish(view)}
     views = [view for view in views if view.planned.seed not in lost]
     if not views or not all(view.status.over for view in views):
-        return _waiting_verdict(state, model), None
+        return _waiting_verdict(state, model), None, None
     own = dict.fromkeys(why for view in views if (why := _unjudged(view)))
-    if own and (unfit := _unfit(state, model, health)):
-        return Verdict(Word.NOT_COMPARABLE, reason="; ".join(unfit)), None
-    baseline, expanded = (mean_of(_best_validation(view) for view in views if view.planned.arm == arm) for arm in ARMS)
-    missing = [_label(state, arm) for arm, known in zip(ARMS, (baseline, expanded), strict=True) if known is None]
-    if missing:
-        return Verdict(Word.NOT_COMPARABLE, reason=f"no validation cosine of {' and '.join(missing)}"), None
+    alarms = _unfit(state, model, health) if own else []
     unfit = [why for view in views if _only_history(view) and (why := _unfit_weights(view))]
+    if unfair := alarms + [why for why in unfit if REFUTED in why]:
+        return Verdict(Word.NOT_COMPARABLE, reason="; ".join(dict.fromkeys(unfair))), None, None
+    baseline, expanded = (mean_of(_best_validation(view) for view in views if view.planned.arm == arm) for arm in ARMS)
+    if baseline is None or expanded is None:
+        known = zip(ARMS, (baseline, expanded), strict=True)
+        missing = " and ".join(_label(state, arm) for arm, cosine in known if cosine is None)
+        return Verdict(Word.NOT_COMPARABLE, reason=f"no validation cosine of {missing}"), None, None
     said = f"{figure(baseline)} and {figure(expanded)} by what it says of its validation windows"
     reasons = (said, *own) if own else (HISTORY, *dict.fromkeys(unfit))
     remedy = "predictions of held-out windows are needed: predictions.npy, or the kit (docs/your-own.md)" if own else ""
-    change = 100 * (expanded - baseline) / baseline if baseline and expanded is not None else None
-    return Verdict(Word.POINT_ESTIMATE, reason="; ".join(reasons), remedy=remedy), change
+    moved = expanded - baseline
+    change = 100 * moved / baseline if baseline > LITTLE else None
+    return Verdict(Word.POINT_ESTIMATE, reason="; ".join(reasons), remedy=remedy), moved, change
 
 
 # The change so far ----------------------------------------------------------------------------------------------------
@@ -320,13 +329,8 @@ WAITS = "not judged before all of its runs have ended"
 """The same of one that has handed in predictions."""
 
 
-@dataclass(frozen=True)
-class PairSoFar:
-    """The two runs of a seed."""
-
-    baseline: RunState
-    expanded: RunState
-    trivial: Mapping[ArmName, TrivialBaselines | None]
+PairSoFar = tuple[RunState, RunState, Mapping[ArmName, TrivialBaselines | None]]
+"""The two runs of a seed, the baseline's first, and the trivial baselines by arm."""
 
 
 def early_change(pairs: Sequence[PairSoFar], at: float | None = None) -> EarlyChange | None:
@@ -340,14 +344,14 @@ def early_change(pairs: Sequence[PairSoFar], at: float | None = None) -> EarlyCh
 
 
 def _of_pair(pair: PairSoFar, at: float | None) -> EarlyChange | None:
-    runs: tuple[tuple[ArmName, RunState], ...] = (("baseline", pair.baseline), ("expanded", pair.expanded))
-    done = min(_share(run) for _, run in runs)
+    baseline, expanded, trivial = pair
+    done = min(_share(baseline), _share(expanded))
     share = done if at is None else at
     if done < max(share, LEAST_SHARE):
         return None
     gains = []
-    for arm, run in runs:
-        known, cosine = trivial_cosines(run, pair.trivial.get(arm)), reached(run, share)
+    for arm, run in zip(ARMS, (baseline, expanded), strict=True):
+        known, cosine = trivial_cosines(run, trivial.get(arm)), reached(run, share)
         level = known.get("recency_mean", known.get("mean", 0.0))
         if cosine is None or level <= 0:
             return None

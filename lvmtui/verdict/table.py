@@ -172,6 +172,8 @@ class Row:
     """The interval at `Table.level`: those of all models hold together at 95 %. It decides the word."""
     medal: str = ""
     """For the first three whose gain excludes zero. A history's point estimate wins none."""
+    moved: float | None = None
+    """Of a history: the change in cosine. Where the baseline has next to none, there is no `change` in percent."""
     early: EarlyChange | None = None
     """The change before the runs are judged."""
     no_change: str = ""
@@ -221,7 +223,12 @@ class Row:
     @property
     def change_words(self) -> str:
         """`improved, minor (+1.54 %)`; for a history the change alone."""
-        return percent(self.change) if self.history else f"{self.verdict.words} ({percent(self.change)})"
+        return self.figure if self.history else f"{self.verdict.words} ({self.figure})"
+
+    @property
+    def figure(self) -> str:
+        """`+1.54 %`; `+.0312 cosine` of a history without a percentage; a dash where nothing is known."""
+        return percent(self.change) if self.change is not None or self.moved is None else f"{signed(self.moved)} cosine"
 
     @property
     def figures(self) -> tuple[str, ...]:
@@ -352,9 +359,11 @@ class Table:
     def weights(self) -> str:
         """What windows count for in its cosines, in words. Before anything is compared these are plain means."""
         cells = [cell for row in self.rows for arm in ARMS if (cell := row.cell(arm)).cosine is not None]
-        if self.cap is None or (cells and not any(cell.scores for cell in cells)):
+        if self.cap is None:
             return "every window weighs the same"
-        return f"an article counts for at most {self.cap} of them"
+        plain = cells and not any(cell.scores for cell in cells)
+        so_far = "plain means, as nothing is compared; in a comparison " if plain else ""
+        return f"{so_far}an article counts for at most {self.cap} of them"
 
     @property
     def best_trivial(self) -> tuple[TrivialRow, ...]:

@@ -16,8 +16,9 @@ from lvmtui.cli.commands import main
 from lvmtui.formats.campaign import read_campaign
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import read_spec
+from lvmtui.formats.trainer_log import Finished
 from lvmtui.legacy.history import WEIGHTS, ImportedHistory, read_history
-from lvmtui.legacy.importer import import_folders, size_of, with_arms
+from lvmtui.legacy.importer import events_of, import_folders, size_of, with_arms
 from lvmtui.report.make import read_report
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, newest_campaign
 from lvmtui.state.status import Phase
@@ -145,15 +146,22 @@ def test_a_second_import_is_a_campaign_of_its_own(tmp_path: Path) -> None:
     assert read_campaign(first.dir.campaign).models == read_campaign(second.dir.campaign).models
 
 
+def best_of(history: ImportedHistory) -> Finished:
+    ending = events_of(history)[-1]
+    assert isinstance(ending, Finished)
+    return ending
+
+
 def test_lowest_loss_decides_except_for_graphmert(tmp_path: Path) -> None:
     folder = write_training_history(tmp_path / "amn_80k", "amn", [(0.5, 0.5), (0.52, 0.5), (0.53, 0.5)])
     document = json.loads((folder / "training_history.json").read_text())
     document["history"][1]["val_loss"] = 0.0
     (folder / "training_history.json").write_text(json.dumps(document))
-    best = read_history(folder).best
-    assert best and (best.number, best.cosine) == (2, 0.52)
-    best = read_history(write_benchmark(tmp_path / "graphmert_lvm_80k_full", 80_634, [(0.5, 0.5), (0.53, 0.5)])).best
-    assert best and best.cosine == 0.53
+    best = best_of(read_history(folder))
+    assert (best.best_epoch, best.best_cosine) == (2, 0.52)
+    folder = write_benchmark(tmp_path / "graphmert_lvm_80k_full", 80_634, [(0.5, 0.5), (0.53, 0.5)])
+    best = best_of(read_history(folder))
+    assert best.best_cosine == 0.53
 
 
 @pytest.mark.parametrize(
@@ -208,6 +216,9 @@ def test_two_sizes_are_needed(tmp_path: Path, names: tuple[str, ...], arm: str |
         ('{"epochs": [3]}', "not a training history, because the key 'history' is missing"),
         ('{"history": [3]}', "not a training history, because 'history' is not a list with an object for each epoch"),
         ('{"history": []}', "its history has no epochs"),
+        ('{"history": [{"val_cosine": 1.7}]}', "val_cosine 1.7 is no cosine, which lies between -1 and 1; correct it"),
+        ('{"history": [{"train_cosine": -2}]}', "train_cosine -2 is no cosine, which lies between -1 and 1"),
+        ('{"history": [{}], "trained_at": "2999-01-01"}', "trained_at 2999-01-01 is not a time from 1970 to now"),
         ('{"history": [{"val_cosine": 0.5}]}', "neither the history nor the folder names a model"),
     ],
 )
@@ -291,18 +302,6 @@ def test_a_sixth_model_keeps_its_own_name(tmp_path: Path) -> None:
         write_training_history(tmp_path / "mamba2_232k", "Mamba 2 | <x>", curve(0.5)),
     ]
     assert imported(tmp_path, folders).campaign.models == ("mamba_2_x",)
-
-
-def test_trained_on_is_remembered_and_must_be_there(tmp_path: Path) -> None:
-    folders = write_originals(tmp_path / "original")
-    vectors = tmp_path / "v.npz"
-    with pytest.raises(UserError, match=r"--trained-on .*no such file"):
-        import_folders(Workspace(tmp_path / "ws"), folders, trained_on=vectors)
-    vectors.write_bytes(b"")
-    state = imported(tmp_path, folders, trained_on=vectors)
-    lines = import_folders(Workspace(tmp_path / "ws"), folders)
-    assert f"taken in before as campaign {state.campaign.id}; this is a second copy" in lines
-    assert read_spec(state.runs[0].folder.spec).data.file == str(vectors)
 
 
 def test_folders_of_one_size_with_their_vectors_can_serve_as_a_baseline(tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def test_another_baseline_space_is_refused_and_the_same_is_kept(tmp_path: Path) 
     train_here(runs[0])
     write_shifted(tmp_path / "larger.npz", 90)
     options = Options(
-        expanded=str(tmp_path / "larger.npz"), size="small", recipe="tuned", models=("amn",), batch_size=32,
+        expanded=str(tmp_path / "larger.npz"), size="small", models=("amn",), batch_size=32,
         labels=("small", "larger"), arms="expanded", baseline_runs=(str(runs[0].path),),
     )  # fmt: skip
     with pytest.raises(UserError, match="--centre median: the baseline runs were trained with --centre mean"):

@@ -200,7 +200,6 @@ def test_finished_runs_serve_as_the_baseline(tmp_path: Path) -> None:
     options = Options(
         expanded=str(tmp_path / "larger.npz"),
         size="small",
-        recipe="tuned",
         models=("amn",),
         batch_size=32,
         labels=("small", "larger"),
@@ -219,6 +218,9 @@ def test_finished_runs_serve_as_the_baseline(tmp_path: Path) -> None:
     assert np.array_equal(kept.heldout.vectors, before.heldout.vectors)
     assert np.array_equal(kept.arms["baseline"].train, before.arms["baseline"].train)
     assert kept.facts.expanded.held_out + kept.facts.expanded.equal_to_held_out > 0
+
+    with pytest.raises(UserError, match=r"AMN would be trained differently from those runs \(epochs 2\.0 and 3"):
+        make_plan(replace(options, epochs=3), workspace)
 
     shutil.rmtree(workspace.root / old.split)
     Path(old.data.file).unlink()  # the compact store is enough

@@ -83,7 +83,7 @@ def test_a_model_that_is_advised_against_keeps_no_other_from_being_the_balanced_
 
 
 def test_a_history_that_fell_is_not_the_best_one_to_use() -> None:
-    fell, rose = (row(m, c, 0.56, Word.POINT_ESTIMATE) for m, c in (("a", -0.4), ("b", 0.3)))
+    fell, rose = (replace(row(m, c, 0.56, Word.POINT_ESTIMATE), moved=0.0056 * c) for m, c in (("a", -0.4), ("b", 0.3)))
     found = {r.what: r for r in recommendations(table(fell), COSTS)}
     assert found["Highest accuracy"].models == () and found["Do not use with 23k"].models == ("a",)
     assert len(found) == 2, "of one model nothing is compared"

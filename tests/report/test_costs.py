@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lvmtui.report.costs import UseCost, latency_doubt, priced_models
+from lvmtui.report.make import read_report
 from lvmtui.report.questions import questions
+from lvmtui.state.campaign_reader import RunView
 from lvmtui.verdict.words import Word
 from tests.report.rows import answers, row, table
+from tests.verdict.scenes import NOW, finished, state_of
 
 
 def test_latencies_that_differ_between_the_arms_order_nothing() -> None:
@@ -26,6 +31,27 @@ def test_latencies_that_differ_between_the_arms_order_nothing() -> None:
     assert latency_doubt(priced_models(two, steady)) == ""
     said = answers(questions(two, steady))["Is the largest model worth its cost?"]
     assert said.endswith("and 1.2 times the latency.")
+
+
+def test_of_two_measurements_of_a_network_the_faster_counts(tmp_path: Path) -> None:
+    """Load can only slow a prediction down. An outlier must neither be the figure nor excuse itself."""
+    took = {"gru": (0.83, 0.82), "transformer": (1.05, 5.73)}
+    workspace, campaign = finished(tmp_path, {"gru": (0.5, 0.52), "transformer": (0.5, 0.51)}, seeds=(1,))
+
+    def timed(view: RunView) -> RunView:
+        assert view.state and view.finished
+        figure = took[view.planned.model][view.planned.arm == "expanded"]
+        trainer = replace(view.state.trainer, ending=replace(view.finished, latency_p50_ms=figure))
+        return replace(view, state=replace(view.state, trainer=trainer))
+
+    state = state_of(workspace, campaign)
+    report = read_report(replace(state, runs=tuple(map(timed, state.runs))), now=NOW)
+    assert {c.model: (c.cost.latency_ms, c.cost.latency_again_ms) for c in report.choices} == {
+        "gru": (0.82, 0.83),
+        "transformer": (1.05, 5.73),
+    }
+    assert "Transformer took 1.05 ms in one arm and 5.73 ms in the other" in latency_doubt(report.choices)
+    assert "at about the same latency" in answers(report.questions)["Is the largest model worth its cost?"]
 
 
 def test_a_model_without_known_costs_is_not_on_the_front() -> None:

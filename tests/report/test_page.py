@@ -212,7 +212,8 @@ def test_facts_of_the_check_are_told(tmp_path: Path) -> None:
 
 
 def test_times_are_told_from_the_launch(tmp_path: Path) -> None:
-    report, _ = report_of(*finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,)))
+    workspace, campaign = finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,))
+    report, _ = report_of(workspace, campaign)
     assert {run.started for run in report.runs} == {START + 31}  # the trainer says `started` four seconds later
     assert report.progress.started == START + 31
 
@@ -352,7 +353,7 @@ def test_the_first_page_says_how_windows_are_weighed(tmp_path: Path) -> None:
     capped = replace(
         report_of(workspace, campaign)[0], table=replace(read_table(state_of(workspace, campaign)), cap=20)
     )
-    assert "; every window weighs the same." in first_page(markdown(page_of(capped))), "nothing is compared"
+    assert "; plain means, as nothing is compared; in a comparison an article" in first_page(markdown(page_of(capped)))
 
 
 def test_what_failed_both_runs_of_a_model_is_said_once_and_to_its_end(tmp_path: Path) -> None:

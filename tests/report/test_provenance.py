@@ -10,7 +10,11 @@ from lvmtui.formats.trainer_log import Failed, Interrupted, Paused, Started, eve
 from lvmtui.report.make import read_report
 from lvmtui.report.markdown import markdown
 from lvmtui.report.page import page_of
+from lvmtui.state.attempt import AS_ASKED
+from lvmtui.state.campaign_reader import RunView
 from lvmtui.state.run_state import fold, fold_records
+from lvmtui.system.process_id import Identity
+from tests.history import START
 from tests.report.made_campaigns import UP
 from tests.verdict.scenes import NOW, finished, state_of
 
@@ -19,14 +23,32 @@ def test_why_a_run_was_started_again_is_said(tmp_path: Path) -> None:
     """A pause looked like a failure: the run "needed 2 attempts"."""
     workspace, campaign = finished(tmp_path, UP, seeds=(1,))
     began = next(e for e in events_in(workspace.run(campaign.runs[0]).events) if isinstance(e, Started))
-    paused, left, failed = Paused(1.0, 5, 1.0), Interrupted(1.0, 5, "USR1", 1.0), Failed(1.0, 5, "error", "no", 1.0)
+    paused, left, failed = Paused(2.0, 5, 1.0), Interrupted(3.0, 5, "USR1", 1.0), Failed(4.0, 5, "error", "no", 1.0)
     trainer = fold([began, paused, began, paused, began, left, began, failed, began])
-    supervision = fold_records([Lost(1.0, 0, None, reason, 0, counts=True) for reason in ("no", "killed by signal 9")])
+    losses = {1.0: "killed by signal 9", 2.5: AS_ASKED, 5.0: "no"}
+    supervision = fold_records([Lost(time, 0, None, reason, 0, counts=True) for time, reason in losses.items()])
     state = state_of(workspace, campaign)
     view = state.runs[0]
     assert view.state is not None and trainer.attempts == 5
     told = replace(view.state.trainer, attempts=5, endings=trainer.endings)
     run = replace(view.state, supervision=supervision, trainer=told)
     md = markdown(page_of(read_report(replace(state, runs=(replace(view, state=run), *state.runs[1:])), now=NOW)))
-    why = "paused (2 times), left on USR1, its time limit was near, no, killed by signal 9"
+    why = "killed by signal 9, paused (2 times), left on USR1, its time limit was near, no"
     assert f"was started 5 times: {why}." in md and md.count(" was started ") == 1
+
+
+def test_a_job_begins_when_its_work_does(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, UP, seeds=(1,))
+    state = state_of(workspace, campaign)
+    jobs = tuple(_as_job(view) for view in state.runs)
+    for run in read_report(replace(state, runs=jobs), now=NOW).runs:
+        assert run.started and run.ended and run.seconds
+        assert START + 31 < run.started <= run.ended - run.seconds, "not when it was submitted, and its imports count"
+
+
+def _as_job(view: RunView) -> RunView:
+    """The same run as a job: it began long after it was launched, and its work includes four seconds of imports."""
+    assert view.state and view.finished
+    trainer = replace(view.state.trainer, active=view.finished.time - (START + 32))
+    supervision = replace(view.state.supervision, process=Identity("Slurm", "", 7, 0))
+    return replace(view, state=replace(view.state, trainer=trainer, supervision=supervision))

@@ -79,7 +79,7 @@ def test_preempted_it_leaves_after_a_checkpoint_and_comes_back(world: SlurmWorld
     world.until(lambda: whole(world, "baseline"))
     state = world.state()
     assert state.supervision.launches == 2 and not state.supervision.deaths, "nobody's fault, so not counted"
-    (why,) = interruptions(state)
+    ((_, why),) = interruptions(state)
     assert why.endswith(": preempted"), why
     assert world.cluster.jobs()[urgent] == "COMPLETED"
 
@@ -90,7 +90,7 @@ def test_a_job_that_somebody_cancels_in_slurm_says_so_and_comes_back(world: Slur
     world.until(lambda: world.training() and world.state().trainer.checkpoint)
     world.cluster.call("scancel", str(world.job()))
     world.until(lambda: world.state().trainer.attempts == 2)
-    (why,) = interruptions(world.state())
+    ((_, why),) = interruptions(world.state())
     assert why.endswith(": cancelled in Slurm, not by lvmtui") and not world.state().supervision.deaths
     assert f"interrupted 1 time: {why}" in " ".join(shown(world).split())
 

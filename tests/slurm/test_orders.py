@@ -59,7 +59,8 @@ def test_what_waits_in_the_queue_is_told_why_and_taken_out_when_paused(world: Sl
     world.want("pause", "amn", "expanded")
     world.until(lambda: world.phase("amn", "expanded") is Phase.PAUSED)
     assert list(world.in_the_queue()) == [str(world.job())]
-    assert world.state("amn", "expanded").trainer.attempts == 0
+    taken_back = world.state("amn", "expanded")
+    assert taken_back.trainer.attempts == 0 and not interruptions(taken_back), "nothing was interrupted"
     world.want("cancel")
     world.want("run", "amn", "expanded")
     world.until(lambda: world.phase() is Phase.CANCELLED and world.training("amn", "expanded"))

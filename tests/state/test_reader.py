@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvmtui.formats.intent import write_intent
-from lvmtui.formats.live import LEAST_QUIET, Activity, Progress
+from lvmtui.formats.live import LEAST_QUIET, Activity, Job, Progress, Pulse, write_live
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.trainer_log import Trained
 from lvmtui.state.campaign_reader import CampaignReader
@@ -45,6 +46,19 @@ def test_without_curves_everything_else_is_the_same(history: History) -> None:
     assert whole is not None and bare is not None
     assert bare.trainer.points == () and any(isinstance(point, Trained) for point in whole.trainer.points)
     assert bare.trainer.evaluations == whole.trainer.evaluations and bare.trainer.started == whole.trainer.started
+
+
+def test_a_log_that_goes_on_shows_a_job_that_trains_before_the_cluster_is_asked_again(tmp_path: Path) -> None:
+    campaign = make_campaign(tmp_path, models=("amn",), engine="slurm")
+    history = bring_to(tmp_path, campaign, "amn", "baseline", state="running", fraction=0.3)
+    workspace, name = Workspace(tmp_path), history.spec.run
+    write_live(workspace.pulse, Pulse(time.time(), 1, jobs={name: Job("slurm", 1, True, "job 1: waits for nodes")}))
+    reader = CampaignReader(workspace, workspace.campaign(campaign.id))
+    planned = next(run for run in campaign.runs if run.run == name)
+    assert reader.view(planned).status.phase is Phase.QUEUED, "back in the queue: its digits are old"
+    history.train(400)
+    assert reader.view(planned).status.phase is Phase.RUNNING
+    assert reader.view(planned).status.phase is Phase.RUNNING
 
 
 def test_digits_can_be_left_for_later(history: History) -> None:

@@ -16,8 +16,9 @@ from lvmtui.formats.trainer_log import (
     Paused,
     Started,
 )
+from lvmtui.state.attempt import AS_ASKED
 from lvmtui.state.run_state import RunState, fold, fold_records
-from lvmtui.state.status import interrupted_words
+from lvmtui.state.status import Phase, interrupted_words
 from lvmtui.supervisor.decide import AskToLeave, Insist, Start, WriteDown, decide, turns, work_left
 from lvmtui.supervisor.engine import Ended, Member, Probe
 from lvmtui.supervisor.observation import Asked, CampaignSeen, Observation, RunSeen
@@ -245,6 +246,17 @@ def test_a_run_that_a_time_limit_cuts_short_goes_on_as_long_as_it_gets_on(spec: 
     assert isinstance(action, GaveUp) and "interrupted 3 times before it made a step" in action.reason
     assert "its time limit was near" in action.reason
     assert isinstance(decided(seen_with(spec, Intent(generation=1), *stuck)), Start), "another order counts anew"
+
+
+def test_a_start_that_is_taken_back_interrupts_nothing(spec: RunSpec) -> None:
+    """Paused while its job waits: nothing had begun, so nothing was interrupted, then or after the run is resumed."""
+    waiting = replace(launched(), process=Identity("Slurm", "", 7, 0), launch="slurm-7")
+    gone = Probe(sees_all_hosts=True)
+    decision = decided(seen_with(spec, Intent("pause", 1), waiting, probe=gone, quiet=60.0))
+    assert isinstance(decision, Lost) and (decision.reason, decision.counts) == (AS_ASKED, False)
+    resumed = seen_with(spec, Intent("run", 2), waiting, decision, probe=gone)
+    assert resumed.status.phase is Phase.QUEUED and isinstance(decided(resumed), Start)
+    assert resumed.state is not None and interrupted_words(resumed.state) == ""
 
 
 def test_who_told_a_job_to_end_is_asked_of_its_cluster(spec: RunSpec) -> None:

@@ -26,9 +26,11 @@ from lvmtui.legacy.importer import import_folders
 from lvmtui.planning.describe import plan_as_text
 from lvmtui.planning.options import Options
 from lvmtui.planning.plan import make_plan, write_plan
+from lvmtui.report.advice import against
 from lvmtui.report.make import read_report
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.system.errors import UserError
+from lvmtui.verdict.answer import answer
 from lvmtui.verdict.compare import compare
 from lvmtui.verdict.rows import HISTORY
 from lvmtui.verdict.words import Word
@@ -143,14 +145,15 @@ def test_the_plan_says_what_is_not_known(tmp_path: Path, original: Path) -> None
     plan = make_plan(options_of(imported(tmp_path, original), original), Workspace(tmp_path))
     base, full = plan.specs
     assert (base.arm, base.total_steps, base.steps_per_epoch, base.validation_windows) == ("baseline", EPOCHS, 1.0, 0)
-    assert base.recipe == full.recipe  # trained as the original was, unless the options say otherwise
+    assert base.recipe == full.recipe  # trained as the original was
     assert (full.recipe.name, full.recipe.epochs, full.recipe.rate) == ("reference", EPOCHS, 0.002)
     assert base.train_windows == 24 * 24 - 5  # every window there is, across articles too
     assert len(plan.campaign.notes) == 1
     text = plan_as_text(plan)
     assert "1 only load the weights of another program's" in text and "which windows they validated on" in text
-    other = make_plan(replace(options_of(imported(tmp_path, original), original), epochs=3.0), Workspace(tmp_path))
-    assert [spec.recipe.epochs for spec in other.specs] == [EPOCHS, 3.0]
+    other = replace(options_of(imported(tmp_path, original), original), epochs=3.0)
+    with pytest.raises(UserError, match=r"AMN would be trained differently from those runs \(epochs 8\.0 and 3\.0"):
+        make_plan(other, Workspace(tmp_path))
 
 
 @pytest.mark.parametrize("at", [1, 2, 3])
@@ -163,7 +166,7 @@ def test_a_run_that_leaves_is_taken_up_again(tmp_path: Path, original: Path, at:
     assert state.finished and len(state.evaluations) == EPOCHS and state.attempts == 2
 
 
-def test_weights_that_do_not_fit_leave_the_history(tmp_path: Path, original: Path) -> None:
+def test_weights_that_refute_their_history_leave_nothing_to_compare(tmp_path: Path, original: Path) -> None:
     spoiled = copy_of(original, tmp_path / "original")
     folder = spoiled / "amn_20251016_133427"
     weights, cosine = read_weights(folder / "best_model.pt")
@@ -176,11 +179,11 @@ def test_weights_that_do_not_fit_leave_the_history(tmp_path: Path, original: Pat
     table = read_table(CampaignReader(Workspace(tmp_path / "ws"), campaign).refresh())
     assert table.rows[0].verdict.word is Word.PROVISIONAL and "1k queued" in table.rows[0].verdict.reason
     assert train_here(expanded) is Exit.FINISHED
-    row = read_table(CampaignReader(Workspace(tmp_path / "ws"), campaign).refresh()).rows[0]
-    assert row.history and row.verdict.word is Word.POINT_ESTIMATE and row.interval is None
-    assert row.verdict.reason.startswith(HISTORY) and "its history says" in row.verdict.reason
-    best = min((e for e in events_of(baseline) if isinstance(e, Evaluated)), key=lambda e: e.loss or 9)
-    assert row.baseline.cosine == best.cosine
+    table = read_table(CampaignReader(Workspace(tmp_path / "ws"), campaign).refresh())
+    (row,) = table.rows
+    assert row.history and row.verdict.word is Word.NOT_COMPARABLE and (row.change, row.moved) == (None, None)
+    assert row.verdict.reason == failed.message and row.baseline.cosine is None
+    assert answer(table) == f"No answer: AMN allows no fair comparison ({failed.message})." and not against(row, table)
 
 
 def test_without_weights_there_is_the_history_only(tmp_path: Path, original: Path) -> None:
@@ -235,10 +238,15 @@ def test_weights_of_another_run_are_refused(tmp_path: Path, original: Path) -> N
     spoiled = copy_of(original, tmp_path / "original")
     folder = spoiled / "amn_20251016_133427"
     write_weights(folder, read_weights(folder / "best_model.pt")[0], 8, 0.123)
-    _, baseline, _ = planned(tmp_path / "ws", spoiled)
-    assert train_here(baseline) is Exit.FAILED
+    campaign, baseline, expanded = planned(tmp_path / "ws", spoiled)
+    assert train_here(baseline) is Exit.FAILED and train_here(expanded) is Exit.FINISHED
     failed = events_of(baseline)[-1]
     assert isinstance(failed, Failed) and "at no epoch of the history" in failed.message
+    row = read_table(CampaignReader(Workspace(tmp_path / "ws"), campaign).refresh()).rows[0]
+    assert row.history and row.verdict.word is Word.POINT_ESTIMATE and row.interval is None
+    assert row.verdict.reason == f"{HISTORY}; {failed.message}"
+    best = min((e for e in events_of(baseline) if isinstance(e, Evaluated)), key=lambda e: e.loss or 9)
+    assert row.baseline.cosine == best.cosine
 
 
 # Names ----------------------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from lvmtui.verdict.interval import Design
 from lvmtui.verdict.words import Word
 from tests.factory import bring_to, make_campaign, planned_run
 from tests.history import Curve, History
+from tests.report.made_campaigns import section
 from tests.verdict.scenes import finished, read_table, report_of, state_of
 
 ONE = {"amn": (0.5189, 0.5269)}
@@ -168,6 +169,7 @@ def test_arms_trained_differently_are_not_comparable(tmp_path: Path) -> None:
     failed = {check.name: check.words for check in found.failed}
     usual = spec.recipe.rate
     assert failed["recipe"] == f"trained differently: size small and full, rate {usual} and 1e-05"
+    assert found.failed[0].remedy.startswith("train both arms the same way")
 
 
 def test_unequal_updates_count_only_at_the_plateau(tmp_path: Path) -> None:
@@ -185,6 +187,7 @@ def test_unequal_updates_count_only_at_the_plateau(tmp_path: Path) -> None:
         assert report.answer.startswith("No answer: AMN allows no fair comparison") is not fair
         remedy = "To judge AMN: longer training (more --epochs), or equally many updates for both arms"
         assert (remedy in md) is not fair
+        assert ("For a verdict, longer training" in section(md, "What to do")) is not fair
 
 
 def test_a_run_continued_from_another_is_not_comparable(tmp_path: Path) -> None:

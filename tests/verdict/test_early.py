@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lvmtui.formats.data_facts import TrivialBaselines
+from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.state.run_state import RunState
 from lvmtui.verdict.rows import PairSoFar, early_change
 from tests.verdict.series import SPEC, TRIVIAL, evaluated, run_of
@@ -21,11 +23,11 @@ def so_far(arm: str, cosines: list[float], total: int = 10) -> RunState:
 
 
 def pair(baseline: list[float], expanded: list[float], bars: tuple[float, float] = (0.5, 0.5)) -> PairSoFar:
-    known = {
+    known: dict[ArmName, TrivialBaselines | None] = {
         arm: replace(TRIVIAL, arm=arm, fingerprint="f", validation_cosines={"mean": 0.1, "recency_mean": bar})
-        for arm, bar in zip(("baseline", "expanded"), bars, strict=True)
+        for arm, bar in zip(ARMS, bars, strict=True)
     }
-    return PairSoFar(so_far("baseline", baseline), so_far("expanded", expanded), known)
+    return so_far("baseline", baseline), so_far("expanded", expanded), known
 
 
 def test_each_arm_is_read_against_the_recency_mean_of_its_own_windows() -> None:
@@ -36,13 +38,13 @@ def test_each_arm_is_read_against_the_recency_mean_of_its_own_windows() -> None:
 
 
 def test_a_ridge_that_gains_from_more_data_too_hides_nothing() -> None:
-    known = pair([0.7] * 10, [0.72] * 10)
+    baseline, expanded, known = pair([0.7] * 10, [0.72] * 10)
     ridge = {
         arm: replace(of, validation_cosines={**of.validation_cosines, "ridge": cosine})
-        for (arm, of), cosine in zip(known.trivial.items(), (0.66, 0.71), strict=True)
+        for (arm, of), cosine in zip(known.items(), (0.66, 0.71), strict=True)
         if of
     }
-    found = early_change([replace(known, trivial=ridge)])
+    found = early_change([(baseline, expanded, ridge)])
     assert found is not None and found.percent == pytest.approx(100 * (0.72 / 0.7 - 1))
 
 
@@ -66,11 +68,11 @@ def test_seeds_that_have_not_come_far_enough_do_not_count() -> None:
 
 
 def test_other_windows_and_missing_baselines_tell_nothing() -> None:
-    known = pair([0.5] * 10, [0.55] * 10)
-    trivial = known.trivial["baseline"]
+    baseline, expanded, known = pair([0.5] * 10, [0.55] * 10)
+    trivial = known["baseline"]
     assert trivial is not None
     for other in (None, replace(trivial, fingerprint="another split")):
-        assert early_change([replace(known, trivial={**known.trivial, "baseline": other})]) is None
+        assert early_change([(baseline, expanded, {**known, "baseline": other})]) is None
     old = replace(trivial, validation_cosines={}, validation_mean=0.4)
-    found = early_change([replace(known, trivial={**known.trivial, "baseline": old})])
+    found = early_change([(baseline, expanded, {**known, "baseline": old})])
     assert found is not None and found.percent == pytest.approx(100 * (1.1 / 1.25 - 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import replace
@@ -135,6 +136,10 @@ def test_a_plain_mean_does_not_stand_beside_means_with_capped_articles(tmp_path:
 
     assert cosines(20, amn) == [True, False] and cosines(20, known.comparisons) == [True, True]
     assert cosines(20, {}) == [True, True], "all are plain means"
+    planned = replace(known.state, campaign=replace(known.state.campaign, cluster_cap=34))
+    assert table_of(planned, {}, known.trivial, known.health).weights == (
+        "plain means, as nothing is compared; in a comparison an article counts for at most 34 of them"
+    )
     assert cosines(None, amn) == [True, True], "nothing is capped"
     sizes = replace(known.state.campaign, cluster_cap=20, between=(known.state.campaign.expanded,))
     table = table_of(replace(known.state, campaign=sizes), {}, known.trivial, known.health)
@@ -231,13 +236,23 @@ def test_a_run_folder_that_was_removed_is_missing_and_not_a_run_that_failed(tmp_
             shutil.rmtree(workspace.run(planned_run(campaign, model, "expanded", seed)).path)
         compare(workspace.campaign(campaign.id), model)
     amn, gru = read_table(state_of(workspace, campaign)).rows
-    assert "2 of 3 seeds compared; the others have no run folder any more" in amn.notes
-    assert gru.verdict.word is Word.NOT_COMPARABLE and gru.verdict.reason == "23k missing"
+    assert "2 of 3 seeds compared; the others cannot be read any more" in amn.notes
+    assert gru.verdict.word is Word.NOT_COMPARABLE and gru.verdict.reason.startswith("23k missing: ")
     _, page = report_of(workspace, campaign)
     assert "**4 of 12 runs are missing.**" in page
     doubts = page.split("## What to doubt")[1].split("##")[0]
-    assert "have no run folder any more" in doubts and "23k missing" in doubts
+    assert "cannot be read any more" in doubts and "23k missing" in doubts
     assert "failed" not in page.split("## Evidence")[0] and "did not finish" not in page.split("## Evidence")[0]
+
+
+def test_a_pair_that_was_compared_before_a_run_was_damaged_is_doubted(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, {"amn": (0.5189, 0.5269)}, seeds=(1,))
+    compare(workspace.campaign(campaign.id), "amn")
+    workspace.run(planned_run(campaign, "amn", "expanded", 1)).spec.write_text("{")
+    _, page = report_of(workspace, campaign)
+    doubts = page.split("## What to doubt")[1].split("##")[0]
+    assert re.search(r"- AMN: compared before its run on 23k was missing: .*spec\.json: not a run's spec", doubts)
+    assert "seeds compared; the others" not in doubts
 
 
 def test_a_cancelled_model_is_cancelled(tmp_path: Path) -> None:

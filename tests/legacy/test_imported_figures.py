@@ -1,0 +1,67 @@
+"""What an import says of its figures, and what it refuses."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lvmtui.cli.ending import outcome_of
+from lvmtui.formats.paths import Workspace
+from lvmtui.legacy.importer import import_folders
+from lvmtui.report.make import read_report
+from lvmtui.system.errors import UserError
+from lvmtui.system.numbers import signed
+from tests.legacy.originals import curve, write_originals, write_training_history
+from tests.legacy.test_importer import imported
+from tests.verdict.scenes import NOW, read_table
+
+
+def test_a_change_from_next_to_nothing_is_told_in_cosine(tmp_path: Path) -> None:
+    """The percentage of a negative cosine has the wrong sign, that of a small one misleads."""
+    for name, small in (("negative", -0.5), ("little", 0.1)):
+        folders = [
+            write_training_history(tmp_path / name / "amn_80k", "amn", [(small, small)] * 3),
+            write_training_history(tmp_path / name / "amn_232k", "amn", [(0.5, 0.5)] * 3),
+        ]
+        state = imported(tmp_path / name, folders)
+        report, moved = read_report(state, now=NOW), f"{signed(0.5 - small)} cosine"
+        (row,) = report.table.rows
+        assert (row.change, row.rank, row.figure) == (None, None, moved)
+        assert f"By the runs' own histories more data raised the cosine of 1 of 1 model ({moved}). " in report.answer
+        assert not [r for r in report.recommendations if r.what.startswith("Do not use")]
+        md = state.dir.report.read_text()
+        assert re.search(rf"\| {re.escape(moved)} +\|", md) and "%" not in md.split("How to read")[0]
+        assert outcome_of("c", report.table).line == "VERDICT none - - models=0 planned=1 seeds=1 campaign=c"
+
+
+def test_a_point_estimate_is_no_verdict_for_scripts(tmp_path: Path) -> None:
+    folders = [write_training_history(tmp_path / f"amn_{k}k", "amn", curve(c)) for k, c in ((80, 0.5), (232, 0.45))]
+    line = outcome_of("c", read_table(imported(tmp_path, folders))).line
+    assert line == "VERDICT none -10.00 - models=1 planned=1 seeds=1 campaign=c"
+
+
+def test_what_was_taken_in_before_is_named(tmp_path: Path) -> None:
+    folders = write_originals(tmp_path / "original")
+    state = imported(tmp_path, folders[:6], arm="80k")
+    lines = import_folders(Workspace(tmp_path / "ws"), folders[:6], "80k")
+    assert f"taken in before as campaign {state.campaign.id}; this is a second copy" in lines
+    both = [line for line in import_folders(Workspace(tmp_path / "ws"), folders[4:], "80k") if line.startswith("taken")]
+    names = ", ".join(folder.name for folder in folders[4:6])
+    assert len(both) == 1 and both[0].endswith(f": {names}; the rest is new"), both
+
+
+def test_the_vectors_must_be_those_of_every_folder(tmp_path: Path) -> None:
+    folders = write_originals(tmp_path / "original")
+    vectors = tmp_path / "v.npz"
+    with pytest.raises(UserError, match=r"--trained-on .*no such file"):
+        import_folders(Workspace(tmp_path / "ws"), folders, trained_on=vectors)
+    np.savez(vectors, vectors=np.ones((20, 64), np.float32))
+    with pytest.raises(UserError, match=r"the folders are of 2 sizes \(232k, 80k\), and a file has the vectors of one"):
+        import_folders(Workspace(tmp_path / "ws"), folders, trained_on=vectors)
+    (told,) = [f for f in folders if (f / "benchmark_results.json").exists() and "80k" in f.name]
+    with pytest.raises(UserError, match=r"its vectors have 64 numbers, those of .* had 768; name"):
+        import_folders(Workspace(tmp_path / "ws"), [told], trained_on=vectors)
+    assert not (tmp_path / "ws").exists()
