@@ -101,7 +101,7 @@ def test_nobody_is_told_0_s_left_while_a_run_is_judged(tmp_path: Path) -> None:
     soon = Eta(0.4, 0.1, 0.9)
     assert soon.left_words() == "ending" and Eta(0.6, 0.5, 0.9).left_words() == "1 s left"
     line = progress_line(state, CampaignEta(run.time, soon, {}, ()))
-    assert line.startswith("0 of 2 runs finished, ending, ends ")
+    assert line.startswith("0 of 2 runs finished, 1 running, 1 queued, ending, ends ")
 
 
 def test_before_anything_was_seen_it_is_calibrating(tmp_path: Path) -> None:
