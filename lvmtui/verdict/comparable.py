@@ -46,11 +46,6 @@ class ComparedRun:
     def label(self) -> str:
         return self.state.spec.label
 
-    @property
-    def own_start(self) -> bool:
-        """True if its first attempt began at step 0, not from another run's checkpoint."""
-        return bool(self.starts) and self.starts[0].resumed_from == 0
-
 
 def checks_of(
     campaign: Campaign, baseline: ComparedRun, expanded: ComparedRun, data: PairFacts | None = None
@@ -221,7 +216,7 @@ def _check_space(baseline: RunState, expanded: RunState, data: PairFacts | None)
 
 
 def _check_start(sides: tuple[ComparedRun, ComparedRun]) -> Check:
-    continued = " and ".join(side.label for side in sides if not side.own_start)
+    continued = " and ".join(side.label for side in sides if not side.starts or side.starts[0].resumed_from)
     foreign = [side.label for side in sides if side.state.spec.imported]
     words = "both started from random weights"
     words += f", of {' and '.join(foreign)} as far as the history tells" if foreign else ""
