@@ -59,7 +59,7 @@ def choose_roles(file: str, headers: Mapping[str, Header], faults: Mapping[str, 
     roles = _vector_roles(file, headers, faults, reading.vectors)
     if ONE_ARRAY in headers:
         return roles
-    rows = headers[roles.vectors].shape[0]
+    rows = (*headers[roles.vectors].shape, 0)[0]  # 0: a lone number, which is refused later
     rest = {name: header for name, header in headers.items() if name not in roles.arrays()}
     article = "" if roles.documents else reading.article or _article_role(file, rest, faults, rows)
     titles = next((n for n in TITLE_NAMES if n in rest and len(rest[n].shape) == 1 and rest[n].dtype.kind in "US"), "")
