@@ -156,7 +156,7 @@ def _mean_forward(scores: Sequence[ForwardScores]) -> ForwardScores:
 def _status_words(views: Sequence[RunView]) -> str:
     """`finished`; `2 finished, 1 running`; `missing` where no run is planned."""
     counts = Counter(view.status.phase.value for view in views)
-    if len(counts) == 1 and views:
+    if len(counts) == 1:
         return next(iter(counts))
     return ", ".join(f"{count} {word}" for word, count in counts.items()) or "missing"
 
