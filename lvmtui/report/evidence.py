@@ -63,16 +63,15 @@ def _interval(report: Report) -> list[Block]:
         return []
     first = estimates[0]
     seeds = sorted({row.seeds for row in whole.ranked})
-    several = bool(seeds) and seeds[-1] > 1
     found = sorted({f"{e.df:.1f}" for e in estimates}, key=float)
     df = found[0] if len(found) == 1 else f"{found[0]} to {found[-1]}"
     said = [
         f"Covered: which articles were held out. Windows of one article (cluster) resemble each other, so the "
         f"{first.windows:,} windows in {first.clusters} clusters count as {first.effective_clusters:.1f} clusters of "
         f"equal weight. The interval uses the cluster-robust CR2 variance and Bell-McCaffrey degrees of freedom "
-        f"({df}{', seeds included' if several else ''}); the fewer, the wider.",
+        f"({df}{', seeds included' if seeds[-1] > 1 else ''}); the fewer, the wider.",
         f"Covered: training noise, by {' to '.join(dict.fromkeys(map(str, (seeds[0], seeds[-1]))))} seeds per arm."
-        if seeds and seeds[0] > 1
+        if seeds[0] > 1
         else "Not covered: training noise. A verdict from one seed holds for that seed only.",
         "Not covered: other data sets, other recipes, other sizes of model.",
     ]

@@ -111,14 +111,10 @@ def _judge(state: CampaignState, model: str, unfit: set[str]) -> _Judged:
             seed = f" seed {view.planned.seed}" if len(campaign.seeds) > 1 else ""
             missing.append(f"{campaign.arm(view.planned.arm).label}{seed}: {fault}")
     arms, seeds = _most_complete(tuple(campaign.arms), campaign.seeds, cells)
-    measured: Measured | None = None
-    curve: FittedCurve | None = None
-    points: tuple[Point, ...] = ()
-    if len(arms) > 1:
-        grid = _Grid(state, model, arms, seeds, cells)
-        measured = grid.measured()
-        points = grid.points(measured)
-        curve = fit(measured) if len(arms) >= LEAST_SIZES else None
+    grid = _Grid(state, model, arms, seeds, cells)
+    measured = grid.measured() if len(arms) > 1 else None
+    points = grid.points(measured) if measured else ()
+    curve = fit(measured) if measured and len(arms) >= LEAST_SIZES else None
     return _Judged(arms, seeds, measured, curve, _document(model, points, tuple(missing), coming, curve))
 
 
