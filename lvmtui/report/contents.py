@@ -20,7 +20,7 @@ from lvmtui.formats.trainer_log import LONGEST_REASON, Failed, Interrupted
 from lvmtui.models import title_of
 from lvmtui.report.advice import Recommendation, next_steps, recommendations
 from lvmtui.report.costs import PricedModel, UseCost, priced_models
-from lvmtui.report.curves import RunCurve, curve_of
+from lvmtui.report.curves import RunCurve
 from lvmtui.report.questions import Question, context_questions, questions
 from lvmtui.report.size_questions import size_questions
 from lvmtui.state.attempt import RETRIED
@@ -32,7 +32,7 @@ from lvmtui.system.text import sanitise
 from lvmtui.verdict.answer import answer
 from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.comparison import context_means
-from lvmtui.verdict.health import Finding
+from lvmtui.verdict.health import Finding, cosine_of, scored
 from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.table import Table
 from lvmtui.verdict.words import grouped, listed
@@ -290,7 +290,8 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
     best = trainer.best if trainer else None
     measured = finished if finished and not (spec and spec.history) else None
     epochs = spec is None or spec.counts_epochs
-    evaluations = [(e.epoch if epochs else e.step, e.cosine) for e in trainer.evaluations] if trainer else []
+    evaluations = trainer.evaluations if trainer else ()
+    points = tuple((e.epoch if epochs else e.step, cosine_of(e)) for e in scored(evaluations))
     label, several = sanitise(state.campaign.arm(planned.arm).label, 40), len(state.campaign.seeds) > 1
     return RunDetail(
         run=planned.run,
@@ -330,13 +331,13 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         imported_from=spec.imported.folder if spec and spec.imported else "",
         history_digest=spec.imported.digest if spec and spec.imported else "",
         foreign=spec.foreign if spec else False,
-        curve=curve_of(
-            planned.arm, f"{label} s{planned.seed}" if several else label, evaluations, "epoch" if epochs else "step"
+        curve=RunCurve(
+            planned.arm, f"{label} s{planned.seed}" if several else label, points, "epoch" if epochs else "step"
         ),
         own_model=sanitise(spec.own_model.words, 400) if spec and spec.own_model else "",
         own_trainer=sanitise(spec.own_trainer.words, 400) if spec and spec.own_trainer else "",
         training=sanitise(spec.recipe.words, 400) if spec and not spec.own_trainer else "",
-        best_at_first=bool(trainer and best and len(evaluations) > 1 and best is trainer.evaluations[0]),
+        best_at_first=bool(best and len(evaluations) > 1 and best is evaluations[0]),
     )
 
 

@@ -55,12 +55,6 @@ class RunCurve:
     unit: str = "epoch"
 
 
-def curve_of(arm: str, label: str, evaluations: Sequence[tuple[float, float | None]], unit: str) -> RunCurve:
-    """The curve of (epoch or step, cosine) pairs; those without a finite cosine are left out."""
-    points = tuple((where, c) for where, value in evaluations if (c := finite(value)) is not None)
-    return RunCurve(arm, label, points, unit)
-
-
 def file_stem(model: str) -> str:
     """A model's name as the stem of a file name."""
     return re.sub(r"[^A-Za-z0-9_-]", "_", model)[:80] or "_"
@@ -72,8 +66,6 @@ def curve_file(model: str) -> str:
 
 def sparkline(values: Sequence[float]) -> str:
     """`▁▃▅▆▇███`: the values, thinned to SPARKS, between their lowest and highest."""
-    if not values:
-        return ""
     if len(values) > SPARKS:
         values = [values[round(i * (len(values) - 1) / (SPARKS - 1))] for i in range(SPARKS)]
     low, span = min(values), max(values) - min(values)

@@ -13,7 +13,7 @@ from lvmtui.report.curves import curve_file, sparkline
 from lvmtui.system.numbers import cosine, count, percent, plural, signed
 from lvmtui.verdict.cross_checks import FIGURES, TITLES, deciding_interval
 from lvmtui.verdict.health import of_seeds
-from lvmtui.verdict.table import ArmCell, Row
+from lvmtui.verdict.table import Row
 from lvmtui.verdict.words import (
     cosine_interval,
     grouped,
@@ -63,16 +63,15 @@ def _interval(report: Report) -> list[Block]:
         return []
     first = estimates[0]
     seeds = sorted({row.seeds for row in whole.ranked})
-    several = bool(seeds) and seeds[-1] > 1
     found = sorted({f"{e.df:.1f}" for e in estimates}, key=float)
     df = found[0] if len(found) == 1 else f"{found[0]} to {found[-1]}"
     said = [
         f"Covered: which articles were held out. Windows of one article (cluster) resemble each other, so the "
         f"{first.windows:,} windows in {first.clusters} clusters count as {first.effective_clusters:.1f} clusters of "
         f"equal weight. The interval uses the cluster-robust CR2 variance and Bell-McCaffrey degrees of freedom "
-        f"({df}{', seeds included' if several else ''}); the fewer, the wider.",
+        f"({df}{', seeds included' if seeds[-1] > 1 else ''}); the fewer, the wider.",
         f"Covered: training noise, by {' to '.join(dict.fromkeys(map(str, (seeds[0], seeds[-1]))))} seeds per arm."
-        if seeds and seeds[0] > 1
+        if seeds[0] > 1
         else "Not covered: training noise. A verdict from one seed holds for that seed only.",
         "Not covered: other data sets, other recipes, other sizes of model.",
     ]
@@ -111,7 +110,6 @@ def _by_source(report: Report) -> list[Block]:
 
 def _other_figures(report: Report) -> list[Block]:
     """One row per model: gain over the best trivial baseline, retrieval, margin, costs."""
-    base, expanded = report.table.labels
     judged = [row for row in report.table.rows if row.baseline.scores and row.expanded.scores]
     chosen = {choice.model: choice for choice in report.choices}
     rows = [row for row in report.table.rows if row in judged or row.model in chosen]
@@ -120,8 +118,9 @@ def _other_figures(report: Report) -> list[Block]:
     skills = [s for row in judged for s in (row.baseline.skill, row.expanded.skill) if s]
     columns: dict[str, list[str]] = {"model": [row.title for row in rows]}
     if skills:
-        columns[f"gain {base}"] = [_gain(row.baseline) for row in rows]
-        columns[f"gain {expanded}"] = [_gain(row.expanded) for row in rows]
+        for arm, label in zip(ARMS, report.table.labels, strict=True):
+            gains = [skill.gain if (skill := row.cell(arm).skill) else None for row in rows]
+            columns[f"gain {label}"] = [f"{signed(g.value)} {cosine_interval(g)}" if g else "–" for g in gains]
     if judged:
         for name in ("hit_1", "hit_10", "mrr"):
             if any(figure.name == name for row in rows for figure in row.retrieval):
@@ -172,10 +171,6 @@ def _front(report: Report) -> list[str]:
     front = ", ".join(choice.title for choice in report.choices if choice.on_front)
     said = f"Pareto front of {report.table.labels[1]}: {front}. No other model is as good, small and fast."
     return [latency, *([f"{said} {latency_doubt(report.choices)}".strip()] if front else [])]
-
-
-def _gain(cell: ArmCell) -> str:
-    return f"{signed(cell.skill.gain.value)} {cosine_interval(cell.skill.gain)}" if cell.skill else "–"
 
 
 def _found(row: Row, name: str, level: float) -> str:

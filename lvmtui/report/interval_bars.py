@@ -69,8 +69,4 @@ def scale_of(intervals: Iterable[Interval]) -> Scale | None:
     low, high = min(0.0, *ends), max(0.0, *ends)
     step = next((s for s in STEPS if (high - low) / s <= MOST_STEPS - 1), STEPS[-1])
     below, above = round(math.floor(low / step) * step, 6), round(math.ceil(high / step) * step, 6)
-    if below == 0:
-        below = -step  # zero must not hide in the frame
-    if above == 0:
-        above = step
-    return Scale(below, above)
+    return Scale(below or -step, above or step)  # zero must not hide in the frame

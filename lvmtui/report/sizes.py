@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lvmtui.formats.learning_curve import FLAT, WORDS, LearningCurve, ModelCurve
-from lvmtui.report.blocks import Block, Figure, Heading, Text, bullets, table
+from lvmtui.report.blocks import Block, Figure, Heading, bullets, table
 from lvmtui.report.curves import file_stem
 from lvmtui.system.numbers import cosine, percent
 from lvmtui.verdict.words import listed, of_context, trivial_title, worth_words
@@ -60,21 +60,21 @@ def curve_answer(curve: LearningCurve | None, seeds: int) -> str:
     return sentence
 
 
-def _best_trivial(curve: LearningCurve, context: str, labels: Sequence[str]) -> list[Text]:
+def _best_trivial(curve: LearningCurve, context: str, labels: Sequence[str]) -> list[str]:
     """The row of the best trivial baseline of a context; empty where none is known."""
-    longest = next(one for one in _longest_first(curve) if one.context == context)
-    best = {p.label: p for p in longest.points}
-    shown = [best[label].trivial if label in best else None for label in labels]
-    names = dict.fromkeys(trivial_title(of_context(p.against, context)) for p in longest.points if p.against)
-    known = any(value is not None for value in shown)
-    return [f"best trivial ({', '.join(names)})", *map(cosine, shown), "", ""] if known else []
+    points = max((one.points for one in curve.models if one.context == context), key=len)
+    known = {p.label: p.trivial for p in points if p.trivial is not None}
+    names = dict.fromkeys(trivial_title(of_context(p.against, context)) for p in points if p.against)
+    row = [f"best trivial ({', '.join(names)})", *(cosine(known.get(label)) for label in labels), "", ""]
+    return row if known else []
 
 
 def sizes_section(curve: LearningCurve | None, pictures: str) -> list[Block]:
     """The learning curves: a table with one column per size, the meaning of its words, the fits and the pictures."""
     if curve is None or not any(one.points for one in curve.models):
         return []
-    labels = list(dict.fromkeys(p.label for one in _longest_first(curve) for p in one.points))
+    longest_first = sorted((one.points for one in curve.models), key=len, reverse=True)
+    labels = list(dict.fromkeys(point.label for points in longest_first for point in points))
     judged = [one for one in curve.models if one.points]
     rows = [_row(curve, one, labels) for one in judged]
     rows += [
@@ -106,11 +106,7 @@ def sizes_section(curve: LearningCurve | None, pictures: str) -> list[Block]:
     ]
 
 
-def _longest_first(curve: LearningCurve) -> list[ModelCurve]:
-    return sorted(curve.models, key=lambda one: -len(one.points))
-
-
-def _row(curve: LearningCurve, one: ModelCurve, labels: Sequence[str]) -> list[Text]:
+def _row(curve: LearningCurve, one: ModelCurve, labels: Sequence[str]) -> list[str]:
     by_label = {p.label: p.cosine for p in one.points}
     return [
         curve.title(one.model),

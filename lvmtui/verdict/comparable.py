@@ -47,22 +47,19 @@ class ComparedRun:
     def label(self) -> str:
         return self.state.spec.label
 
-    @property
-    def own_start(self) -> bool:
-        """True if its first attempt began at step 0, not from another run's checkpoint."""
-        return bool(self.starts) and self.starts[0].resumed_from == 0
-
 
 def checks_of(
     campaign: Campaign, baseline: ComparedRun, expanded: ComparedRun, data: PairFacts | None = None
 ) -> tuple[Check, ...]:
     """All conditions of a fair comparison, in the order in which people ask for them. `data`: of both data sets."""
     sides = (baseline, expanded)
+    # The held-out windows that both arms must share; with folds, those of their seed's fold.
+    split = baseline.state.spec.split_fingerprint if campaign.folds else campaign.split_fingerprint
     faults = "; ".join(f"{side.label}: {side.fault}" for side in sides if side.fault)
     return (
         _check("held-out scores", faults, "both runs finished and their scores are intact"),
-        _check_windows(campaign, sides),
-        _check_disjoint(campaign, sides),
+        _check_windows(campaign, sides, split),
+        _check_disjoint(sides, split),
         _check_recipe(baseline.state, expanded.state),
         _check_metric(sides),
         _check_space(baseline.state, expanded.state, data),
@@ -157,23 +154,16 @@ def _check(name: str, fault: str, words: str) -> Check:
     return Check(name, not fault, fault or words)
 
 
-def _check_windows(campaign: Campaign, sides: tuple[ComparedRun, ComparedRun]) -> Check:
-    expected = _split_of(campaign, sides)
-    other = " and ".join(s.label for s in sides if not s.fault and s.scores_fingerprint != expected)
+def _check_windows(campaign: Campaign, sides: tuple[ComparedRun, ComparedRun], split: str) -> Check:
+    other = " and ".join(s.label for s in sides if not s.fault and s.scores_fingerprint != split)
     windows = f"{campaign.heldout_windows:,}"
     judged = f"the windows of each seed's fold, {windows} in all" if campaign.folds else f"the same {windows} windows"
     fault = other and f"{other} judged on other held-out windows than this campaign's"
     return _check("held-out windows", fault, f"both judged on {judged}")
 
 
-def _split_of(campaign: Campaign, sides: tuple[ComparedRun, ComparedRun]) -> str:
-    """Fingerprint of the held-out windows that both arms must share; with folds, of their seed's fold."""
-    return sides[0].state.spec.split_fingerprint if campaign.folds else campaign.split_fingerprint
-
-
-def _check_disjoint(campaign: Campaign, sides: tuple[ComparedRun, ComparedRun]) -> Check:
-    expected = _split_of(campaign, sides)
-    unproven = " and ".join(s.label for s in sides if s.state.spec.split_fingerprint != expected)
+def _check_disjoint(sides: tuple[ComparedRun, ComparedRun], split: str) -> Check:
+    unproven = " and ".join(s.label for s in sides if s.state.spec.split_fingerprint != split)
     fault = unproven and f"{unproven} may have trained on held-out vectors: its split is another one"
     none = "no training or validation window of either arm holds a held-out vector"
     return _check("held-out by content", fault, none + _named_by_hand(sides))
@@ -228,7 +218,7 @@ def _check_space(baseline: RunState, expanded: RunState, data: PairFacts | None)
 
 
 def _check_start(sides: tuple[ComparedRun, ComparedRun]) -> Check:
-    continued = " and ".join(side.label for side in sides if not side.own_start)
+    continued = " and ".join(side.label for side in sides if not side.starts or side.starts[0].resumed_from)
     foreign = [side.label for side in sides if side.state.spec.imported]
     words = "both started from random weights"
     words += f", of {' and '.join(foreign)} as far as the history tells" if foreign else ""

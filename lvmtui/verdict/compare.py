@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.data_facts import DataFacts, TrivialBaselines
 from lvmtui.formats.json_codec import find_document, write_document
 from lvmtui.formats.paths import CampaignDir
@@ -66,8 +67,7 @@ def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
             best = [end.best_cosine for end in ends]
             by_arm = dict(zip(ARMS, scores, strict=True)), dict(zip(ARMS, best, strict=True))
             scored.append(ScoredPair(*by_arm, trivial_scores(state, model, seed, len(scores[0].window))))
-    alike = _alike(scored, len(pairs), folds=campaign.folds)
-    whole = Figures(scored, campaign.cluster_cap, folds=campaign.folds) if alike else None
+    whole = _figures(campaign, scored, len(pairs))
     figures = whole.on(campaign.judge_on) if whole else None
     return Comparison(
         campaign=campaign.id,
@@ -91,7 +91,7 @@ def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
         retrieval=figures.retrieval() if figures else (),
         judge_on=campaign.judge_on,
         contexts=_contexts(state, model),
-        windows=single_windows(scored, _names(state, pairs), folds=campaign.folds) if alike else None,
+        windows=single_windows(scored, _names(state, pairs), folds=campaign.folds) if whole else None,
     )
 
 
@@ -122,8 +122,8 @@ def _contexts(state: CampaignState, model: str) -> tuple[ContextGain, ...]:
             if all(scores):
                 scored.append(ScoredPair(dict(zip(ARMS, scores, strict=True)), {}, {}))  # type: ignore[arg-type]
                 seeds.append(seed)
-        alike = shorter and _alike(scored, len(scored), folds=campaign.folds)
-        figures = Figures(scored, campaign.cluster_cap, folds=campaign.folds).on(campaign.judge_on) if alike else None
+        whole = _figures(campaign, scored, len(scored))
+        figures = whole.on(campaign.judge_on) if whole else None
         if shorter and figures:
             before, after = (figures.mean(name) for name in ARMS)
             gain = ContextGain(
@@ -147,17 +147,18 @@ def _said_once(noted: list[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(note + more for note in noted[0])
 
 
-def _alike(scored: list[ScoredPair], pairs: int, *, folds: bool) -> bool:
-    """True if every pair has scores, and both arms the same windows: of all seeds, or with folds of the one seed.
+def _figures(campaign: Campaign, scored: list[ScoredPair], pairs: int) -> Figures | None:
+    """None unless every pair has scores, and both arms the same windows: of all seeds, or with folds of the one seed.
     Figures mean something only then."""
     if not scored or len(scored) < pairs:
-        return False
+        return None
     first = scored[0].scores["baseline"]
-    return all(
-        (pair.scores["baseline"] if folds else first).same_windows(scores)
+    alike = all(
+        (pair.scores["baseline"] if campaign.folds else first).same_windows(scores)
         for pair in scored
         for scores in pair.scores.values()
     )
+    return Figures(scored, campaign.cluster_cap, folds=campaign.folds) if alike else None
 
 
 def _side(view: RunView) -> tuple[WindowScores | None, ComparedRun]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from lvmtui.formats.results import ALPHA, STRATA, Estimate, Retrieval, Stratum
+from lvmtui.formats.results import ALPHA, STRATA, Estimate, Retrieval
 from lvmtui.system.numbers import cosine, percent, signed
 from lvmtui.system.student import t_quantile
 from lvmtui.verdict.average import satterthwaite
@@ -128,11 +128,9 @@ def disagreement(row: Row, baseline: str, alpha: float = ALPHA) -> str:
     if len(sources) < 2:
         return ""
     first, second = sources
-    hardly = [s for s, other in ((first, second), (second, first)) if _hardly(s, other)]
-    if hardly:
-        (source,) = hardly
-        reached = max(source.baseline, source.expanded)
-        return f"{population_words(source.name, baseline)} can hardly be predicted at all (cosine {cosine(reached, 2)})"
+    (reached, worse), (other, _) = sorted((max(s.baseline, s.expanded), s.name) for s in sources)
+    if reached < LITTLE and reached < HARDLY * other:
+        return f"{population_words(worse, baseline)} can hardly be predicted at all (cosine {cosine(reached, 2)})"
     a, b, of = first.difference, second.difference, row.baseline.cosine
     if not (a and b and of) or 100 * abs(b.value - a.value) / abs(of) <= NEGLIGIBLE or not _clear(a, b, alpha):
         return ""
@@ -149,11 +147,6 @@ def average_disagreement(table: Table) -> str:
         return ""
     said = ((population_words(name, table.labels[0]), found[name]) for name in STRATA)
     return " but ".join(f"{where} {percent(e.value)} {interval_words(e.interval())}" for where, e in said)
-
-
-def _hardly(source: Stratum, other: Stratum) -> bool:
-    reached = max(source.baseline, source.expanded)
-    return reached < LITTLE and reached < HARDLY * max(other.baseline, other.expanded)
 
 
 def _clear(a: Estimate, b: Estimate, alpha: float = ALPHA) -> bool:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from lvmtui.formats.results import STRATA, ArmScores, Effects, Estimate, Population, Retrieval, Skill, Stratum
 from lvmtui.formats.spec import ARMS, ArmName
-from lvmtui.verdict.interval import Booleans, Design, Floats, Integers, rounded
+from lvmtui.verdict.interval import Booleans, Design, Floats, Integers
 
 LEAST_COSINE = 1e-6
 """The least baseline a change is given in percent of: there is no percent of a cosine of zero."""
@@ -47,6 +47,9 @@ class TrivialScores:
     cosine: Floats
     rank: Integers | None
 
+    def only(self, chosen: Booleans) -> TrivialScores:
+        return TrivialScores(self.cosine[chosen], None if self.rank is None else self.rank[chosen])
+
 
 @dataclass(frozen=True)
 class ScoredPair:
@@ -62,14 +65,7 @@ class ScoredPair:
         if population == "both":
             return self
         chosen = self.scores["baseline"].stratum == STRATA.index(population)
-
-        def ranks(scores: TrivialScores) -> Integers | None:
-            return None if scores.rank is None else scores.rank[chosen]
-
-        trivial = {
-            arm: {name: TrivialScores(s.cosine[chosen], ranks(s)) for name, s in found.items()}
-            for arm, found in self.trivial.items()
-        }
+        trivial = {arm: {name: s.only(chosen) for name, s in found.items()} for arm, found in self.trivial.items()}
         return ScoredPair({arm: s.only(chosen) for arm, s in self.scores.items()}, self.validation, trivial)
 
 
@@ -120,24 +116,18 @@ class Figures:
         return Figures(self.pairs, folds=self.folds).change()
 
     def effects(self) -> Effects:
-        """The change, cluster by cluster."""
+        """The change, cluster by cluster, to six significant digits: a document may hold ten thousand."""
         baseline, expanded = (self.cosines[arm] for arm in ARMS)
         differences = self._pooled([e - b for b, e in zip(baseline, expanded, strict=True)])
-        return rounded(self.design.effects(differences, self._seed_means(baseline, expanded), self._percent))
+        found = self.design.effects(differences, self._seed_means(baseline, expanded), self._percent)
+        return replace(found, influence=tuple(float(f"{i:.6g}") for i in found.influence))
 
     def strata(self) -> tuple[Stratum, ...]:
         """The figures of each source that has held-out windows; of both together where both have some."""
         parts = {name: part for name in STRATA if (part := self.on(name))}
         found: dict[Population, Figures] = {**parts, "both": self} if len(parts) > 1 else {**parts}
         return tuple(
-            Stratum(
-                name,
-                of._mean(of.cosines["baseline"]),
-                of._mean(of.cosines["expanded"]),
-                of.change(),
-                of.difference(),
-                of.effects(),
-            )
+            Stratum(name, of.mean("baseline"), of.mean("expanded"), of.change(), of.difference(), of.effects())
             for name, of in found.items()
         )
 
@@ -213,7 +203,7 @@ class Figures:
     @property
     def _percent(self) -> float:
         """One percent of the baseline."""
-        return max(abs(self._mean(self.cosines["baseline"])), LEAST_COSINE) / 100
+        return max(abs(self.mean("baseline")), LEAST_COSINE) / 100
 
     def _paired(self, baseline: Sequence[Floats], expanded: Sequence[Floats], unit: float = 1.0) -> Estimate:
         """Expanded less baseline, both one array (W,) a pair."""

@@ -114,8 +114,8 @@ def health_of(
         return (found,)
     if run.spec.own_model and run.spec.own_model.constant:
         return (CONSTANT_NETWORK,)
-    evaluations = scored(trainer.evaluations)
-    if not evaluations:
+    evaluations, best = scored(trainer.evaluations), peak(trainer.evaluations)
+    if best is None:
         return ()
     total = max(1, run.spec.total_steps)
     over = trainer.finished is not None or evaluations[-1].step >= total
@@ -126,12 +126,12 @@ def health_of(
         trivial = None
     if found := _collapsed(evaluations, trivial, late):
         return (found,)
-    failed = _failed_to_learn(evaluations, trivial, judged) if over else None
+    failed = _failed_to_learn(evaluations[-1], best, trivial, judged) if over else None
     findings = (
         failed,
-        _overfitting(evaluations),
+        _overfitting(evaluations, best),
         _echoing(evaluations[-1], trivial),
-        _no_better(evaluations, trivial, judged, known) if late and not failed else None,
+        _no_better(best, trivial, judged, known) if late and not failed else None,
         _still_improving(evaluations, trainer.finished),
     )
     return tuple(f for f in findings if f is not None)
@@ -212,7 +212,7 @@ def _collapsed_without_spread(evaluations: Sequence[Evaluated]) -> Finding | Non
 
 
 def _failed_to_learn(
-    evaluations: Sequence[Evaluated], trivial: TrivialBaselines | None, judged: Judged | None
+    last: Evaluated, best: Evaluated, trivial: TrivialBaselines | None, judged: Judged | None
 ) -> Finding | None:
     """Its best weights, which are kept, are below the mean of the context on validation; or it ended there, and not
     because it overfitted. Of another program's run: on the held-out windows."""
@@ -221,8 +221,6 @@ def _failed_to_learn(
             return None
         words = f"failed to learn: held-out cosine {words_of(judged[0])}, the context mean has {words_of(mean)}"
         return Finding("failed_to_learn", True, words, on_heldout=True)
-    last, best = evaluations[-1], peak(evaluations)
-    assert best is not None
     bar = trivial.validation_mean - BELOW
     train = finite(last.train_cosine)
     if cosine_of(last) >= bar or (cosine_of(best) >= bar and (train is None or train >= bar)):
@@ -251,10 +249,9 @@ def _on_heldout(run: RunState, trivial: TrivialBaselines | None) -> Judged | Non
 # Notes --------------------------------------------------------------------------------------------------------------
 
 
-def _overfitting(evaluations: Sequence[Evaluated]) -> Finding | None:
+def _overfitting(evaluations: Sequence[Evaluated], best: Evaluated) -> Finding | None:
     """Validation falls over several evaluations while training rises."""
-    best, last = peak(evaluations), evaluations[-1]
-    assert best is not None
+    last = evaluations[-1]
     after = [e for e in evaluations if e.step > best.step]
     train_then, train_now = finite(best.train_cosine), finite(last.train_cosine)
     if len(after) < OVERFIT_EVALUATIONS or train_then is None or train_now is None or train_now <= train_then:
@@ -285,9 +282,7 @@ def _echoing(last: Evaluated, trivial: TrivialBaselines | None) -> Finding | Non
     return Finding("echoing", False, words, "echoes last vector")
 
 
-def _no_better(
-    evaluations: Sequence[Evaluated], trivial: TrivialBaselines | None, judged: Judged | None, known: str
-) -> Finding | None:
+def _no_better(best: Evaluated, trivial: TrivialBaselines | None, judged: Judged | None, known: str) -> Finding | None:
     """A trivial baseline predicts as well; `below` it only in the digits shown and where no interval, `known`, says
     otherwise."""
     if judged:
@@ -299,11 +294,10 @@ def _no_better(
     elif trivial is None:
         return None
     else:
-        name, best = "mean", peak(evaluations)
-        assert best is not None
-        if cosine_of(best) >= trivial.validation_mean + NO_BETTER:
+        name, reached, bar = "mean", cosine_of(best), trivial.validation_mean
+        if reached >= bar + NO_BETTER:
             return None
-        reached, bar, of, means = cosine_of(best), trivial.validation_mean, "the context mean so far", ""
+        of, means = "the context mean so far", ""
     words = f"no better than {of}: {words_of(reached)} against {words_of(bar)}{means}"
     below = reached < bar and words_of(reached) != words_of(bar) and known != "no better"
     short = f"{'below' if below else 'at'} {short_trivial(name)}"

@@ -9,7 +9,7 @@ section III), for a weighted mean. `benchmarks/coverage.py` measures it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -45,8 +45,6 @@ class Design:
         Raises ValueError where a fold, or everything, is empty."""
         if not clusters or not all(map(len, clusters)):
             raise ValueError("no scores")
-        self.clusters = tuple(clusters)
-        self.cap = cap
         folds, weights = [], []
         for cluster in clusters:
             _, index = np.unique(cluster, return_inverse=True)
@@ -115,8 +113,3 @@ def _seeds(seed_means: Sequence[Floats]) -> tuple[float, float]:
     repeated = [means for means in seed_means if len(means) > 1]
     variance = sum(float(np.var(means, ddof=1)) / len(means) for means in repeated)
     return variance, float(sum(len(means) - 1 for means in repeated))
-
-
-def rounded(effects: Effects) -> Effects:
-    """The effects rounded to six significant digits per cluster, for a document that may hold ten thousand."""
-    return replace(effects, influence=tuple(float(f"{i:.6g}") for i in effects.influence))

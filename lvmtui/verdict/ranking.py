@@ -16,8 +16,8 @@ from lvmtui.system.text import sanitise
 from lvmtui.verdict.average import correlations, estimate_of, joint_level
 from lvmtui.verdict.comparison import read_comparisons, trivial_by_run
 from lvmtui.verdict.cross_checks import disagreement, figure_words, forward_doubts, moves
-from lvmtui.verdict.health import Finding, finite, health_of
-from lvmtui.verdict.rows import Trivials, draft_row
+from lvmtui.verdict.health import finite, health_of
+from lvmtui.verdict.rows import Health, Trivials, draft_row
 from lvmtui.verdict.table import Average, Row, SourceAverage, Table, TrivialRow
 from lvmtui.verdict.words import Word, chances, interval_words, of_context, verdict
 
@@ -37,12 +37,10 @@ class Judgement:
 
     @cached_property
     def trivial(self) -> Trivials:
-        """By the name of the run, as `health`."""
         return trivial_by_run(self.state)
 
     @cached_property
-    def health(self) -> Mapping[str, tuple[Finding, ...]]:
-        """What health finds in each run, by the name of the run."""
+    def health(self) -> Health:
         return {
             v.planned.run: health_of(v.state, self.trivial.get(v.planned.run), self.comparisons.get(v.planned.model))
             for v in self.state.runs
@@ -54,12 +52,7 @@ class Judgement:
         return table_of(self.state, self.comparisons, self.trivial, self.health)
 
 
-def table_of(
-    state: CampaignState,
-    comparisons: Mapping[str, Comparison],
-    trivial: Trivials,
-    health: Mapping[str, tuple[Finding, ...]],
-) -> Table:
+def table_of(state: CampaignState, comparisons: Mapping[str, Comparison], trivial: Trivials, health: Health) -> Table:
     """The table. `comparisons` by model, `trivial` and `health` by the name of the run."""
     campaign = state.campaign
     labels = (sanitise(campaign.baseline.label, 40), sanitise(campaign.expanded.label, 40))

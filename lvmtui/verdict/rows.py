@@ -38,21 +38,20 @@ SO_FAR = (
 
 Trivials = Mapping[str, TrivialBaselines | None]
 """Trivial baselines of each run's arm and fold, by the name of the run."""
+Health = Mapping[str, tuple[Finding, ...]]
+"""What health finds in each run, by the name of the run."""
 
 
 def draft_row(
-    state: CampaignState,
-    model: str,
-    comparison: Comparison | None,
-    trivial: Trivials,
-    health: Mapping[str, tuple[Finding, ...]],
+    state: CampaignState, model: str, comparison: Comparison | None, trivial: Trivials, health: Health
 ) -> Row:
     """The row's figures. A row with an estimate gets its verdict later, with the other models; else it is final."""
     cells = {arm: _cell(state, model, arm, comparison, trivial, health) for arm in ARMS}
     views = [view for arm in ARMS for view in _views(state, model, arm)]
     history, cancelled = any(map(_only_history, views)), any(v.status.phase is Phase.CANCELLED for v in views)
     estimate, change, moved, early, no_change = None, None, None, None, ""
-    compared = f"{len(comparison.pairs) if comparison else 0} of {len(state.campaign.seeds)} seeds compared"
+    seeds = tuple(pair.seed for pair in comparison.pairs) if comparison else ()
+    compared = f"{len(seeds)} of {len(state.campaign.seeds)} seeds compared"
     used = {run for p in comparison.pairs for run in (p.baseline_run, p.expanded_run)} if comparison else set()
     gone = [v for v in views if v.planned.run in used and v.status.phase is Phase.MISSING]
     causes = {"did not finish": ENDED_EARLY - {Phase.MISSING}, "cannot be read any more": {Phase.MISSING}}
@@ -66,10 +65,10 @@ def draft_row(
     elif unfair := [check.words for check in comparison.failed] + _unfit(state, model, health):
         remedies = {check.remedy for check in comparison.failed}
         remedy = remedies.pop() if len(remedies) == 1 and len(unfair) == len(comparison.failed) else ""
-        word = verdict(comparison.change, seeds=len(comparison.pairs), unfair=unfair, remedy=remedy)
+        word = verdict(comparison.change, seeds=len(seeds), unfair=unfair, remedy=remedy)
     elif comparison.change is None:
-        word = verdict(None, seeds=len(comparison.pairs))
-    elif _seeds_to_come(state, model, comparison):
+        word = verdict(None, seeds=len(seeds))
+    elif any(b and b.planned.seed not in seeds and _may_finish(b, e) for b, e in _pairs(state, model)):
         change = comparison.change.value
         word = Verdict(Word.PROVISIONAL, reason=compared)
     else:
@@ -91,7 +90,7 @@ def draft_row(
         estimate=estimate,
         strata=judged.strata if judged else (),
         verdict=word,
-        seeds=len(comparison.pairs) if comparison else 0,
+        seeds=len(seeds),
         history=history,
         notes=(
             *((SO_FAR,) if early else (no_change,) if no_change else ()),
@@ -104,7 +103,7 @@ def draft_row(
         retrieval=judged.retrieval if judged else (),
         unweighted=judged.unweighted if judged else None,
         cancelled=word.word is Word.NOT_COMPARABLE and comparison is None and cancelled,
-        compared=tuple(pair.seed for pair in comparison.pairs) if comparison else (),
+        compared=seeds,
     )
 
 
@@ -120,12 +119,7 @@ def _label(state: CampaignState, arm: ArmName) -> str:
 
 
 def _cell(
-    state: CampaignState,
-    model: str,
-    arm: ArmName,
-    comparison: Comparison | None,
-    trivial: Trivials,
-    health: Mapping[str, tuple[Finding, ...]],
+    state: CampaignState, model: str, arm: ArmName, comparison: Comparison | None, trivial: Trivials, health: Health
 ) -> ArmCell:
     views = _views(state, model, arm)
     scores = comparison.arm(arm) if comparison else None
@@ -167,7 +161,7 @@ def _mean_forward(scores: Sequence[ForwardScores]) -> ForwardScores:
 def _status_words(views: Sequence[RunView]) -> str:
     """`finished`; `2 finished, 1 running`; `missing` where no run is planned."""
     counts = Counter(view.status.phase.value for view in views)
-    if len(counts) == 1 and views:
+    if len(counts) == 1:
         return next(iter(counts))
     return ", ".join(f"{count} {word}" for word, count in counts.items()) or "missing"
 
@@ -213,12 +207,6 @@ def _early(state: CampaignState, model: str, trivial: Trivials) -> EarlyChange |
     return early_change(pairs)
 
 
-def _seeds_to_come(state: CampaignState, model: str, comparison: Comparison) -> bool:
-    """True if a pair that was planned is not compared yet and still may be."""
-    compared = {pair.baseline_run for pair in comparison.pairs}
-    return any(b and b.planned.run not in compared and _may_finish(b, e) for b, e in _pairs(state, model))
-
-
 def _waiting_verdict(state: CampaignState, model: str) -> Verdict:
     """Why there is no comparison: runs are still to come, or some never will."""
     views = [(arm, view) for pair in _pairs(state, model) for arm, view in zip(ARMS, pair, strict=True)]
@@ -245,7 +233,7 @@ def _ending(view: RunView | None, *, cause: bool = True) -> str:
     return ended.value + (f": {sanitise(reason, LONGEST_REASON)}" if cause and reason else "")
 
 
-def _unfit(state: CampaignState, model: str, health: Mapping[str, tuple[Finding, ...]]) -> list[str]:
+def _unfit(state: CampaignState, model: str, health: Health) -> list[str]:
     """Alarms of the runs compared that leave nothing to compare."""
     views = [view for _, *pair in complete_pairs(state, model) for view in pair]
     return [
@@ -256,9 +244,7 @@ def _unfit(state: CampaignState, model: str, health: Mapping[str, tuple[Finding,
     ]
 
 
-def _findings(
-    state: CampaignState, views: Sequence[RunView], health: Mapping[str, tuple[Finding, ...]]
-) -> tuple[Finding, ...]:
+def _findings(state: CampaignState, views: Sequence[RunView], health: Health) -> tuple[Finding, ...]:
     """What health found in the runs of an arm, alarms first, each kind once with its seeds."""
     told = [(view.planned.seed, finding) for view in views for finding in health.get(view.planned.run, ())]
     kinds = grouped((finding.kind, (seed, finding)) for seed, finding in told)
@@ -291,9 +277,7 @@ def _unjudged(view: RunView) -> str | None:
     return sanitise(view.finished.unjudged, 200) if view.finished and view.finished.unjudged else None
 
 
-def _history_verdict(
-    state: CampaignState, model: str, health: Mapping[str, tuple[Finding, ...]]
-) -> tuple[Verdict, float | None, float | None]:
+def _history_verdict(state: CampaignState, model: str, health: Health) -> tuple[Verdict, float | None, float | None]:
     """The verdict, and the change in cosine and in percent of a baseline that is more than next to nothing."""
     views = [view for arm in ARMS for view in _views(state, model, arm) if view.state]
     lost = {view.planned.seed for view in views if not _may_finish(view)}

@@ -7,7 +7,7 @@ Reads the held-out scores of every finished run, each proven to be the file its 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
 from statistics import fmean
@@ -111,14 +111,10 @@ def _judge(state: CampaignState, model: str, unfit: set[str]) -> _Judged:
             seed = f" seed {view.planned.seed}" if len(campaign.seeds) > 1 else ""
             missing.append(f"{campaign.arm(view.planned.arm).label}{seed}: {fault}")
     arms, seeds = _most_complete(tuple(campaign.arms), campaign.seeds, cells)
-    measured: Measured | None = None
-    curve: FittedCurve | None = None
-    points: tuple[Point, ...] = ()
-    if len(arms) > 1:
-        grid = _Grid(state, model, arms, seeds, cells)
-        measured = grid.measured()
-        points = grid.points(measured)
-        curve = fit(measured) if len(arms) >= LEAST_SIZES else None
+    grid = _Grid(state, model, arms, seeds, cells)
+    measured = grid.measured() if len(arms) > 1 else None
+    points = grid.points(measured) if measured else ()
+    curve = fit(measured) if measured and len(arms) >= LEAST_SIZES else None
     return _Judged(arms, seeds, measured, curve, _document(model, points, tuple(missing), coming, curve))
 
 
@@ -218,26 +214,19 @@ class _Grid:
 def _document(
     model: str, points: tuple[Point, ...], missing: tuple[str, ...], coming: int, curve: FittedCurve | None
 ) -> ModelCurve:
-    bare = ModelCurve(model, points, missing, None, "", None, None, None, None)
+    waits = f"{plural(coming, 'run')} to come" if coming else ""
     if curve is None:
-        too_few = f"{plural(len(points), 'size')} judged; a curve needs {LEAST_SIZES}"
-        return replace(bare, reason=f"{plural(coming, 'run')} to come" if coming else too_few)
+        reason = waits or f"{plural(len(points), 'size')} judged; a curve needs {LEAST_SIZES}"
+        return ModelCurve(model, points, missing, None, reason, None, None, None, None)
     cosine = points[-1].cosine
-    word, reason = curve.word(cosine) if not coming else (None, f"{plural(coming, 'run')} to come")
+    word, reason = (None, waits) if waits else curve.word(cosine)
     low, high = curve.plausible_exponents
     largest = curve.measured.windows
     along = np.geomspace(largest[0], 2 * largest[-1], DRAWN)
     line = tuple(zip(along.tolist(), (1 - curve.at(along)).tolist(), strict=True))
     shown = Fit(curve.exponent, low, high, curve.floor, curve.scale, curve.fits, curve.widened, line)
-    return replace(
-        bare,
-        word=word,
-        reason=reason,
-        fit=shown,
-        doubling=_worth(curve, 2, cosine),
-        ten=_worth(curve, 10, cosine),
-        rest=_worth(curve, None, cosine),
-    )
+    worths = (_worth(curve, factor, cosine) for factor in (2, 10, None))
+    return ModelCurve(model, points, missing, word, reason, shown, *worths)
 
 
 def _worth(curve: FittedCurve, factor: float | None, cosine: float) -> Worth:

@@ -154,6 +154,8 @@ def test_sources_that_disagree_are_in_the_answer() -> None:
     assert answer(made_table([noise])).endswith(
         "Check the data: new articles can hardly be predicted at all (cosine .00)."
     )
+    worse = judged(stratum("own", -0.1, 0.1), stratum("new", -0.2, 0.1)).disagreement
+    assert worse.startswith("new articles can hardly be predicted at all (cosine −.20")
 
 
 def test_sources_that_disagree_only_on_average_are_in_the_answer() -> None:

@@ -82,13 +82,11 @@ def member_header(path: Path, archive: zipfile.ZipFile, name: str, size: int) ->
 
 def read_header(path: Path, name: str, stream: IO[bytes], size: int) -> Header:
     """Parse the header of a .npy of `size` bytes and leave the stream at the first number."""
-    version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        shape, column_major, dtype = np.lib.format.read_array_header_1_0(stream)
-    elif version == (2, 0):
-        shape, column_major, dtype = np.lib.format.read_array_header_2_0(stream)
-    else:
+    readers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+    read = readers.get(np.lib.format.read_magic(stream))
+    if read is None:
         raise UserError(f"{shown(path)}: {name} is in a form for records, not numbers; save a plain array")
+    shape, column_major, dtype = read(stream)
     if dtype.hasobject:
         raise UserError(
             f"{shown(path)}: {name} holds pickled Python objects, which are never opened; save numbers or text"

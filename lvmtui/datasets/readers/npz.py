@@ -36,7 +36,6 @@ from lvmtui.datasets.readers.npy import (
     matrix,
     member_header,
     read_errors,
-    read_exactly,
     read_header,
 )
 from lvmtui.datasets.readers.roles import EXPECTED, ONE_ARRAY, PAIRS, Roles, choose_roles, is_float
@@ -61,22 +60,22 @@ class NpzSource:
         self._path, self._size = path, size
         with read_errors(path):
             self._plain = not zipfile.is_zipfile(path)
-            headers, faults = self._headers()
+            self._headers, faults = self._read_headers()
+        headers = self._headers
         self.roles = choose_roles(shown(path), headers, faults, reading)
-        self._dim = _dim(path, headers, self.roles)
+        dim = _dim(path, headers, self.roles)
         main = headers[self.roles.vectors]
-        self._longest = main.shape[1]
         rows = main.shape[0] * (main.shape[1] if self.roles.documents else 1)
         contexts = headers[self.roles.contexts] if self.roles.contexts else None
         self.facts = SourceFacts(
             path,
             self._kind(),
             rows,
-            self._dim,
+            dim,
             "int8" if self.roles.scale else str((contexts or main).dtype),
             size,
             context=contexts.shape[1] if contexts else 0,
-            encoder=self._text("encoder", headers),
+            encoder=self._text("encoder"),
             notes=tuple(_notes(self.roles, headers, faults)),
         )
 
@@ -112,17 +111,15 @@ class NpzSource:
 
     def blocks(self) -> Iterator[Floats]:
         roles = self.roles
+        rows = max(1, BLOCK_BYTES // (4 * self.facts.dim * (self.facts.context + 1)))
         with read_errors(self._path), ExitStack() as stack:
             if roles.contexts:
-                width = self.facts.context + 1
-                rows = max(1, BLOCK_BYTES // (4 * self._dim * width))
                 pairs = [self._floats(stack, name, rows) for name in (roles.contexts, roles.vectors)]
                 for contexts, targets in zip(*pairs, strict=True):
                     yield np.concatenate([contexts, targets[:, None]], axis=1)
-                return
-            rows = max(1, BLOCK_BYTES // (4 * self._dim))
-            if roles.documents:
-                for documents in self._floats(stack, roles.vectors, max(1, rows // self._longest)):
+            elif roles.documents:
+                longest = self._headers[roles.vectors].shape[1]
+                for documents in self._floats(stack, roles.vectors, max(1, rows // longest)):
                     yield np.concatenate([_without_padding(document) for document in documents])
             elif roles.scale:
                 scales = self._floats(stack, roles.scale, rows)
@@ -168,8 +165,14 @@ class NpzSource:
         """Titles by article number. The file may have one for each row, or one for each number."""
         if self.roles.titles:
             with self._array(self.roles.titles) as (stream, size):
-                header = read_header(self._path, self.roles.titles, stream, size)
-                titles = _texts(self._path, self.roles.titles, header, stream)
+                header = self._headers[self.roles.titles]
+                if not 0 < header.dtype.itemsize <= LARGEST_TITLE:
+                    raise UserError(
+                        f"{shown(self._path)}: {self.roles.titles} is {described(header)}, not a list of text; "
+                        "save it as dtype str"
+                    )
+                blocks = array_blocks(self._path, self.roles.titles, stream, size)
+                titles = (_title(raw) for block in blocks for raw in block.tolist())
                 if header.shape[0] == self.facts.rows:
                     return titles_of_rows(by_row, titles)
                 if names is None:
@@ -190,7 +193,7 @@ class NpzSource:
         """The rows of an array, `rows` at a time."""
         return float_blocks(self._path, name, *stack.enter_context(self._array(name)), rows)
 
-    def _headers(self) -> tuple[dict[str, Header], dict[str, str]]:
+    def _read_headers(self) -> tuple[dict[str, Header], dict[str, str]]:
         """Headers of all arrays, and for those that cannot be read why not."""
         if self._plain:
             with self._array(ONE_ARRAY) as (plain, size):
@@ -208,13 +211,14 @@ class NpzSource:
                     faults[name] = str(error)
         return headers, faults
 
-    def _text(self, name: str, headers: Mapping[str, Header]) -> str:
+    def _text(self, name: str) -> str:
         """A text that stands alone in the file, such as the encoder's name; empty where there is none."""
-        if name not in headers or headers[name].shape != () or headers[name].dtype.kind not in "US":
+        header = self._headers.get(name)
+        if header is None or header.shape != () or header.dtype.kind not in "US":
             return ""
         with read_errors(self._path), self._array(name) as (stream, size):
-            blocks = array_blocks(self._path, name, stream, size)
-            return sanitise(next((article_title(block.reshape(-1)[0].item()) for block in blocks), ""), 200)
+            (block,) = array_blocks(self._path, name, stream, size)
+            return article_title(block.item())
 
 
 def _dim(path: Path, headers: Mapping[str, Header], roles: Roles) -> int:
@@ -273,19 +277,6 @@ def _without_padding(document: Floats) -> Floats:
     """A document without the zero rows at its end."""
     used = np.flatnonzero(document.any(axis=1))
     return document[: used[-1] + 1 if len(used) else 0]
-
-
-def _texts(path: Path, name: str, header: Header, stream: IO[bytes]) -> Iterator[str]:
-    """The texts of an array, in bounded pieces."""
-    width = header.dtype.itemsize
-    if not 0 < width <= LARGEST_TITLE:
-        raise UserError(f"{shown(path)}: {name} is {described(header)}, not a list of text; save it as dtype str")
-    left = header.shape[0]
-    while left:
-        count = min(left, max(1, BLOCK_BYTES // width))
-        for raw in np.frombuffer(read_exactly(stream, count * width), header.dtype).tolist():
-            yield _title(raw)
-        left -= count
 
 
 def _title(raw: str | bytes) -> str:

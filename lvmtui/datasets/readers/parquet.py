@@ -6,7 +6,7 @@ Which column is what is guessed from types and names, said in the notes, and can
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -47,7 +47,7 @@ from lvmtui.system.text import sanitise
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MAGIC = (b"PAR1", b"ARROW1")
+PARQUET, ARROW = MAGIC = (b"PAR1", b"ARROW1")
 NEEDS = "reading Parquet and Arrow files needs pyarrow; run pip install 'lvmtui[parquet]'"
 
 
@@ -95,9 +95,9 @@ class ParquetSource:
         """Yield the vectors (b, D) in the order of the file."""
         rows = max(1, BLOCK_BYTES // (4 * self.facts.dim))
         row = 0
-        for batch in self._batches([self.columns.vectors], 64 if self.columns.documents else rows):
-            yield self._numbers(batch.column(0), row)
-            row += batch.num_rows
+        for cells in self._cells(self.columns.vectors, 64 if self.columns.documents else rows):
+            yield self._numbers(cells, row)
+            row += len(cells)
 
     @cached_property
     def articles(self) -> Articles:
@@ -105,36 +105,36 @@ class ParquetSource:
         columns = self.columns
         if columns.documents:
             lengths = self._document_lengths
-            titles = tuple(map(article_title, self._values(columns.title))) if columns.title else ()
-            return Articles(np.repeat(np.arange(len(lengths), dtype=np.int32), lengths), titles)
+            return Articles(np.repeat(np.arange(len(lengths), dtype=np.int32), lengths), tuple(self._titles()))
         if not columns.article:
             return Articles()
         numbering = Numbering(shown(self._path), columns.article, self.facts.rows)
-        for batch in self._batches([columns.article]):
-            numbering.add(_ids(batch.column(0), shown(self._path), columns.article))
+        for cells in self._cells(columns.article):
+            numbering.add(_ids(cells, shown(self._path), columns.article))
         by_row, names = numbering.finish()
-        titles = titles_of_rows(by_row, map(article_title, self._values(columns.title))) if columns.title else ()
+        titles = titles_of_rows(by_row, self._titles()) if columns.title else ()
         order = self._order() if columns.order else None
         numbers, places, notes = arranged(by_row, order, named=columns.article, order_name=columns.order)
         return Articles(numbers, titles or titles_by_number(names), places, notes)
 
     def _order(self) -> npt.NDArray[Any]:
-        values = [batch.column(0).to_numpy(zero_copy_only=False) for batch in self._batches([self.columns.order])]
-        order = np.concatenate(values)
+        order = np.concatenate([cells.to_numpy(zero_copy_only=False) for cells in self._cells(self.columns.order)])
         if order.dtype.kind not in "iuf" or (order.dtype.kind == "f" and not np.isfinite(order).all()):
             raise UserError(
                 f"{shown(self._path)}: {self.columns.order} has rows that are not numbers; name another column --order"
             )
         return order
 
-    def _values(self, name: str) -> Iterator[Any]:
-        for batch in self._batches([name]):
-            yield from batch.column(0).to_pylist()
+    def _titles(self) -> Iterator[str]:
+        """The title in each row; none where no column has them."""
+        for cells in self._cells(self.columns.title) if self.columns.title else ():
+            yield from map(article_title, cells.to_pylist())
 
-    def _batches(self, names: list[str], rows: int = 65_536) -> Iterator[pa.RecordBatch]:
+    def _cells(self, name: str, rows: int = 65_536) -> Iterator[Any]:
+        """The cells of a column, `rows` at a time."""
         for file in self._files:
             with read_errors(file):
-                yield from _batches_of(file, names, rows)
+                yield from (batch.column(0) for batch in _batches_of(file, name, rows))
 
     def _rows_of(self, file: Path, schema: pa.Schema) -> int:
         columns = self.columns
@@ -148,10 +148,10 @@ class ParquetSource:
                     )
             import pyarrow.parquet
 
-            if _is_parquet(file):
+            if _starts_with(PARQUET, file):
                 return int(pyarrow.parquet.read_metadata(file).num_rows)
-            with _arrow(file) as reader:
-                return sum(batch.num_rows for batch in _arrow_batches(reader))
+            with _arrow(file) as (_, batches):
+                return sum(batch.num_rows for batch in batches)
 
     def _dim(self, schema: pa.Schema) -> tuple[int, str]:
         """Numbers in a vector, and their type."""
@@ -164,8 +164,8 @@ class ParquetSource:
             dim = int(inner.list_size)
         else:
             dim = 0
-            for batch in self._batches([self.columns.vectors], 16):
-                vectors = batch.column(0).flatten() if self.columns.documents else batch.column(0)
+            for cells in self._cells(self.columns.vectors, 16):
+                vectors = cells.flatten() if self.columns.documents else cells
                 if len(vectors):
                     dim = int(_lengths(vectors)[0])
                     break
@@ -179,7 +179,7 @@ class ParquetSource:
     @cached_property
     def _document_lengths(self) -> npt.NDArray[np.int64]:
         """Vectors in each document (n,). One pass over the file, which the number of rows and the articles share."""
-        found = [_lengths(batch.column(0)) for batch in self._batches([self.columns.vectors], 64)]
+        found = [_lengths(cells) for cells in self._cells(self.columns.vectors, 64)]
         return np.concatenate(found) if found else np.empty(0, np.int64)
 
     def _numbers(self, column: Any, first: int) -> Floats:
@@ -300,48 +300,43 @@ def _files(path: Path) -> list[Path]:
     return files_below(path, TABLE_FILES) if path.is_dir() else [path]
 
 
-def _is_parquet(file: Path) -> bool:
+def _starts_with(magic: bytes, file: Path) -> bool:
     with file.open("rb") as plain:
-        return plain.read(4) == MAGIC[0]
+        return plain.read(len(magic)) == magic
 
 
 def _schema(file: Path) -> pa.Schema:
     import pyarrow.parquet
 
-    if _is_parquet(file):
+    if _starts_with(PARQUET, file):
         return pyarrow.parquet.read_schema(file)
-    with _arrow(file) as reader:
-        return reader.schema
+    with _arrow(file) as (schema, _):
+        return schema
 
 
-def _batches_of(file: Path, names: list[str], rows: int) -> Iterator[pa.RecordBatch]:
+def _batches_of(file: Path, name: str, rows: int) -> Iterator[pa.RecordBatch]:
     import pyarrow.parquet
 
-    if _is_parquet(file):
+    if _starts_with(PARQUET, file):
         with pyarrow.parquet.ParquetFile(file) as table:
-            yield from table.iter_batches(batch_size=rows, columns=names)
+            yield from table.iter_batches(batch_size=rows, columns=[name])
         return
-    with _arrow(file) as reader:
-        for batch in _arrow_batches(reader):
-            some = batch.select(names)
+    with _arrow(file) as (_, batches):
+        for batch in batches:
+            some = batch.select([name])
             for first in range(0, some.num_rows, rows):
                 yield some.slice(first, rows)
 
 
 @contextmanager
-def _arrow(file: Path) -> Iterator[Any]:
-    """A reader of an Arrow file, in either of its two forms: with a footer, or a stream."""
+def _arrow(file: Path) -> Iterator[tuple[pa.Schema, Iterable[pa.RecordBatch]]]:
+    """Schema and batches of an Arrow file, in either of its two forms: with a footer, or a stream."""
     import pyarrow
 
     with pyarrow.memory_map(str(file)) as mapped:
-        with file.open("rb") as plain:
-            has_footer = plain.read(6) == MAGIC[1]
-        yield pyarrow.ipc.open_file(mapped) if has_footer else pyarrow.ipc.open_stream(mapped)
-
-
-def _arrow_batches(reader: Any) -> Iterator[pa.RecordBatch]:
-    if hasattr(reader, "num_record_batches"):
-        for index in range(reader.num_record_batches):
-            yield reader.get_batch(index)
-    else:
-        yield from reader
+        if _starts_with(ARROW, file):
+            reader = pyarrow.ipc.open_file(mapped)
+            yield reader.schema, map(reader.get_batch, range(reader.num_record_batches))
+        else:
+            stream = pyarrow.ipc.open_stream(mapped)
+            yield stream.schema, stream

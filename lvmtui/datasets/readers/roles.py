@@ -57,9 +57,12 @@ def choose_roles(file: str, headers: Mapping[str, Header], faults: Mapping[str, 
             there = ", ".join(sanitise(name, 40) for name in (*headers, *faults)) + ONE_EACH
             raise UserError(f"{file}: {option} {sanitise(asked, 40)} is no array of it; there are: {there}")
     roles = _vector_roles(file, headers, faults, reading.vectors)
+    for name in (roles.contexts, roles.vectors):
+        if name in faults:
+            raise UserError(faults[name])
     if ONE_ARRAY in headers:
         return roles
-    rows = headers[roles.vectors].shape[0]
+    rows = (*headers[roles.vectors].shape, 0)[0]  # 0: a lone number, which is refused later
     rest = {name: header for name, header in headers.items() if name not in roles.arrays()}
     article = "" if roles.documents else reading.article or _article_role(file, rest, faults, rows)
     titles = next((n for n in TITLE_NAMES if n in rest and len(rest[n].shape) == 1 and rest[n].dtype.kind in "US"), "")
@@ -73,14 +76,11 @@ def _vector_roles(file: str, headers: Mapping[str, Header], faults: Mapping[str,
         return Roles(ONE_ARRAY, documents=ONE_ARRAY in blocks)
     if not asked:
         if "vectors" in headers or "vectors" in faults:
-            _refuse_faulty("vectors", faults)
             return Roles("vectors", documents="vectors" in blocks)
         if "q" in headers and "scale" in headers:
             return Roles("q", scale="scale")
     for contexts, targets in PAIRS:
         if {contexts, targets} <= {*headers, *faults} and asked in ("", contexts, targets):
-            _refuse_faulty(contexts, faults)
-            _refuse_faulty(targets, faults)
             return Roles(targets, contexts=contexts)
     if asked:
         return Roles(asked, documents=asked in blocks)
@@ -90,11 +90,6 @@ def _vector_roles(file: str, headers: Mapping[str, Header], faults: Mapping[str,
         raise UserError(f"{file}: holds no vectors we know; there is: {there}; save {EXPECTED}")
     name = choose_by_name(file, "", sorted(candidates), VECTOR_NAMES, "arrays of vectors")
     return Roles(name, documents=name in blocks)
-
-
-def _refuse_faulty(name: str, faults: Mapping[str, str]) -> None:
-    if name in faults:
-        raise UserError(faults[name])
 
 
 def is_float(header: Header) -> bool:
