@@ -12,6 +12,8 @@ from lvmtui.system.numbers import plural
 
 FEW_WINDOWS = 500
 """With fewer nobody can tell two models apart."""
+MANY_COPIES = 0.1
+"""Share of a file's vectors that may repeat earlier ones (headings, set phrases) before it is worth a word."""
 NO_ORDER = 0.005
 """Forward signal of rows in any order: its standard error is below that from 500 windows on."""
 INCOHERENT = 0.5
@@ -142,6 +144,11 @@ def _file_notes(facts: CheckedFile) -> list[str]:
         same = " were of one length and" if longest - shortest < UNIT_TOLERANCE * longest else ""
         back = "" if same else f"; lengths from {shortest:.3g} to {longest:.3g} are lost to a decoder that needs them"
         notes.append(f"{facts.file}: {facts.rows.off_unit:,} vectors{same} are scaled to length 1{back}")
+    if facts.duplicates > MANY_COPIES * facts.vectors:
+        notes.append(
+            f"{facts.file}: {facts.duplicates:,} of its {facts.vectors:,} vectors repeat earlier ones. They weigh again "
+            "in training, and where they follow each other the last vector is the answer; leave out what no text repeats"
+        )
     if facts.kind == "sequence":
         notes.append(
             f"{facts.file}: no ids of articles were found, so a held-out window may stand beside a training window of "

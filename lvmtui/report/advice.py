@@ -52,26 +52,29 @@ def recommendations(table: Table, costs: Mapping[str, UseCost]) -> tuple[Recomme
     advisable = replace(table, rows=tuple(rows))
     return (
         _accurate(alike),
-        _gains_most(alike),
+        _gains_most(table),
         _balanced(priced_models(advisable, costs), table.labels[1]),
         *_avoid(table),
+        *_aside(table),
     )
 
 
-def next_steps(table: Table, phases: Mapping[str, Phase], *, over: bool, doomed: Sequence[str] = ()) -> tuple[str, ...]:
+def next_steps(
+    table: Table, phases: Mapping[str, Phase], *, campaign: str, over: bool, doomed: Sequence[str] = ()
+) -> tuple[str, ...]:
     """What would make the answer surer, in the order in which to do it.
 
     `phases`: what the runs are doing, but for those that a retry cannot help, by the names that `lvmtui retry` takes;
-    `doomed`: the titles of these; `over`: nothing goes on any more.
+    `doomed`: the titles of these; `over`: nothing goes on any more; `campaign`: its id.
     """
     steps = []
     if not over:
         steps.append("Wait for the runs that are still to come; this report is provisional until then.")
     if Phase.PAUSED in phases.values():
-        steps.append("Resume the paused runs: lvmtui resume all.")
+        steps.append(f"Resume the paused runs: lvmtui resume all --campaign {campaign}.")
     if ended := {run: phase for run, phase in phases.items() if phase in ENDED_EARLY}:
         first = "fix the cause that their status names, then " if FAILURES.intersection(ended.values()) else ""
-        which, runs = ("other runs", " ".join(ended)) if doomed else ("runs", "all")
+        which, runs = ("other runs", " ".join(ended)) if doomed else ("runs", f"all --campaign {campaign}")
         steps.append(
             f"To compare the {which} that failed or were cancelled, {first}train them again: lvmtui retry {runs}."
         )
@@ -132,6 +135,13 @@ def deciding(change: Estimate, seeds: int, *, folds: bool) -> str:
     return f"To decide it, the interval must be {narrower:.1f} times narrower: {' and '.join(said)}{little}."
 
 
+def _aside(table: Table) -> tuple[Recommendation, ...]:
+    """Which models the cosines above say nothing of."""
+    other = [row for row in table.ranked if row not in table.alike]
+    words = f"the cosines of {named(other)} are of other held-out articles, as other seeds were compared"
+    return (Recommendation("Left aside", (), words),) if other else ()
+
+
 def _accurate(table: Table) -> Recommendation:
     """The best trained model of either arm: all were judged on the same windows, except histories."""
     what = "Highest accuracy"
@@ -174,8 +184,9 @@ def _gains_most(table: Table) -> Recommendation:
         rows = tuple(row for row in table.ranked if (row.moved or 0) > 0 and not row.expanded.alarms)
     gained, rows = bool(rows), tuple(row for row in rows if not row.expanded.lies_below)
     if not rows:
-        who = "model that gained beats the best trivial baseline" if gained else "model has a gain clear of zero"
-        return Recommendation(what, (), f"no {who}")
+        slight = any(row.verdict.word is Word.NEGLIGIBLE and (row.change or 0) > 0 for row in table.ranked)
+        who = "gain is more than negligible" if slight else "model has a gain clear of zero"
+        return Recommendation(what, (), f"no {'model that gained beats the best trivial baseline' if gained else who}")
     mine = rows[0].interval
     equals = [row for row in rows[1:] if mine and row.interval and row.interval[1] > mine[0]]
     doubt = " in its history, which is no evidence" if table.histories else ""

@@ -237,6 +237,7 @@ def report_of(
         next_steps=next_steps(
             table,
             {v.planned.run: v.status.phase for v in state.runs if v.retry_helps},
+            campaign=campaign.id,
             over=progress.ended is not None,
             doomed=[sanitise(title_of(model, campaign.titles), 60) for model in dict.fromkeys(doomed)],
         ),

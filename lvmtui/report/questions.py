@@ -35,12 +35,13 @@ def questions(table: Table, costs: Mapping[str, UseCost], *, pair: bool = True) 
     curve tells who gains (`size_questions.py`)."""
     base, expanded = table.labels
     alike = replace(table, rows=table.alike)
+    apart = "" if len(alike.rows) > 1 or len(table.rows) < 2 else "Unknown: no two were compared over the same seeds."
     found = []
     if pair:
         found.append(Question("Did larger models gain more?", _scaling(table, costs)))
     found += [
-        Question("Is the largest model worth its cost?", _largest(alike, costs)),
-        Question(f"Is the best {base} model still the best with {expanded}?", _best_model(alike)),
+        Question("Is the largest model worth its cost?", apart or _largest(alike, costs)),
+        Question(f"Is the best {base} model still the best with {expanded}?", apart or _best_model(alike)),
     ]
     if any(row.strata for row in table.ranked):
         found.append(Question("Where does the change come from?", _sources(table)))

@@ -96,8 +96,8 @@ def _joint(table: Table) -> str:
         return ""
     return (
         f"{table.tested} models are judged together: each verdict uses the model's {100 * (1 - table.level):.1f} % "
-        f"interval, not the 95 % one that is shown, so that all {table.tested} hold at once with 95 %. Their average "
-        "is the primary test and needs no such allowance."
+        f"interval, not the 95 % one that is shown, so that all {table.tested} hold at once with 95 %."
+        + (" Their average is the primary test and needs no such allowance." if table.primary else "")
     )
 
 

@@ -92,7 +92,8 @@ def forward_doubts(cell: ArmCell) -> tuple[str, ...]:
     near, far, against = signed(found.gain_next), signed(found.gain_last), the_trivial(found.against)
     near += " on windows followed by four more"  # the gain in the table is on all windows
     if found.gain_next < SEED_NOISE:
-        gains = "gains no more than training noise over" if found.gain_next > 0 else "is no better than"
+        little = f"gains less than {cosine(SEED_NOISE, 3)}, about what seeds differ by, over"
+        gains = little if found.gain_next > 0 else "is no better than"
         said.append(
             f"trained on {cell.label}, it {gains} {against} on the next vector ({near}; on the last context vector "
             f"{far}), so it predicts no more of what comes next than {against} does"

@@ -293,7 +293,7 @@ GLOSSARY: tuple[Term, ...] = (
     Term(
         "window", "consecutive context vectors (five by default) and the vector that follows, which is to be predicted"
     ),
-    Term("held-out", "windows that no run of the campaign trained or validated on; all runs are judged on them"),
+    Term("held-out", "windows on which runs are judged that neither trained nor validated on them"),
     Term("cluster", "an article, or a block of about 128 consecutive vectors; it is held out as a whole"),
     Term(
         "cosine",

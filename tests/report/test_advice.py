@@ -137,10 +137,14 @@ def test_with_folds_only_models_of_the_same_seeds_are_set_side_by_side() -> None
 
 def test_longer_training_is_advised_only_where_a_run_was_still_improving() -> None:
     low = with_skill(row("a", 1, 0.52), -0.01)
-    assert next_steps(table(low), {}, over=True)[-1].startswith("Train with another recipe before asking about data")
+    assert next_steps(table(low), {}, over=True, campaign="c")[-1].startswith(
+        "Train with another recipe before asking about data"
+    )
     rising = Finding("still_improving", False, "still improving at the end")
     low = replace(low, expanded=replace(low.expanded, findings=(rising,)))
-    assert next_steps(table(low), {}, over=True)[-1].startswith("Train longer or with another recipe before asking")
+    assert next_steps(table(low), {}, over=True, campaign="c")[-1].startswith(
+        "Train longer or with another recipe before asking"
+    )
 
 
 def test_nothing_is_recommended_of_nothing() -> None:
@@ -187,9 +191,12 @@ def test_without_a_verdict_what_is_missing_is_named() -> None:
 
 def test_what_overfitted_is_not_told_to_train_longer() -> None:
     failed, overfit = (Finding(kind, kind == "failed_to_learn", "") for kind in ("failed_to_learn", "overfitting"))
-    said = next_steps(table(row("a", 0.1, 0.5, Word.NOT_COMPARABLE, failed, overfit)), {}, over=True)
+    said = next_steps(table(row("a", 0.1, 0.5, Word.NOT_COMPARABLE, failed, overfit)), {}, over=True, campaign="c")
     assert any(step.startswith("Train fewer epochs (--epochs)") for step in said)
-    assert not any("longer" in step or "fewer" in step for step in next_steps(table(row("a", 0.1, 0.5)), {}, over=True))
+    assert not any(
+        "longer" in step or "fewer" in step
+        for step in next_steps(table(row("a", 0.1, 0.5)), {}, over=True, campaign="c")
+    )
 
 
 def test_one_run_that_overfitted_changes_no_advice_for_the_others() -> None:
@@ -199,29 +206,32 @@ def test_one_run_that_overfitted_changes_no_advice_for_the_others() -> None:
     bad = [replace(r, expanded=replace(r.expanded, findings=(overfit,))) for r in low]
     recipe = ("Train with another recipe before asking about data: a trivial baseline does better.",)
     unclear = table(with_skill(row("a", 1, 0.52), -0.0001))
-    assert next_steps(unclear, {}, over=True)[-1].endswith("a trivial baseline does as well.")
-    assert next_steps(table(bad[0], *low[1:]), {}, over=True) == recipe
-    (said,) = next_steps(table(*bad), {}, over=True)
+    assert next_steps(unclear, {}, over=True, campaign="c")[-1].endswith("a trivial baseline does as well.")
+    assert next_steps(table(bad[0], *low[1:]), {}, over=True, campaign="c") == recipe
+    (said,) = next_steps(table(*bad), {}, over=True, campaign="c")
     assert said.startswith("Train fewer epochs (--epochs): most overfitted")
     longer = replace(bad[0], verdict=replace(bad[0].verdict, remedy=LONGER))
-    assert next_steps(table(longer, *bad[1:]), {}, over=True) == recipe
+    assert next_steps(table(longer, *bad[1:]), {}, over=True, campaign="c") == recipe
 
 
 def test_what_would_fail_again_is_not_told_to_be_retried() -> None:
     failed = table(row("a", 0.1, 0.5, Word.NOT_COMPARABLE), row("b", 0.1, 0.5, Word.NOT_COMPARABLE))
-    (said,) = next_steps(failed, {}, over=True, doomed=("a", "b"))
+    (said,) = next_steps(failed, {}, over=True, campaign="c", doomed=("a", "b"))
     assert said.startswith(
         "A retry of a and b alone would fail again: their status names what to fix. Own code and opt"
     )
     phases = {"b_8k": Phase.FAILED, "b_23k": Phase.CANCELLED, "b_4k": Phase.FINISHED}
-    said, again = next_steps(failed, phases, over=True, doomed=("a",))
+    said, again = next_steps(failed, phases, over=True, campaign="c", doomed=("a",))
     assert said.startswith("To compare the other runs that failed") and said.endswith(": lvmtui retry b_8k b_23k.")
     assert again.startswith("A retry of a alone would fail again")
-    assert next_steps(failed, phases, over=True)[0].endswith("lvmtui retry all.")
-    assert "its status names" in next_steps(failed, {}, over=True, doomed=("a",))[0] and "retry all" not in said
+    assert next_steps(failed, phases, over=True, campaign="c")[0].endswith("lvmtui retry all --campaign c.")
+    assert (
+        "its status names" in next_steps(failed, {}, over=True, campaign="c", doomed=("a",))[0]
+        and "retry all" not in said
+    )
 
 
 def test_only_an_open_question_has_such_a_step() -> None:
     open_, told = (table(row("a", 0.1, 0.5, word)) for word in (Word.TOO_CLOSE, Word.IMPROVED))
-    assert any(step.startswith("To decide it") for step in next_steps(open_, {}, over=True))
-    assert next_steps(told, {}, over=True) == ()
+    assert any(step.startswith("To decide it") for step in next_steps(open_, {}, over=True, campaign="c"))
+    assert next_steps(told, {}, over=True, campaign="c") == ()

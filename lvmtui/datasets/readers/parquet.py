@@ -281,6 +281,8 @@ def _ids(column: Any, file: str, name: str) -> npt.NDArray[Any]:
     if hasattr(column, "dictionary_decode"):
         column = column.dictionary_decode()
     values: npt.NDArray[Any] = column.to_numpy(zero_copy_only=False)
+    if len(values) and isinstance(values[0], (np.ndarray, list, dict)):
+        raise UserError(f"{file}: {sanitise(name, 40)} holds lists, not the id of an article; name another column")
     return values.astype(str) if values.dtype == object else values
 
 
