@@ -101,7 +101,8 @@ def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]
     says = [f"{log}: {facts.lines:,} of {lines:,} lines understood, {evaluations:,} of them evaluations{top}"]
     if not evaluations:
         says.append(
-            "no line is an evaluation: name a group 'cosine' or 'val_loss' for a figure of the validation windows"
+            "no line is an evaluation: name a group 'cosine' (-1 to 1, no percentage) or 'val_loss' for a figure of "
+            "the validation windows"
         )
     return [*says, *shown, *more], True
 

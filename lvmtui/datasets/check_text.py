@@ -144,10 +144,11 @@ def _file_notes(facts: CheckedFile) -> list[str]:
         same = " were of one length and" if longest - shortest < UNIT_TOLERANCE * longest else ""
         back = "" if same else f"; lengths from {shortest:.3g} to {longest:.3g} are lost to a decoder that needs them"
         notes.append(f"{facts.file}: {facts.rows.off_unit:,} vectors{same} are scaled to length 1{back}")
-    if facts.duplicates > MANY_COPIES * facts.vectors:
+    if facts.duplicates > MANY_COPIES * facts.vectors and facts.kind != "pieces":  # whose windows overlap
         notes.append(
-            f"{facts.file}: {facts.duplicates:,} of its {facts.vectors:,} vectors repeat earlier ones. They weigh again "
-            "in training, and where they follow each other the last vector is the answer; leave out what no text repeats"
+            f"{facts.file}: {facts.duplicates:,} of its {facts.vectors:,} vectors repeat earlier ones. They weigh "
+            "again in training, and where they follow each other the last vector is the answer; leave out what no text "
+            "repeats"
         )
     if facts.kind == "sequence":
         notes.append(

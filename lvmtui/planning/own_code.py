@@ -27,9 +27,6 @@ PATIENCE = 120.0
 MOST_BYTES = 4 << 20
 """Limit on the Python files that are copied: a package of models, not an environment."""
 
-TOLD_ARM = re.compile(r"\{(data|run|arm|label)\}")
-"""What tells a trainer that does not use the kit which data set it is to train on."""
-
 Say = Callable[[str], None]
 
 
@@ -60,7 +57,8 @@ class OwnCode:
         doubts = [f"the network of {title} has the same output for every context" for title in constant]
         if named := ", ".join(trainer.title for trainer in self.trainers.values()):
             doubts.append(f"that {named} trained on no held-out vector is the word of the user's own program")
-        blind = [one.title for one in self.trainers.values() if one.pattern and not TOLD_ARM.search(one.command)]
+        told = re.compile(r"\{(data|run|arm|label)\}")  # the kit asks for the arm by itself
+        blind = [one.title for one in self.trainers.values() if one.pattern and not told.search(one.command)]
         if blind:
             what = "the command names none of {data}, {run}, {arm} and {label}, which tell the arms apart"
             doubts.append(f"{', '.join(blind)} may train both arms on the same data: {what}")
@@ -239,7 +237,7 @@ def try_code(
         write_document(request, asked, durable=False)
         command = our_command("trainers.check_model", str(request), str(answer))
         environment = {**unmarked_environment(os.environ), "TMPDIR": str(root / "free"), "OMP_NUM_THREADS": "1"}
-        child = spawn(command, output=root / "output", environment=environment, folder=root / "free")
+        child = spawn(command, output=root / "output", environment=environment, folder=root)
         try:
             child.wait(PATIENCE)
         except subprocess.TimeoutExpired:

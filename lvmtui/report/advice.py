@@ -50,12 +50,14 @@ def recommendations(table: Table, costs: Mapping[str, UseCost]) -> tuple[Recomme
         return (_accurate(alike), *_avoid(table))
     rows = (row for row in table.alike if not against(row, table) and not row.expanded.lies_below)
     advisable = replace(table, rows=tuple(rows))
+    other = [row for row in table.ranked if row not in table.alike]
+    aside = f"the cosines of {named(other)} are of other held-out articles, as other seeds were compared"
     return (
         _accurate(alike),
         _gains_most(table),
         _balanced(priced_models(advisable, costs), table.labels[1]),
         *_avoid(table),
-        *_aside(table),
+        *((Recommendation("Left aside", (), aside),) if other else ()),
     )
 
 
@@ -133,13 +135,6 @@ def deciding(change: Estimate, seeds: int, *, folds: bool) -> str:
     little = "" if noisy else "; more seeds on the same articles would gain little"
     narrower = math.sqrt(variance / needed)
     return f"To decide it, the interval must be {narrower:.1f} times narrower: {' and '.join(said)}{little}."
-
-
-def _aside(table: Table) -> tuple[Recommendation, ...]:
-    """Which models the cosines above say nothing of."""
-    other = [row for row in table.ranked if row not in table.alike]
-    words = f"the cosines of {named(other)} are of other held-out articles, as other seeds were compared"
-    return (Recommendation("Left aside", (), words),) if other else ()
 
 
 def _accurate(table: Table) -> Recommendation:

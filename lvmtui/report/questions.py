@@ -158,7 +158,12 @@ def context_questions(table: Table, comparisons: Iterable[Comparison]) -> tuple[
     if not said:
         return ()
     sides = {gain.difference.side() for _, gain in gains}
+    skills = {row.model: row.expanded.skill.gain.value for row in table.rows if row.expanded.skill}
+    shorter = {(model, gain.shorter): f"{model.partition('@')[0]}@{gain.shorter}" for model, gain in gains}
+    over = [skills[m] - skills[s] for (m, _), s in shorter.items() if m in skills and s in skills]
     pays = "Yes" if sides == {1} else "For some" if 1 in sides else "No" if -1 in sides else "Not shown"
+    if 1 in sides and over and max(over) < 0:
+        pays = "Not beyond what a trivial baseline gains"
     paid = "What a trivial baseline gains as well needs no network: see the report's table of longer contexts."
     answer = f"{pays}: with {table.labels[1]}, {'; '.join(said)}. {paid}"
     return (Question("Do longer contexts pay?", answer),)

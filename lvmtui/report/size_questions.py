@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import groupby, pairwise
 
-from lvmtui.formats.learning_curve import WORDS, LearningCurve, Point, Worth
+from lvmtui.formats.learning_curve import FLAT, WORDS, LearningCurve, Point, Worth
 from lvmtui.report.costs import UseCost
 from lvmtui.report.questions import Question, trend
 from lvmtui.verdict.words import listed, worth_words
@@ -33,7 +33,8 @@ def size_questions(curve: LearningCurve | None, costs: Mapping[str, UseCost]) ->
 def _profit(curve: LearningCurve) -> str:
     known = [one for one in curve.models if one.word in WORDS[:2] and one.doubling and one.doubling.value is not None]
     if not known:
-        return "No model is known to gain from it."
+        clear = any(one.doubling and (one.doubling.low or 0.0) > 0 for one in curve.models)
+        return f"No model is known to gain {FLAT} % or more from it." if clear else "No model is known to gain from it."
     ranked = sorted(known, key=lambda one: -(one.doubling.value or 0.0) if one.doubling else 0.0)
     words = "; ".join(f"{curve.title(one.model)} {worth_words(one.doubling)}" for one in ranked)
     first = ranked[0].doubling

@@ -191,7 +191,10 @@ def _check_recipe(baseline: RunState, expanded: RunState) -> Check:
 
 def differences(ours: RunSpec, theirs: RunSpec) -> str:
     """How two runs are trained differently: `epochs 10.0 and 8.0`; at most three things. Empty: they are not."""
-    values, others = ({"model": spec.model, "size": spec.size, **vars(spec.recipe)} for spec in (ours, theirs))
+    values, others = (  # a loss of one's own by its source and digest: each campaign has a copy of its own
+        {"model": spec.model, "size": spec.size, **vars(spec.recipe), "own_loss": spec.recipe.loss_words}
+        for spec in (ours, theirs)
+    )
     differ = [f"{name} {value} and {others[name]}" for name, value in values.items() if value != others[name]]
     return ", ".join(differ[:3])
 

@@ -165,9 +165,11 @@ def _side(view: RunView) -> tuple[WindowScores | None, ComparedRun]:
     """A finished run's scores, if they are what it vouched for, and what the checks need."""
     assert view.state and view.finished
     scores, fault = read_scores(view.folder.heldout, view.finished.heldout_digest)
+    starts = [e for e in events_in(view.folder.events) if isinstance(e, Started)]
+    anew = max((number for number, start in enumerate(starts) if not start.resumed_from), default=0)
     return scores, ComparedRun(
         state=view.state,
-        starts=tuple(e for e in events_in(view.folder.events) if isinstance(e, Started)),
+        starts=tuple(starts[anew:]),  # what came before was thrown away
         scores_version=scores.version if scores else None,
         scores_fingerprint=scores.fingerprint if scores else "",
         fault=fault,

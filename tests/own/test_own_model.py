@@ -112,6 +112,9 @@ def test_the_plan_names_the_context_that_breaks_and_a_network_that_ignores_it(tm
     options = tiny_options(tmp_path, models=models, own=own, context=(5, 6))
     with pytest.raises(UserError, match=r"^--models: context 6: model.py:9: AssertionError"):
         make_plan(options, Workspace(tmp_path))
+    (tmp_path / "model.py").write_text(BATCH_NORM.replace("return self", "open('mine.txt', 'w')\n        return self"))
+    with pytest.raises(UserError, match=r"writes to .*mine\.txt; a model has no files of its own"):
+        make_plan(options, Workspace(tmp_path))
     (tmp_path / "model.py").write_text(BATCH_NORM.replace("x.flatten(1)", "x.flatten(1).abs().sign()"))
     plan = make_plan(options, Workspace(tmp_path))
     assert plan_as_text(plan).count("the network of Model has the same output for every context") == 1

@@ -10,13 +10,14 @@ from lvmtui.formats.paths import Workspace
 from lvmtui.formats.results import METRIC, Check
 from lvmtui.formats.spec import Imported
 from lvmtui.formats.trainer_log import Trained
-from lvmtui.formats.user_code import OwnTrainer
+from lvmtui.formats.user_code import OwnTrainer, UserCode
 from lvmtui.state.run_state import RunState
 from lvmtui.verdict.comparable import (
     ComparedRun,
     check_code,
     checks_of,
     contention_notes,
+    differences,
     merged,
     settled,
     version_doubts,
@@ -204,3 +205,14 @@ def test_with_folds_each_seed_has_windows_of_its_own_that_both_arms_share(tmp_pa
         c.words for c in found
     ]
     assert not all(check.passed for check in checks_of(campaign, one, side(expanded)))
+
+
+def test_a_loss_of_ones_own_is_known_by_its_digest(tmp_path: Path) -> None:
+    """Each campaign has a copy of its own, so the folder says nothing."""
+    spec = pair(tmp_path)[0].spec
+    ours, copied, changed = (
+        replace(spec, recipe=replace(spec.recipe, own_loss=UserCode(folder, "mine", "loss", digest, "mine.py:loss")))
+        for folder, digest in (("a/own", "aa" * 32), ("b/own", "aa" * 32), ("a/own", "bb" * 32))
+    )
+    assert not differences(ours, copied)
+    assert differences(ours, changed).startswith("own_loss mine.py:loss, sha256 aaaa")

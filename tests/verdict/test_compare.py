@@ -267,6 +267,16 @@ def test_a_script_that_was_edited_between_the_arms_is_a_doubt(tmp_path: Path) ->
     assert not any("Scores do not depend on it" in line for line in md.splitlines()), report.answer
 
 
+def test_an_attempt_that_was_thrown_away_is_no_doubt(tmp_path: Path) -> None:
+    """The script was edited, and both arms were trained again from the start."""
+    workspace, campaign = finished(tmp_path, ONE, seeds=(1,))
+    for arm in ARMS:
+        events = workspace.run(planned_run(campaign, "amn", arm)).events
+        log = events.read_text().replace('"versions":{', '"versions":{"train.py":"sha256 5f60",')
+        events.write_text(log.splitlines(keepends=True)[0].replace("5f60", arm) + log)
+    assert compared(workspace, campaign).doubts == ()
+
+
 def test_a_run_started_again_takes_its_comparison_with_it(tmp_path: Path) -> None:
     workspace, campaign = finished(tmp_path, ONE, seeds=(1,))
     folder = workspace.campaign(campaign.id)

@@ -88,7 +88,11 @@ BAD_TABLES: dict[str, tuple[Callable[[Path], Path], Reading, str]] = {
     "no vectors under the name": (table(a=ROWS, n=[1] * len(ROWS)), Reading("n"), "--vectors n is int64, no list"),
     "a missing vector": (table(emb=_null(ROWS, 40)), Reading(), "emb is missing in row 40; leave that row out"),
     "a short vector": (table(emb=_null(ROWS, 40, ROWS[0][:7])), Reading(), "emb has 7 numbers in row 40, not 16"),
-    "lists for ids": (table(emb=ROWS, doc_id=ROWS), Reading(article="doc_id"), "doc_id holds lists, not the id of an art"),
+    "lists for ids": (
+        table(emb=ROWS, doc_id=ROWS),
+        Reading(article="doc_id"),
+        "doc_id holds lists, not the id of an art",
+    ),
     "a missing id": (table(emb=ROWS, doc_id=_null(IDS.tolist(), 3)), Reading(), "doc_id is missing in some rows"),
     "no rows": (table(np.arange(0), emb=ROWS), Reading("emb"), "no rows|no list of floats"),
     "no rows of lists": (_without_rows, Reading(), "vectors.parquet: has no rows; make the file again"),
