@@ -10,7 +10,7 @@ from types import FrameType
 from lvmtui.formats.intent import Intent, read_intent
 from lvmtui.formats.json_codec import Unknown
 from lvmtui.formats.paths import RunDir
-from lvmtui.formats.trainer_log import Cancelled, Event, Exit, Interrupted, Paused, Started, events_in
+from lvmtui.formats.trainer_log import Cancelled, Event, Exit, Failed, Interrupted, Paused, Started, events_in
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import sealed_digest
 from lvmtui.system.filesystem import NO_FILE, is_shared, signature
@@ -46,16 +46,19 @@ ASKED = 2.0
 host's memory for a minute."""
 
 
-def refuse_finished(folder: RunDir, total_steps: int) -> None:
+def refuse_finished(folder: RunDir, total_steps: int, intent: Intent) -> None:
     """Raise UserError if the run, which is to begin at its first step, has finished before: its log has lines that
-    cannot be read, or ends before the last step, but the scores are there."""
+    cannot be read, or ends before the last step, but the scores are there. A retry ordered since then may begin."""
     events = events_in(folder.events)
     cut = any(isinstance(e, Unknown) for e in events)
     short = max((getattr(e, "step", 0) for e in events), default=0) < total_steps
-    if (cut or short) and sealed_digest(folder.heldout) is not None:
+    told = events[-1] if events and isinstance(events[-1], Failed) else None
+    if told and intent.again == intent.generation and intent.time > told.time:
+        folder.heldout.unlink(missing_ok=True)
+    elif (cut or short) and sealed_digest(folder.heldout) is not None:
         raise UserError(
             f"{folder.events}: does not say that the run finished, but {folder.heldout.name} beside it has its scores; "
-            "restore it from a copy, or train the run again with lvmtui retry RUN --from-start"
+            "restore it from a copy; lvmtui retry trains the run again from the start"
         )
 
 

@@ -121,7 +121,7 @@ class Training:
         if found.state is not None:
             state.load_state_dict(found.state)
         else:
-            refuse_finished(self.folder, spec.total_steps)
+            refuse_finished(self.folder, spec.total_steps, self.orders.intent)
         self.state = state
         self.journal.active_before = state.place.active
         self.train_seconds_before = state.place.train_seconds

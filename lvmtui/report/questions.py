@@ -162,7 +162,7 @@ def context_questions(table: Table, comparisons: Iterable[Comparison]) -> tuple[
     shorter = {(model, gain.shorter): f"{model.partition('@')[0]}@{gain.shorter}" for model, gain in gains}
     over = [skills[m] - skills[s] for (m, _), s in shorter.items() if m in skills and s in skills]
     pays = "Yes" if sides == {1} else "For some" if 1 in sides else "No" if -1 in sides else "Not shown"
-    if 1 in sides and over and max(over) < 0:
+    if 1 in sides and -1 not in sides and over and max(over) < 0:
         pays = "Not beyond what a trivial baseline gains"
     paid = "What a trivial baseline gains as well needs no network: see the report's table of longer contexts."
     answer = f"{pays}: with {table.labels[1]}, {'; '.join(said)}. {paid}"

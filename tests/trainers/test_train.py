@@ -290,13 +290,13 @@ def test_a_finished_run_whose_log_was_cut_is_not_trained_over(run: RunDir, cut: 
     train_here(run)
     log, weights, scores = run.events.read_bytes(), run.best_model.read_bytes(), run.heldout.read_bytes()
     run.events.write_bytes(log[: max(0, len(log) - cut)])
-    for _ in range(2):  # nor is it by a retry
+    for _ in range(2):
         assert train_here(run) is Exit.FAILED
         assert (run.best_model.read_bytes(), run.heldout.read_bytes()) == (weights, scores)
     failed = state_of(run).ending
     assert isinstance(failed, Failed) and failed.reason == "data" and "heldout.npz beside it" in failed.message
-    write_intent(run.intent, "run", by="test", from_start=True)
-    assert train_here(run) is Exit.FINISHED
+    write_intent(run.intent, "run", by="test", again=True, from_start=cut == 40)
+    assert train_here(run) is Exit.FINISHED and run.heldout.exists(), "it was ordered since"
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

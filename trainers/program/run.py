@@ -109,7 +109,7 @@ class Program:
         data = data_folder(spec, self.folder.workspace.root)
         checkpoint, first_step = checkpoint_in(past, self.out, untold=self.own.checkpoints)
         if checkpoint is None:
-            refuse_finished(self.folder, spec.total_steps)
+            refuse_finished(self.folder, spec.total_steps, self.orders.intent)
         self.journal.active_before = max((getattr(e, "active", 0.0) for e in past), default=0.0) if checkpoint else 0.0
         self.said = Said(spec, self.journal, first_step, past)
         facts: dict[str, Any] = {
