@@ -66,9 +66,7 @@ def check_files(  # noqa: PLR0913 - each is an option of `lvmtui check`
         except UserError as error:
             faults.append(str(error))
     groups = group_arms(*arms, same=same) if len({arm.open().facts.dim for arm in arms}) == 1 else None
-    checked = check_arms(
-        *arms, cross_articles=cross_articles, same=same, faults=tuple(faults), groups=groups, context=context
-    )
+    checked = check_arms(*arms, cross_articles=cross_articles, same=same, faults=faults, groups=groups, context=context)
     if len(arms) == 2 and not checked.faults:
         try:
             draw_split(*arms, seed=0, cross_articles=cross_articles, groups=groups, context=context)
@@ -81,7 +79,7 @@ def check_arms(
     *arms: Arm,
     cross_articles: bool = False,
     same: float | None = None,
-    faults: tuple[str, ...] = (),
+    faults: Sequence[str] = (),
     groups: Groups | None = None,
     context: int = USUAL_CONTEXT,
 ) -> DataCheck:
@@ -109,7 +107,7 @@ def check_arms(
     neighbours = groups.facts if groups else None
     # A fault makes a note about the same rows pointless: no windows, no order; other dimensions, nothing in common.
     notes = () if faults else tuple(notes_on(files, pair, neighbours))
-    return DataCheck(files=files, pair=pair, faults=faults, notes=notes, neighbours=neighbours, context=context)
+    return DataCheck(files=files, pair=pair, faults=tuple(faults), notes=notes, neighbours=neighbours, context=context)
 
 
 def _no_windows(facts: CheckedFile, arm: Arm, context: int) -> str:
