@@ -176,11 +176,6 @@ def _pair_notes(files: Sequence[CheckedFile], pair: CheckedPair) -> list[str]:
     notes = []
     if pair.same_space == "unknown":
         notes.append("the two have no vector in common: nothing in the files tells whether one encoder made both")
-    if pair.space is not None and pair.space.elsewhere:
-        notes.append(
-            f"vectors of another space than the baseline's: {'; '.join(pair.space.elsewhere)}. The arms cannot be "
-            "compared; embed all rows with the same encoder and settings"
-        )
     whole = files[1].forward_signal
     if pair.new_windows < FEW_WINDOWS or pair.new_forward_signal is None or pair.new_coherence is None:
         return notes

@@ -53,7 +53,7 @@ def test_new_rows_in_a_turned_space_are_named(tmp_path: Path, articles: list[np.
     begin = int(words.split()[2].replace(",", ""))
     assert abs(begin - rows(own)) <= 128
     assert found.pair.space.energy_new == pytest.approx(64 / 384, abs=0.02)
-    assert any("another space" in note and words in note for note in found.notes)
+    assert "another space" in found.warning and words in found.warning
     (tmp_path / "check.json").write_bytes(dump_document(encode(found)))
     read = find_document(DataFacts, tmp_path / "check.json")
     assert read is not None and read.pair is not None and read.pair.space == found.pair.space
