@@ -78,8 +78,8 @@ class DataCheck(DataFacts):
         """Why the two files can give no verdict, or what of them cannot be kept apart; empty where all is well."""
         if not self.faults and self.pair and self.pair.space and self.pair.space.elsewhere:
             return (
-                f"vectors of another space than the baseline's: {'; '.join(self.pair.space.elsewhere)}. No verdict will "
-                "come of it; embed all rows with the same encoder and settings"
+                f"vectors of another space than the baseline's: {'; '.join(self.pair.space.elsewhere)}. No verdict "
+                "will come of it; embed all rows with the same encoder and settings"
             )
         if not self.faults and self.pair and self.pair.same_ids:
             return (
