@@ -14,6 +14,7 @@ from typing import Any
 import lvmtui
 from lvmtui.cli.help import EVERYWHERE, ROOT, HelpAll, Parser
 from lvmtui.embed.documents import UNITS
+from lvmtui.formats.paths import FORMATS
 from lvmtui.planning.options import GROUPS, OPTIONS, RUNNING, Option
 
 ENGINE_OPTION = "engine_option_"
@@ -173,7 +174,7 @@ def _add_embed_options(parser: Parser) -> None:
 
 
 def _add_report_options(added: Parser) -> None:
-    _add_choice(added, "--format", ("md", "html", "json", "csv"), help="default: as --output is named, or md")
+    _add_choice(added, "--format", tuple(FORMATS), help="default: as --output is named, or md")
     added.add_argument(
         "--output", metavar="FILE", help="write to this file instead; - for stdout. Markdown brings its pictures along"
     )

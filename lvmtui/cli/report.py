@@ -7,10 +7,9 @@ import io
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from lvmtui.cli.shared import ExitCode, campaign_of, workspace_of
-from lvmtui.formats.paths import CampaignDir
+from lvmtui.formats.paths import FORMATS, CampaignDir
 from lvmtui.system.errors import UserError
 from lvmtui.system.numbers import plural
 
@@ -40,14 +39,12 @@ def report(given: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
-def _format(given: argparse.Namespace) -> Any:
+def _format(given: argparse.Namespace) -> str:
     """What was asked for, or what the name of the file says. Raises UserError where the two differ."""
-    from lvmtui.report.make import FORMATS
-
     named = Path(given.output or "").suffix[1:].lower()
     if named in FORMATS and given.format not in (None, named):
         raise UserError(f"--format {given.format}: {given.output} is named as {named}; leave one of the two out")
-    return given.format or (named if named in FORMATS else FORMATS[0])
+    return str(given.format or (named if named in FORMATS else "md"))
 
 
 def _long_table(given: argparse.Namespace, folder: CampaignDir) -> None:

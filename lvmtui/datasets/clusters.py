@@ -109,12 +109,9 @@ def union_of(
         theirs = _cluster_in(groups.of[0], groups.of[1], full)
         if small.facts.kind == "articles":
             theirs = _whole_articles(own, theirs)
-            if large.facts.kind == "articles":
-                by_name = _named_in(own_names, full_names, full_article, full)[own_article]
-                in_both = (theirs >= 0) & (by_name >= 0)
-                mean_the_same = 2 * (theirs == by_name)[in_both].sum() > in_both.sum()
-                if mean_the_same or (not in_both.any() and small.titles and large.titles):
-                    theirs = np.where(theirs >= 0, theirs, by_name)
+        if small.facts.kind == large.facts.kind == "articles":
+            by_name = _named_in(own_names, full_names, full_article, full)[own_article]
+            theirs = _or_by_name(theirs, by_name, titled=bool(small.titles and large.titles))
         base = np.where(theirs >= 0, theirs, own + len(full_names))
 
     sides = (
@@ -169,12 +166,20 @@ def _cluster_in(group: Integers, other: Integers, cluster_of: Integers) -> Integ
 
 
 def _named_in(names: Sequence[str], others: Sequence[str], article_of: Integers, cluster_of: Integers) -> Integers:
-    """For each of the names the cluster of the article among `others` that has the same, or -1. `article_of` (m,): the
-    articles of the other rows; `cluster_of` (m,): their clusters."""
+    """For each name the cluster of the article among `others` that has the same name, or -1. `article_of` (m,): the
+    article of each of the other rows; `cluster_of` (m,): its cluster."""
     number_of = {name: number for number, name in enumerate(others) if name}
     numbers = np.array([number_of.get(name, -1) for name in names])
     clusters = cluster_of[np.unique(article_of, return_index=True)[1]]
     return np.where(numbers >= 0, clusters[numbers], -1)
+
+
+def _or_by_name(theirs: Integers, by_name: Integers, *, titled: bool) -> Integers:
+    """The clusters (n,) of rows by content, or by name where content finds none (-1) and a name means one article in
+    both files: if most do of which content can tell, or it can tell of none and they are titles."""
+    known = (theirs >= 0) & (by_name >= 0)
+    agree = 2 * (theirs == by_name)[known].sum() > known.sum() or (titled and not known.any())
+    return np.where((theirs < 0) & agree, by_name, theirs)
 
 
 def _copies_joined(cluster_of: Integers, group: Integers) -> Integers:

@@ -8,6 +8,9 @@ from typing import Any
 
 from lvmtui.formats.campaign import Campaign, PlannedRun
 
+FORMATS = {"md": "Markdown", "html": "HTML", "csv": "CSV", "json": "JSON"}
+"""Of a report, by the ending of its file, in the order in which they are written: who waits looks at the last."""
+
 
 class Below:
     """A path below another one of its owner. It is made when it is first asked for: some are, many times a second."""

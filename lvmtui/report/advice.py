@@ -50,14 +50,13 @@ def recommendations(table: Table, costs: Mapping[str, UseCost]) -> tuple[Recomme
         return (_accurate(alike), *_avoid(table))
     rows = (row for row in table.alike if not against(row, table) and not row.expanded.lies_below)
     advisable = replace(table, rows=tuple(rows))
-    other = [row for row in table.ranked if row not in table.alike]
-    aside = f"the cosines of {named(other)} are of other held-out articles, as other seeds were compared"
+    aside = f"the cosines of {named(table.apart)} are of other held-out articles, as other seeds were compared"
     return (
         _accurate(alike),
         _gains_most(table),
         _balanced(priced_models(advisable, costs), table.labels[1]),
         *_avoid(table),
-        *((Recommendation("Left aside", (), aside),) if other else ()),
+        *((Recommendation("Left aside", (), aside),) if table.apart else ()),
     )
 
 

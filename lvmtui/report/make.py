@@ -15,14 +15,13 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
 
 from lvmtui import __version__
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.data_facts import DataFacts
 from lvmtui.formats.json_codec import dump_document, encode, find_document, write_document
 from lvmtui.formats.learning_curve import read_learning_curve
-from lvmtui.formats.paths import CampaignDir, Workspace
+from lvmtui.formats.paths import FORMATS, CampaignDir, Workspace
 from lvmtui.report.contents import HeldoutSet, Report, report_of
 from lvmtui.report.csv_table import curve_csv, table_csv
 from lvmtui.report.curves import OF_THE_PAGE, ON_WHITE, Palette, curve_file, file_stem, svg
@@ -39,13 +38,11 @@ from lvmtui.verdict.ranking import Judgement
 
 CURVES = "curves"
 """Folder of the pictures, in the campaign's folder and beside a report that was exported."""
-Format = Literal["md", "html", "json", "csv"]
-FORMATS: tuple[Format, ...] = get_args(Format)
 
 
 @dataclass(frozen=True)
 class ReportForm:
-    format: Format = "md"
+    format: str = "md"
     self_contained: bool = False
     """Markdown holds its pictures itself. HTML always does."""
 
@@ -130,8 +127,7 @@ def _write_all(workspace: Workspace, state: CampaignState, report: Report) -> Pa
     _write_texts(workspace, state, report)
     final = workspace.final_comparison(state.campaign)
     path = publish(final, _render(report, ReportForm(), _seen_from(folder, final.parent)), state.campaign)
-    formats: tuple[Format, ...] = ("md", "html", "csv", "json")  # who waits for the report looks at the last
-    for format in formats:
+    for format in FORMATS:
         replace_file(folder.report_as(format), _render(report, ReportForm(format), CURVES).encode())
     return path
 
@@ -158,15 +154,11 @@ def _render(report: Report, form: ReportForm, curves: str) -> str:
         return {f"{curves}/{name}": drawn for name, drawn in _pictures(report, palette).items()}
 
     page = page_of(report, curves=curves)
-    match form.format:
-        case "md":
-            return markdown(page, pictures(ON_WHITE) if form.self_contained else None, mark=report_mark(report))
-        case "html":
-            return html(page, pictures(OF_THE_PAGE), mark=report_mark(report))
-        case "json":
-            return dump_document(encode(report)).decode()
-        case "csv":
-            return table_csv(report)
+    if form.format == "md":
+        return markdown(page, pictures(ON_WHITE) if form.self_contained else None, mark=report_mark(report))
+    if form.format == "html":
+        return html(page, pictures(OF_THE_PAGE), mark=report_mark(report))
+    return table_csv(report) if form.format == "csv" else dump_document(encode(report)).decode()
 
 
 def _seen_from(folder: CampaignDir, reader: Path) -> str:

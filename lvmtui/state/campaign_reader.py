@@ -22,7 +22,7 @@ from lvmtui.state.liveness import Owners, PulseReader, life_of, life_of_job, lon
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ALIVE, FAILURES, HALTED, OVER, PHASES, Life, Phase, Status, status_of, unanswered_words
-from lvmtui.state.tasks import due, outcome_of, result_of
+from lvmtui.state.tasks import due, result_of, run_outcome
 from lvmtui.system.errors import UserError
 from lvmtui.system.numbers import plural
 from lvmtui.system.process_id import Identity
@@ -117,7 +117,7 @@ class CampaignState:
             return ""
         tasks = due(
             self.campaign,
-            [outcome_of(view.planned, view.status, view.finished) for view in self.runs],
+            [run_outcome(view.planned, view.status, view.finished) for view in self.runs],
             read_made(self.dir.made),
             missing=lambda task: not result_of(self.dir, task).exists(),
             given_up=lambda task: False,

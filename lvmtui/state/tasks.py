@@ -86,7 +86,7 @@ def due(
     return tasks
 
 
-def outcome_of(planned: PlannedRun, status: Status, finished: Finished | None) -> RunOutcome:
+def run_outcome(planned: PlannedRun, status: Status, finished: Finished | None) -> RunOutcome:
     """What has become of a run."""
     digest = finished.heldout_digest if finished else ""
     return RunOutcome(planned.model, planned.arm, planned.seed, status.phase.value, status.over, digest)

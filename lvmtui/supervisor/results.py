@@ -18,7 +18,7 @@ from lvmtui.formats.json_codec import write_document
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.results import MadeFrom, read_made
 from lvmtui.formats.told import Happening
-from lvmtui.state.tasks import RunOutcome, Task, due, finished_pairs, outcome_of, result_of, task_command
+from lvmtui.state.tasks import RunOutcome, Task, due, finished_pairs, result_of, run_outcome, task_command
 from lvmtui.supervisor.observation import CampaignTrack
 from lvmtui.supervisor.readable_logs import ReadableLogs
 from lvmtui.supervisor.tell import EventTeller, of_campaign
@@ -242,7 +242,7 @@ class _CampaignResults:
             return
         self._phases, self.stale = phases, False
         self.outcomes = tuple(
-            outcome_of(track.planned, track.seen.status, track.state.trainer.finished if track.state else None)
+            run_outcome(track.planned, track.seen.status, track.state.trainer.finished if track.state else None)
             for track in campaign.tracks.values()
         )
         self.tasks = due(

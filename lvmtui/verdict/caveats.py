@@ -82,11 +82,10 @@ def _folds(table: Table, ranked: Sequence[Row]) -> str:
 
 
 def _apart(table: Table) -> str:
-    other = [row for row in table.ranked if row not in table.alike]
     return (
         f"Not the same seeds were compared for all models, and each seed holds out other articles: the cosines of "
-        f"{named(other)} cannot be set beside those of the others."
-        if other
+        f"{named(table.apart)} cannot be set beside those of the others."
+        if table.apart
         else ""
     )
 

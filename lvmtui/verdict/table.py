@@ -379,6 +379,11 @@ class Table:
         of_most = max(groups.items(), key=lambda item: (len(item[1]), len(item[0])), default=((), self.rows))[1]
         return tuple(of_most) if self.folds else self.rows
 
+    @property
+    def apart(self) -> list[Row]:
+        """The ranked rows whose cosines cannot be set beside those of `alike`."""
+        return [row for row in self.ranked if row not in self.alike]
+
     def with_word(self, *words: Word) -> tuple[Row, ...]:
         return tuple(row for row in self.rows if row.verdict.word in words)
 

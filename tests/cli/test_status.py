@@ -14,7 +14,7 @@ from lvmtui.formats.results import MadeFrom
 from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.report.make import write_report
 from lvmtui.state.campaign_reader import CampaignState
-from lvmtui.state.tasks import RunOutcome, due, outcome_of
+from lvmtui.state.tasks import RunOutcome, due, run_outcome
 from lvmtui.system.process_id import own_identity
 from lvmtui.verdict.compare import compare
 from tests.factory import State, bring_to, make_campaign
@@ -47,7 +47,7 @@ def test_a_finished_pair_that_is_not_compared_is_left_to_do(tmp_path: Path) -> N
 
 
 def outcomes(state: CampaignState) -> list[RunOutcome]:
-    return [outcome_of(view.planned, view.status, view.finished) for view in state.runs]
+    return [run_outcome(view.planned, view.status, view.finished) for view in state.runs]
 
 
 def test_a_campaign_names_the_one_it_waits_for(tmp_path: Path) -> None:

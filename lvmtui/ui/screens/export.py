@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Select
 
 from lvmtui.formats.campaign import Campaign
-from lvmtui.formats.paths import Workspace
+from lvmtui.formats.paths import FORMATS, Workspace
 from lvmtui.system.files import write_output
 from lvmtui.ui.child import Child
 from lvmtui.ui.draw import glyphs
@@ -22,8 +22,6 @@ from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.dialogs import Dialog
 from lvmtui.ui.widgets.field import Field, OneOf
 from lvmtui.ui.widgets.picker import typed_path
-
-FORMATS = {"md": "Markdown", "html": "HTML", "json": "JSON", "csv": "CSV"}
 
 
 class Export(Dialog[str]):
