@@ -8,8 +8,8 @@ from typing import Any
 
 from lvmtui.formats.campaign import Campaign, PlannedRun
 
-FORMATS = {"md": "Markdown", "html": "HTML", "csv": "CSV", "json": "JSON"}
-"""Of a report, by the ending of its file, in the order in which they are written: who waits looks at the last."""
+FORMATS = {"md": "Markdown", "html": "HTML", "json": "JSON", "csv": "CSV"}
+"""Of a report, by the ending of its file."""
 
 
 class Below:
