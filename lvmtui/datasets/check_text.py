@@ -104,7 +104,7 @@ def _space(pair: CheckedPair) -> str:
     if space is None:
         return known
     if not space.tested:
-        return f"{known}; the others cannot be tested: they are too few, or too evenly spread"
+        return f"{known}; the others cannot be tested: too few rows, too few numbers in each, or too evenly spread"
     figures = ""
     if space.energy_new is not None and space.energy_baseline is not None and space.mean_cosine is not None:
         figures = (

@@ -6,7 +6,8 @@ some of them at least .29. The same rows in a rotated space have about K/D = 64/
 block that has hardly more than K/D in the baseline's main directions is of another space. The space of the baseline,
 or of most of it, is the one meant.
 
-Where a space is filled evenly (whitened vectors, random walks) there is nothing to test, and nothing is said.
+Where a space is filled evenly (whitened vectors, random walks) or has few directions (where each is a topic) there is
+nothing to test, and nothing is said. `benchmarks/spaces.py` counts what is told and what is missed.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ from lvmtui.formats.data_facts import SpaceFacts
 BLOCK, LEAST = 128, 32
 """Most rows of a block; and from how many rows on it ends where a text ends."""
 DIRECTIONS = 64
-PART = 6
-"""Directions are at most a sixth of all: with more, another space would have nearly as much there."""
+PART, NARROWEST = 6, 128
+"""Directions are at most a sixth of all: with more, another space would have nearly as much there. In fewer than 128
+numbers they are so few that far topics look like another space."""
 SEEDS, SEED_DIRECTIONS, SEED_BLOCKS = 8, 16, 16
 """Blocks from which the baseline's space is looked for, directions of each, and blocks like it that are pooled."""
 FITTED = 8192
@@ -38,6 +40,9 @@ UNEVEN = 0.12
 NEAR_CHANCE = 0.3
 """A block must exceed K/D by this share of it. Blocks of a rotated space exceed it by .15 at most: their energy is a
 mean over 64 directions and some 15 independent rows, so its standard deviation is about sqrt(2 / (64 x 15)) = .05."""
+CROWD, CLEAR_CROWD, ENOUGH = 0.5, 0.9, 256
+"""Blocks of another space crowd at K/D; those of a far topic scatter around it. So of the blocks with at most 1.6 K/D
+more than half must be within .7 to 1.3; below 256 numbers, where topics reach further down, nearly all."""
 REVERSED = -0.2
 """Cosine of the mean vectors below which the new rows are negated. Parts of the bundled vectors have .33 and more, even
 where articles are sorted along a main direction."""
@@ -105,7 +110,8 @@ def compare_spaces(baseline: Arm, expanded: Arm, new: npt.NDArray[np.bool_]) -> 
     chance = directions.shape[1] / directions.shape[0]
     elsewhere: list[str] = []
     for arm, blocks, of_arm in zip((baseline, expanded), (own, full), excess, strict=True):
-        elsewhere += _stretches(arm, blocks, of_arm < NEAR_CHANCE * chance)
+        if _crowd_at_chance(of_arm / chance, directions.shape[0]):
+            elsewhere += _stretches(arm, blocks, of_arm < NEAR_CHANCE * chance)
     first = expanded.rows[0]
     is_new = [new[a - first : b - first].mean() > 0.5 for a, b in zip(full.starts, full.stops, strict=True)]
     only_new = np.flatnonzero(is_new)
@@ -124,13 +130,19 @@ def compare_spaces(baseline: Arm, expanded: Arm, new: npt.NDArray[np.bool_]) -> 
     )
 
 
+def _crowd_at_chance(excess: npt.NDArray[np.float64], dim: int) -> bool:
+    """Are low blocks at K/D, as in another space, or is this the tail of topics? `excess`: shares of K/D."""
+    low = excess[excess < 2 * NEAR_CHANCE]
+    return bool((np.abs(low) < NEAR_CHANCE).sum() > (CROWD if dim >= ENOUGH else CLEAR_CROWD) * len(low))
+
+
 def _main_directions(own: _Blocks) -> Floats | None:
     """The directions (D, K) that hold most of the baseline, or of the larger part of it if it is of two spaces; None
     where it fills its space evenly."""
     dim = own.store.vectors.shape[1]
-    count = min(DIRECTIONS, dim // PART)
-    if not count:
+    if dim < NARROWEST:
         return None
+    count = min(DIRECTIONS, dim // PART)
     some = own.some(np.unique(np.linspace(0, len(own.starts) - 1, MOST_BLOCKS).astype(np.int64)))
     best: tuple[int, Integers] | None = None
     for seed in np.unique(np.linspace(0, len(some.starts) - 1, SEEDS).astype(np.int64)).tolist():

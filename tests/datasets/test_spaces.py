@@ -100,6 +100,21 @@ def test_topics_are_no_other_space(tmp_path: Path, articles: list[np.ndarray]) -
     assert tested >= 7
 
 
+@pytest.mark.parametrize("width", [64, 128, 256])
+def test_what_a_pca_keeps_is_no_other_space(tmp_path: Path, articles: list[np.ndarray], width: int) -> None:
+    """In few directions far topics look like another space. Turned rows are told from 128 numbers on."""
+    kept = main_directions(np.concatenate(articles), width)
+    fewer = [a @ kept / np.linalg.norm(a @ kept, axis=1, keepdims=True) for a in articles]
+    order = np.argsort([float(a.mean(axis=0)[1]) for a in fewer])
+    own, new = ([fewer[i] for i in part] for part in (order[:OWN], order[OWN:]))
+    found = checked(tmp_path, own, [*own, *new])
+    assert found.pair is not None and found.pair.same_space != "no"
+    turn = np.linalg.qr(np.random.default_rng(0).standard_normal((width, width)))[0]
+    (tmp_path / "turned").mkdir()
+    mixed = checked(tmp_path / "turned", own, [*own, *(np.asarray(a @ turn, np.float32) for a in new)])
+    assert mixed.pair is not None and (mixed.pair.same_space == "no") == (width >= 128)
+
+
 def test_noise_and_shuffled_articles_are_told_of_the_new_rows(tmp_path: Path, articles: list[np.ndarray]) -> None:
     own, random = articles[:OWN], np.random.default_rng(0)
     noise = [walk(len(article), number, 384, coherence=0) for number, article in enumerate(articles[OWN:])]
