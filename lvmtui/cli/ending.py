@@ -14,12 +14,13 @@ from lvmtui.report.sizes import curve_answer
 from lvmtui.state.campaign_reader import CampaignState
 from lvmtui.state.status import FAILURES, Phase
 from lvmtui.system import numbers as words
+from lvmtui.system.grouping import grouped
 from lvmtui.system.text import aligned
 from lvmtui.verdict.answer import LEANS, answer
 from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.table import Table
-from lvmtui.verdict.words import Word, grouped, interval_words
+from lvmtui.verdict.words import Word, interval_words
 
 
 def read_ending(workspace: Workspace, state: CampaignState, program: str, width: int) -> str:

@@ -18,10 +18,10 @@ from lvmtui.formats.results import METRIC, Check
 from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.trainer_log import Started
 from lvmtui.state.run_state import RunState
+from lvmtui.system.grouping import V, grouped
 from lvmtui.system.numbers import cosine, numbered, plural
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.health import at_plateau, late_gain
-from lvmtui.verdict.words import V, grouped
 
 SHARED_MACHINE = 1.5
 """A difference in speed is noted from this factor on: between the arms, or between a run's median and slowest tenth."""

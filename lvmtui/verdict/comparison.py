@@ -13,7 +13,7 @@ from lvmtui.formats.learning_curve import read_learning_curve
 from lvmtui.formats.results import METRIC, VERSION, Comparison, read_comparison
 from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.state.campaign_reader import CampaignState, RunView
-from lvmtui.verdict.words import grouped
+from lvmtui.system.grouping import grouped
 
 REVISION = 4
 """Increased when a comparison gains figures: older files are then recomputed from the same scores."""

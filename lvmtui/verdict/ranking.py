@@ -61,8 +61,11 @@ def table_of(state: CampaignState, comparisons: Mapping[str, Comparison], trivia
     plain = campaign.cluster_cap is None or not (comparisons or len(campaign.arms) > len(ARMS))
     if all(row.history for row in drafts):  # only validation cosines of histories can be set side by side
         drafts = [_with_cosines(row, row.baseline.validation, row.expanded.validation) for row in drafts]
-    elif not plain:
-        drafts = [row if row.model in comparisons else _with_cosines(row, None, None) for row in drafts]
+    else:  # nor those of other windows than the campaign's, or of scores that could not be read
+        drafts = [
+            row if row.baseline.scores or (plain and row.model not in comparisons) else _with_cosines(row, None, None)
+            for row in drafts
+        ]
     fair = [row for row in drafts if row.estimate is not None]
     effects = _same_clusters([comparisons[row.model].effects for row in fair])
     joint = _together(effects) if effects else None

@@ -132,7 +132,7 @@ def test_all_collapsed(tmp_path: Path) -> None:
     assert set(words(report).values()) == {"not comparable"}
     assert report.table.average is None
     assert md.count("predicts the mean vector since epoch") >= 6
-    assert "**Highest accuracy**: no 23k model is finished and free of alarms." in md
+    assert "**Highest accuracy**: no 23k model is finished, comparable and free of alarms." in md
     assert all(row.expanded.findings[0].alarm for row in report.table.rows)
 
 

@@ -18,6 +18,7 @@ from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import TrainerState
 from lvmtui.state.status import Phase
+from lvmtui.system.grouping import grouped
 from lvmtui.system.text import sanitise
 from lvmtui.ui.read.machine import MachineFigures
 from lvmtui.ui.read.run_facts import NAME, RunFacts
@@ -28,7 +29,6 @@ from lvmtui.verdict.health import Finding, health_of
 from lvmtui.verdict.ranking import table_of
 from lvmtui.verdict.rows import best_trivial
 from lvmtui.verdict.table import Row, Table
-from lvmtui.verdict.words import grouped
 
 if TYPE_CHECKING:  # what most campaigns do not need is not loaded before the first picture
     from lvmtui.formats.learning_curve import LearningCurve, ModelCurve
@@ -170,10 +170,9 @@ class Builder:
 
     def _models(self, state: CampaignState, table: Table, eta: CampaignEta) -> tuple[ModelFacts, ...]:
         campaign, rows = state.campaign, {row.model: row for row in table.rows}
-        views: dict[str, list[RunView]] = {model: [] for model in campaign.models}
-        for view in state.runs:
-            views.setdefault(view.planned.model, []).append(view)
-        return tuple(self._model(state, model, runs, rows.get(model), eta) for model, runs in views.items())
+        views = grouped((view.planned.model, view) for view in state.runs)
+        models = dict.fromkeys((*campaign.models, *views))
+        return tuple(self._model(state, model, views.get(model, []), rows.get(model), eta) for model in models)
 
     def _model(
         self, state: CampaignState, model: str, views: list[RunView], row: Row | None, eta: CampaignEta
