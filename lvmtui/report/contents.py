@@ -31,7 +31,6 @@ from lvmtui.system.grouping import grouped
 from lvmtui.system.numbers import numbered
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.answer import answer
-from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.comparison import context_means
 from lvmtui.verdict.health import Finding, cosine_of, scored
 from lvmtui.verdict.ranking import Judgement
@@ -216,7 +215,7 @@ def report_of(
         made=now,
         by=version,
         answer=answer(table),
-        caveats=caveats(table),
+        caveats=known.doubts,
         progress=progress,
         table=table,
         questions=(

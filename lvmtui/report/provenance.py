@@ -203,7 +203,7 @@ def _checks(report: Report) -> list[Text]:
     said = grouped(
         ("all models" if len(titles) == count > 1 else ", ".join(titles), words) for words, titles in shared_first
     )
-    return [f"Fair comparison, checked for {titles}: {'; '.join(words)}." for titles, words in said.items()]
+    return [f"Fair comparison, found for {titles} when compared: {'; '.join(words)}." for titles, words in said.items()]
 
 
 def _origins(report: Report) -> list[Block]:

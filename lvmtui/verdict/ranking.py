@@ -14,7 +14,8 @@ from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.state.campaign_reader import CampaignState
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.average import correlations, estimate_of, joint_level
-from lvmtui.verdict.comparison import read_comparisons, trivial_by_run
+from lvmtui.verdict.caveats import caveats
+from lvmtui.verdict.comparison import lost_scores, read_comparisons, trivial_by_run
 from lvmtui.verdict.cross_checks import disagreement, figure_words, forward_doubts, moves
 from lvmtui.verdict.health import finite, health_of
 from lvmtui.verdict.rows import Health, Trivials, draft_row
@@ -50,6 +51,11 @@ class Judgement:
     @cached_property
     def table(self) -> Table:
         return table_of(self.state, self.comparisons, self.trivial, self.health)
+
+    @cached_property
+    def doubts(self) -> tuple[str, ...]:
+        """What a reader must know before believing the table. Reads the held-out scores once, to tell lost ones."""
+        return (*lost_scores(self.state), *caveats(self.table))
 
 
 def table_of(state: CampaignState, comparisons: Mapping[str, Comparison], trivial: Trivials, health: Health) -> Table:

@@ -135,6 +135,26 @@ def test_with_folds_only_models_of_the_same_seeds_are_set_side_by_side() -> None
         assert any("the cosines of e cannot be set beside" in words for words in caveats(made)) == folds
 
 
+def test_a_row_that_is_not_comparable_is_set_beside_no_other() -> None:
+    """Its cosine may be of other windows, or it may have seen the held-out ones."""
+    one = table(row("a", 1, 0.52), row("b", 1, 0.51), row("e", 1, 0.6, Word.NOT_COMPARABLE))
+    found = recommendations(one, COSTS)
+    assert found[0].models == ("a",) and not any("e" in r.models for r in found)
+    assert [c.model for c in priced_models(one, COSTS) if c.on_front] == ["a"]
+    assert answers(questions(one, COSTS))["Is the largest model worth its cost?"] == (
+        "Unknown: e or all others have no 23k cosine to compare."
+    )
+    unfair = table(row("d", 1, 0.6, Word.NOT_COMPARABLE), row("e", 1, 0.6, Word.NOT_COMPARABLE))
+    assert [r.models for r in recommendations(unfair, COSTS)] == [()]
+
+
+def test_the_balanced_choice_is_better_than_the_best_trivial_baseline() -> None:
+    """What needs no training is cheaper still."""
+    ahead, equal = with_skill(row("b", 1, 0.52), 0.01), with_skill(row("a", 1, 0.519), 0.0001)
+    found = {r.what: r for r in recommendations(table(ahead, equal), COSTS)}
+    assert found["Best balance"].models == ("b",)
+
+
 def test_longer_training_is_advised_only_where_a_run_was_still_improving() -> None:
     low = with_skill(row("a", 1, 0.52), -0.01)
     assert next_steps(table(low), {}, over=True, campaign="c")[-1].startswith(

@@ -190,10 +190,8 @@ def test_interval_words() -> None:
     assert interval_words((0.0, 0.04), 1) == "[within ±0.1]"
     assert interval_words((0.001, 0.02)) == "[0.00, +0.02]"
     tiny = change(0.00001, 0.00001)
-    assert (
-        cosine_interval(tiny) == "[within ±.0001]"
-        and interval_words(tiny.interval(), 5, signed) == "[−.00001, +.00003]"
-    )
+    assert cosine_interval(tiny) == "[within ±.0001]"
+    assert interval_words(tiny.interval(), 5, signed) == "[−.00001, +.00003]"
 
 
 def test_a_change_of_next_to_nothing_is_told_in_cosine() -> None:
