@@ -8,11 +8,9 @@ from pathlib import Path
 from types import FrameType
 
 from lvmtui.formats.intent import Intent, read_intent
-from lvmtui.formats.json_codec import Unknown
 from lvmtui.formats.paths import RunDir
-from lvmtui.formats.trainer_log import Cancelled, Event, Exit, Failed, Interrupted, Paused, Started, events_in
+from lvmtui.formats.trainer_log import Cancelled, Event, Exit, Interrupted, Paused, Started, events_in, finished_before
 from lvmtui.system.errors import UserError
-from lvmtui.system.files import sealed_digest
 from lvmtui.system.filesystem import NO_FILE, is_shared, signature
 
 
@@ -47,19 +45,10 @@ host's memory for a minute."""
 
 
 def refuse_finished(folder: RunDir, total_steps: int, intent: Intent) -> None:
-    """Raise UserError if the run, which is to begin at its first step, has finished before: its log has lines that
-    cannot be read, or ends before the last step, but the scores are there. A retry ordered since then may begin."""
-    events = events_in(folder.events)
-    cut = any(isinstance(e, Unknown) for e in events)
-    short = max((getattr(e, "step", 0) for e in events), default=0) < total_steps
-    told = events[-1] if events and isinstance(events[-1], Failed) else None
-    if told and intent.again == intent.generation and intent.time > told.time:
-        folder.heldout.unlink(missing_ok=True)
-    elif (cut or short) and sealed_digest(folder.heldout) is not None:
-        raise UserError(
-            f"{folder.events}: does not say that the run finished, but {folder.heldout.name} beside it has its scores; "
-            "restore it from a copy; lvmtui retry trains the run again from the start"
-        )
+    """Raise UserError if the run, which is to begin at its first step, has finished before."""
+    if why := finished_before(folder, total_steps, intent):
+        raise UserError(why)
+    folder.heldout.unlink(missing_ok=True)  # of training that does not count
 
 
 class Orders:

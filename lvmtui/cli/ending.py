@@ -14,12 +14,12 @@ from lvmtui.report.sizes import curve_answer
 from lvmtui.state.campaign_reader import CampaignState
 from lvmtui.state.status import FAILURES, Phase
 from lvmtui.system import numbers as words
+from lvmtui.system.grouping import grouped
 from lvmtui.system.text import aligned
 from lvmtui.verdict.answer import LEANS, answer
-from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.table import Table
-from lvmtui.verdict.words import Word, grouped, interval_words
+from lvmtui.verdict.words import Word, interval_words
 
 
 def read_ending(workspace: Workspace, state: CampaignState, program: str, width: int) -> str:
@@ -34,7 +34,7 @@ def read_ending(workspace: Workspace, state: CampaignState, program: str, width:
     unranked = ((row.verdict.reason, row.title) for row in table.rows if row.verdict.reason and row.rank is None)
     for reason, titles in grouped(unranked).items():
         lines += textwrap.wrap(f"{', '.join(titles)}: {reason}", width, subsequent_indent="  ")
-    if doubts := caveats(table):
+    if doubts := known.doubts:
         lines += ["", *textwrap.wrap(f"Before you rely on it: {doubts[0]}", width)]
         lines += ["The report has more doubts."] if len(doubts) > 1 else []
     lines += ["", f"report  {workspace.final_comparison(state.campaign)}"]

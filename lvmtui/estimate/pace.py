@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from lvmtui.estimate.cost import STARTUP, RunKind, Work, closing_cost, evaluation_cost, step_cost, work_of
 from lvmtui.formats.trainer_log import Trained
 from lvmtui.state.run_state import RunState
+from lvmtui.system.grouping import grouped
 
 if TYPE_CHECKING:
     from lvmtui.formats.selftest import SelfTest
@@ -182,12 +183,9 @@ class Machine:
     shown: tuple[Shown, ...] = ()
 
     @cached_property
-    def kinds(self) -> Mapping[RunKind, tuple[Shown, ...]]:
+    def kinds(self) -> Mapping[RunKind, Sequence[Shown]]:
         """What was shown, by kind."""
-        kinds: dict[RunKind, list[Shown]] = {}
-        for shown in self.shown:
-            kinds.setdefault(shown.work.kind, []).append(shown)
-        return {kind: tuple(alike) for kind, alike in kinds.items()}
+        return grouped((shown.work.kind, shown) for shown in self.shown)
 
     @cached_property
     def drift(self) -> float:
@@ -238,12 +236,9 @@ NOTHING_SHOWN = Machine()
 
 def machine_of(runs: Iterable[RunState]) -> Machine:
     """What these runs have shown of the machine they ran on: those of a campaign, or earlier ones of the workspace."""
-    found: dict[tuple[str, str, str, int], list[RunState]] = {}
-    for run in sorted(runs, key=lambda r: r.trainer.last_time or 0.0, reverse=True):
-        alike = found.setdefault((run.spec.model, run.spec.size, run.spec.arm, run.spec.context), [])
-        if len(alike) < NEWEST:
-            alike.append(run)
-    return Machine(tuple(s for alike in found.values() for run in alike if (s := shown_by(run)) is not None))
+    newest_first = sorted(runs, key=lambda r: r.trainer.last_time or 0.0, reverse=True)
+    alike = grouped(((r.spec.model, r.spec.size, r.spec.arm, r.spec.context), r) for r in newest_first)
+    return Machine(tuple(s for of in alike.values() for run in of[:NEWEST] if (s := shown_by(run)) is not None))
 
 
 def _pooled(shown: Sequence[Shown], own_variance: float) -> tuple[float, float]:

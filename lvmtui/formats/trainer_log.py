@@ -15,7 +15,10 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from lvmtui.formats.data_facts import ForwardScores
+from lvmtui.formats.intent import Intent
 from lvmtui.formats.json_codec import Unknown, decode_line, kind_of
+from lvmtui.formats.paths import RunDir
+from lvmtui.system.files import sealed_digest
 from lvmtui.system.process_id import Identity
 
 __all__ = ["Event", "Unknown", "decode_event"]
@@ -233,6 +236,31 @@ def events_in(path: Path) -> list[Event]:
         return [decode_event(line) for line in path.read_bytes().splitlines()]
     except OSError:
         return []
+
+
+def finished_before(folder: RunDir, total_steps: int, intent: Intent) -> str:
+    """Why a run without an end in its log must not be trained from its first step, in words; empty: it may, or it has a
+    checkpoint to go on from. Its log has lines that cannot be read, or ends before the last step, but its scores are
+    there. Trainer and status ask here. An order to train it again that came since counts."""
+    try:
+        scored = folder.heldout.stat().st_mtime
+    except OSError:
+        return ""
+    events = events_in(folder.events)
+    last = events[-1] if events else None
+    told = last.time if isinstance(last, Failed) else scored
+    obeyed = max((e.generation for e in events if isinstance(e, Started)), default=0)
+    if intent.restart > obeyed or (intent.again == intent.generation and intent.time > told):
+        return ""
+    cut = any(isinstance(e, Unknown) for e in events)
+    short = max((getattr(e, "step", 0) for e in events), default=0) < total_steps
+    goes_on = sealed_digest(folder.checkpoint) or sealed_digest(folder.previous_checkpoint)
+    if not (cut or short) or goes_on or sealed_digest(folder.heldout) is None:
+        return ""
+    return (
+        f"{folder.events}: does not say that the run finished, but {folder.heldout.name} beside it has its scores; "
+        "restore it from a copy; lvmtui retry trains the run again from the start"
+    )
 
 
 class Exit(IntEnum):

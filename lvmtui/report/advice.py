@@ -17,7 +17,7 @@ from lvmtui.state.status import ENDED_EARLY, FAILURES, Phase
 from lvmtui.system.numbers import cosine
 from lvmtui.verdict.comparable import LONGER
 from lvmtui.verdict.table import ArmCell, Row, Table, named
-from lvmtui.verdict.words import DOWN, NEGLIGIBLE, Word, listed, scarcity, the_trivial
+from lvmtui.verdict.words import DOWN, NEGLIGIBLE, Word, listed, no_interval, the_trivial
 
 NONE = "none, since something speaks against every model"
 NEAR_BEST = 0.01
@@ -42,14 +42,13 @@ def recommendations(table: Table, costs: Mapping[str, UseCost]) -> tuple[Recomme
     for runs, only what not to use: the others may still overtake."""
     if table.with_word(Word.PROVISIONAL):
         return _avoid(table)
-    if not priced_models(table, costs):
-        words = f"no {table.labels[1]} model is finished and free of alarms"
-        return (Recommendation("Highest accuracy", (), words), *_avoid(table))
     alike = replace(table, rows=table.alike)
+    if not priced_models(alike, costs):
+        words = f"no {table.labels[1]} model is finished, comparable and free of alarms"
+        return (Recommendation("Highest accuracy", (), words), *_avoid(table))
     if len(table.rows) == 1:  # what gained most or costs least of one model is no advice
         return (_accurate(alike), *_avoid(table))
-    rows = (row for row in table.alike if not against(row, table) and not row.expanded.lies_below)
-    advisable = replace(table, rows=tuple(rows))
+    advisable = replace(alike, rows=tuple(row for row in alike.rows if not against(row, table) and beats(row)))
     aside = f"the cosines of {named(table.apart)} are of other held-out articles, as other seeds were compared"
     return (
         _accurate(alike),
@@ -148,7 +147,7 @@ def _accurate(table: Table) -> Recommendation:
     skill = cell.skill
     if skill and cell.lies_below:
         none = f"no model beats {the_trivial(skill.against)} ({cosine(skill.cosine)})"
-        unsure = "" if cell.skill_words else f"; there are too few {scarcity(skill.gain)} to be sure"
+        unsure = "" if cell.skill_words else f"; {no_interval(skill.gain)} to be sure"
         return Recommendation(what, (), f"{none}; the best one is {words}{unsure}")
     if near := [row for value, row, _ in better if row is not best and small_lead(top - value, top)]:
         verb = "is" if len(near) == 1 else "are"
@@ -223,6 +222,11 @@ def _avoid(table: Table) -> tuple[Recommendation, ...]:
 def small_lead(lead: float, over: float) -> bool:
     """True if a lead in cosine matters as little as a change that is called negligible."""
     return lead < NEGLIGIBLE / 100 * abs(over)
+
+
+def beats(row: Row) -> bool:
+    """False if the best trivial baseline does as well as its expanded arm, or better."""
+    return not row.expanded.lies_below and row.expanded.skill_words != "no better"
 
 
 def against(row: Row, table: Table) -> str:

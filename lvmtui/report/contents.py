@@ -27,15 +27,15 @@ from lvmtui.state.attempt import RETRIED
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import FAILURES, Phase, interruptions
+from lvmtui.system.grouping import grouped
 from lvmtui.system.numbers import numbered
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.answer import answer
-from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.comparison import context_means
 from lvmtui.verdict.health import Finding, cosine_of, scored
 from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.table import Table
-from lvmtui.verdict.words import grouped, listed
+from lvmtui.verdict.words import listed
 
 VERSION = 1
 
@@ -215,7 +215,7 @@ def report_of(
         made=now,
         by=version,
         answer=answer(table),
-        caveats=caveats(table),
+        caveats=known.doubts,
         progress=progress,
         table=table,
         questions=(

@@ -13,7 +13,7 @@ import re
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from lvmtui import __version__
@@ -32,7 +32,7 @@ from lvmtui.report.size_pictures import learning_pictures
 from lvmtui.report.terminal import plain_text
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from lvmtui.system.errors import UserError
-from lvmtui.system.files import replace_file, sealed_digest, write_output
+from lvmtui.system.files import replace_file, write_output
 from lvmtui.verdict.comparison import complete_pairs, curve_inputs, curve_is_current, is_current
 from lvmtui.verdict.ranking import Judgement
 
@@ -85,7 +85,7 @@ def render_report(workspace: Workspace, campaign_id: str, form: ReportForm = Rep
 
 def read_report(state: CampaignState, *, now: float) -> Report:
     """The report from the files of the campaign's folder. Writes nothing and loads no numpy."""
-    report = report_of(
+    return report_of(
         Judgement(state),
         _heldout(state),
         find_document(DataFacts, state.dir.check),
@@ -93,15 +93,6 @@ def read_report(state: CampaignState, *, now: float) -> Report:
         now=now,
         version=__version__,
     )
-    return replace(report, caveats=(*_changed_scores(state), *report.caveats))
-
-
-def _changed_scores(state: CampaignState) -> tuple[str, ...]:
-    """A doubt where the scores of a run are no longer what it wrote, and was compared by."""
-    told = [(v.folder.heldout, v.finished.heldout_digest, v.planned.run) for v in state.runs if v.finished]
-    changed = ", ".join(run for file, digest, run in told if digest and sealed_digest(file) != digest)
-    words = f"heldout.npz of {changed} was removed or changed since it was written; restore it from a copy"
-    return (f"{words}, or do not rely on what was compared by it",) if changed else ()
 
 
 def compare_model(folder: CampaignDir, model: str) -> None:

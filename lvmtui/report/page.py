@@ -14,11 +14,12 @@ from lvmtui.report.interval_bars import Scale, scale_of
 from lvmtui.report.provenance import provenance
 from lvmtui.report.sizes import curve_answer, sizes_section
 from lvmtui.state.status import Phase
+from lvmtui.system.grouping import grouped
 from lvmtui.system.numbers import cosine, date, duration, percent, plural
 from lvmtui.verdict.caveats import of_rows
 from lvmtui.verdict.cross_checks import figure_words
 from lvmtui.verdict.table import Row, Table
-from lvmtui.verdict.words import NEGLIGIBLE, Word, grouped, interval_words, population_words, stratum_change
+from lvmtui.verdict.words import NEGLIGIBLE, Word, interval_words, population_words, stratum_change
 
 
 def page_of(report: Report, *, curves: str = "curves") -> tuple[Block, ...]:
@@ -132,8 +133,9 @@ def _how_to_read(report: Report, *, bars: bool) -> list[str]:
             f"The {base} and {expanded} columns show each run's best cosine on its own validation windows, taken from "
             "its history. No medals: these figures prove nothing."
         ]
-    windows = next((row.estimate.windows for row in whole.ranked if row.estimate), report.heldout.windows)
-    number = f"{windows:,} " if windows else ""
+    counts = {row.estimate.windows for row in whole.ranked if row.estimate} or {report.heldout.windows}
+    number = " to ".join(f"{n:,}" for n in sorted({min(counts), max(counts)}) if n)  # with folds they may differ
+    number += " " * bool(number)
     if whole.judge_on != "both":
         number += f"({population_words(whole.judge_on, base)}) "
     said = [

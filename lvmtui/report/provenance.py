@@ -9,8 +9,9 @@ from lvmtui.models import size_of
 from lvmtui.report.blocks import Block, Code, Heading, Paragraph, Text, bullets, table
 from lvmtui.report.contents import Report, RunDetail
 from lvmtui.report.evidence import milliseconds
+from lvmtui.system.grouping import grouped
 from lvmtui.system.numbers import cosine, date, duration, plural
-from lvmtui.verdict.words import LEFT_OUT, grouped
+from lvmtui.verdict.words import LEFT_OUT
 
 DIGITS = 8
 """Digits of a checksum that are shown; report.json has all of them."""
@@ -202,7 +203,7 @@ def _checks(report: Report) -> list[Text]:
     said = grouped(
         ("all models" if len(titles) == count > 1 else ", ".join(titles), words) for words, titles in shared_first
     )
-    return [f"Fair comparison, checked for {titles}: {'; '.join(words)}." for titles, words in said.items()]
+    return [f"Fair comparison, found for {titles} when compared: {'; '.join(words)}." for titles, words in said.items()]
 
 
 def _origins(report: Report) -> list[Block]:

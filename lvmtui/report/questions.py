@@ -12,11 +12,12 @@ from lvmtui.formats.results import ALPHA, STRATA, Comparison
 from lvmtui.formats.spec import ARMS
 from lvmtui.report.advice import small_lead
 from lvmtui.report.costs import UseCost, cost_ratio, priced_models
+from lvmtui.system.grouping import grouped
 from lvmtui.system.numbers import cosine, count, percent, plural, signed
 from lvmtui.system.student import two_sided_p
 from lvmtui.verdict.cross_checks import TITLES
 from lvmtui.verdict.table import Table
-from lvmtui.verdict.words import NEGLIGIBLE, grouped, listed, of_context, population_words, scarcity, the_trivial
+from lvmtui.verdict.words import NEGLIGIBLE, listed, no_interval, of_context, population_words, the_trivial
 
 LEAST_MODELS = 5
 """With fewer models no order differs from chance: four have 24 orders, and the two extreme ones are 8 % of them."""
@@ -35,12 +36,12 @@ def questions(table: Table, costs: Mapping[str, UseCost], *, pair: bool = True) 
     curve tells who gains (`size_questions.py`)."""
     base, expanded = table.labels
     alike = replace(table, rows=table.alike)
-    apart = "" if len(alike.rows) > 1 or len(table.rows) < 2 else "Unknown: no two were compared over the same seeds."
+    apart = "" if len(alike.rows) > 1 or len(table.rows) < 2 else "Unknown: no two cosines may be set side by side."
     found = []
     if pair:
         found.append(Question("Did larger models gain more?", _scaling(table, costs)))
     found += [
-        Question("Is the largest model worth its cost?", apart or _largest(alike, costs)),
+        Question("Is the largest model worth its cost?", apart or _largest(table, alike, costs)),
         Question(f"Is the best {base} model still the best with {expanded}?", apart or _best_model(alike)),
     ]
     if any(row.strata for row in table.ranked):
@@ -63,9 +64,14 @@ def _scaling(table: Table, costs: Mapping[str, UseCost]) -> str:
 
 
 def trend(figures: Iterable[tuple[str, float | None]], costs: Mapping[str, UseCost], noun: str, compared: str) -> str:
-    """Do the figures of models rise with their parameters? `noun`: what has the figure; `compared`: both."""
-    known = ((costs.get(model), figure) for model, figure in figures if figure is not None)
-    points = [(float(cost.parameters), figure) for cost, figure in known if cost and cost.parameters]
+    """Do the figures of models rise with their parameters? `noun`: what has the figure; `compared`: both. A network
+    counts once, by its means over its contexts: its figures at several of them are not independent."""
+    known = grouped(
+        (model.partition("@")[0], (float(cost.parameters), figure))
+        for model, figure in figures
+        if figure is not None and (cost := costs.get(model)) and cost.parameters
+    )
+    points = [(fmean(x for x, _ in same), fmean(y for _, y in same)) for same in known.values()]
     if not points:
         return "Unknown: the parameters of the models are not known."
     if len(points) < LEAST_MODELS:
@@ -73,24 +79,26 @@ def trend(figures: Iterable[tuple[str, float | None]], costs: Mapping[str, UseCo
     if len({x for x, _ in points}) == 1:
         return "Unknown: all models have the same number of parameters."
     rho, p = rank_correlation([x for x, _ in points], [y for _, y in points])
-    said = f"rank correlation of {compared} {signed(rho, 2)} over {len(points)} models, p = {p:.2g}"
+    means = ", each by its mean over contexts" if any(len(same) > 1 for same in known.values()) else ""
+    said = f"rank correlation of {compared} {signed(rho, 2)} over {len(points)} models{means}, p = {p:.2g}"
     if p > ALPHA:
         return f"Not shown by these figures: {said}."
     return f"{'Yes' if rho > 0 else 'No, smaller ones do'}: {said}."
 
 
-def _largest(table: Table, costs: Mapping[str, UseCost]) -> str:
+def _largest(table: Table, alike: Table, costs: Mapping[str, UseCost]) -> str:
+    """`alike`: the rows whose cosines may be set side by side."""
     sized = [(cost.parameters, row) for row in table.rows if (cost := costs.get(row.model)) and cost.parameters]
     if len(sized) < 2:
         return "Unknown: the sizes of fewer than two models are known."
     parameters, largest = max(sized, key=lambda pair: pair[0] or 0)
     if largest.expanded.alarms:
         return f"No: {largest.title} ({count(parameters)} parameters) {largest.fault}."
-    usable = priced_models(table, costs)
+    usable = priced_models(alike, costs)
     mine = next((choice for choice in usable if choice.model == largest.model), None)
     others = [choice for choice in usable if choice.model != largest.model]
     if mine is None or not others:
-        return f"Unknown: {largest.title} or all others have no {table.labels[1]} figure yet."
+        return f"Unknown: {largest.title} or all others have no {table.labels[1]} cosine to compare."
     best = others[0]
     gain = mine.cosine - best.cosine
     figures = f"{mine.title} has {cosine(mine.cosine)}, {best.title} {cosine(best.cosine)}"
@@ -194,8 +202,8 @@ def _skills(table: Table) -> str:
     for row in table.rows:
         if skill := row.expanded.skill:
             trivial = f"against {the_trivial(of_context(skill.against, row.context))} ({cosine(skill.cosine)})"
-            few = f"too few {scarcity(skill.gain)}"
-            unsure = f"below, {few} to be sure" if row.expanded.lies_below else f"unknown ({few})"
+            why = no_interval(skill.gain)
+            unsure = f"below, {why} to be sure" if row.expanded.lies_below else f"unknown ({why} to tell)"
             word = words.get(row.expanded.skill_words, unsure)
             beside.setdefault(trivial, {}).setdefault(word, []).append(row.title)
     said = [

@@ -15,7 +15,7 @@ from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.live import STALE, Job, Progress, Pulse, SupervisorFile
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.results import read_made
-from lvmtui.formats.trainer_log import IN_THE_PLAN, Finished
+from lvmtui.formats.trainer_log import IN_THE_PLAN, Finished, finished_before
 from lvmtui.models import title_of
 from lvmtui.state.attempt import newest_attempt
 from lvmtui.state.liveness import Owners, PulseReader, life_of, life_of_job, longest_quiet, silence_of
@@ -192,6 +192,9 @@ class CampaignReader:
         status, last = status_of(state, life, told), fresh.no_step.get(name) if fresh else None
         if last is not None and PHASES[status.phase].pace == "works":
             status = replace(status, no_step=max(0.0, time.time() - last))
+        if status.phase in (Phase.QUEUED, Phase.INTERRUPTED) and not state.spec.foreign:  # as its trainer would decide
+            why = finished_before(reader.folder, state.spec.total_steps, state.intent)
+            status = Status(Phase.FAILED, why) if why else status
         waited = time.time() - state.intent.time
         if status.phase is Phase.PAUSING and not status.reason and waited > longest_quiet(state.live):
             status = replace(status, reason=unanswered_words(state, waited))

@@ -18,8 +18,8 @@ from lvmtui.verdict.words import (
     Word,
     change_and_interval,
     listed,
+    no_interval,
     population_words,
-    scarcity,
     the_trivial,
 )
 
@@ -128,7 +128,7 @@ def _single(table: Table) -> str:
     change, interval = change_and_interval(row.change, row.interval, 2)
     told = f", 95 % interval {interval}" if interval else ""
     lean = f"; {ONE_SEED}" if row.verdict.word in LEANS else ""
-    few = f"; there are too few {scarcity(row.estimate)}" if row.verdict.word is Word.NO_VERDICT else ""
+    few = f"; {no_interval(row.estimate)}" if row.verdict.word is Word.NO_VERDICT else ""
     return _as_it_stands(table, f"{_effect(row)}{_judged_on(table)}: {change}{told}{lean}{few}.")
 
 
@@ -172,7 +172,7 @@ def _primary(primary: Average) -> str:
         return f"{EFFECTS[word]}: "
     if word is Word.TOO_CLOSE:
         return "Whether more data helps is too close to call: "
-    return f"No verdict, there are too few {scarcity(primary.estimate)}: "
+    return f"No verdict, {no_interval(primary.estimate)}: "
 
 
 def _direction(table: Table) -> str:

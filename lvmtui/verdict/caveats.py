@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from lvmtui.system.grouping import grouped
 from lvmtui.system.numbers import plural
 from lvmtui.verdict.cross_checks import forward_doubts, retrieval_doubt
 from lvmtui.verdict.table import Row, Table, named
-from lvmtui.verdict.words import centre_words, grouped
+from lvmtui.verdict.words import centre_words
 
 TRAINING_NOISE = 0.08
 """Percent: standard deviation of a change over seeds on the bundled data, four models, tuned recipe. A mean cosine

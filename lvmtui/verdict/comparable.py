@@ -18,10 +18,10 @@ from lvmtui.formats.results import METRIC, Check
 from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.trainer_log import Started
 from lvmtui.state.run_state import RunState
+from lvmtui.system.grouping import V, grouped
 from lvmtui.system.numbers import cosine, numbered, plural
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.health import at_plateau, late_gain
-from lvmtui.verdict.words import V, grouped
 
 SHARED_MACHINE = 1.5
 """A difference in speed is noted from this factor on: between the arms, or between a run's median and slowest tenth."""
@@ -57,7 +57,7 @@ def checks_of(
     split = baseline.state.spec.split_fingerprint if campaign.folds else campaign.split_fingerprint
     faults = "; ".join(f"{side.label}: {side.fault}" for side in sides if side.fault)
     return (
-        _check("held-out scores", faults, "both runs finished and their scores are intact"),
+        _check("held-out scores", faults, "both runs finished and their scores were intact"),
         _check_windows(campaign, sides, split),
         _check_disjoint(sides, split),
         _check_recipe(baseline.state, expanded.state),

@@ -24,10 +24,9 @@ from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.formats.trainer_log import Started, events_in
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
 from lvmtui.system.errors import unknown
-from lvmtui.system.files import sealed_digest
 from lvmtui.system.numbers import plural
 from lvmtui.verdict.comparable import ComparedRun, check_code, checks_of, contention_notes, merged, version_doubts
-from lvmtui.verdict.comparison import complete_pairs, context_pairs, inputs_of, is_current
+from lvmtui.verdict.comparison import complete_pairs, context_pairs, inputs_of, is_current, scores_fault
 from lvmtui.verdict.figures import Figures, ScoredPair, TrivialScores, WindowScores
 from lvmtui.verdict.single_windows import single_windows
 
@@ -177,10 +176,8 @@ def _side(view: RunView) -> tuple[WindowScores | None, ComparedRun]:
 
 
 def read_scores(path: Path, digest: str) -> tuple[WindowScores | None, str]:
-    if not path.exists():
-        return None, f"{path.name} is missing"
-    if sealed_digest(path) != digest:
-        return None, f"{path.name} is not the file the run wrote"
+    if fault := scores_fault(path, digest):
+        return None, fault
     try:
         with np.load(path, allow_pickle=False) as arrays:
             columns = [arrays[name] for name in ("window", "cluster", "stratum", "cosine", "last_cosine", "rank")]

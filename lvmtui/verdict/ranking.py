@@ -14,7 +14,8 @@ from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.state.campaign_reader import CampaignState
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.average import correlations, estimate_of, joint_level
-from lvmtui.verdict.comparison import read_comparisons, trivial_by_run
+from lvmtui.verdict.caveats import caveats
+from lvmtui.verdict.comparison import lost_scores, read_comparisons, trivial_by_run
 from lvmtui.verdict.cross_checks import disagreement, figure_words, forward_doubts, moves
 from lvmtui.verdict.health import finite, health_of
 from lvmtui.verdict.rows import Health, Trivials, draft_row
@@ -51,6 +52,11 @@ class Judgement:
     def table(self) -> Table:
         return table_of(self.state, self.comparisons, self.trivial, self.health)
 
+    @cached_property
+    def doubts(self) -> tuple[str, ...]:
+        """What a reader must know before believing the table. Reads the held-out scores once, to tell lost ones."""
+        return (*lost_scores(self.state), *caveats(self.table))
+
 
 def table_of(state: CampaignState, comparisons: Mapping[str, Comparison], trivial: Trivials, health: Health) -> Table:
     """The table. `comparisons` by model, `trivial` and `health` by the name of the run."""
@@ -61,8 +67,11 @@ def table_of(state: CampaignState, comparisons: Mapping[str, Comparison], trivia
     plain = campaign.cluster_cap is None or not (comparisons or len(campaign.arms) > len(ARMS))
     if all(row.history for row in drafts):  # only validation cosines of histories can be set side by side
         drafts = [_with_cosines(row, row.baseline.validation, row.expanded.validation) for row in drafts]
-    elif not plain:
-        drafts = [row if row.model in comparisons else _with_cosines(row, None, None) for row in drafts]
+    else:  # nor those of other windows than the campaign's, or of scores that could not be read
+        drafts = [
+            row if row.baseline.scores or (plain and row.model not in comparisons) else _with_cosines(row, None, None)
+            for row in drafts
+        ]
     fair = [row for row in drafts if row.estimate is not None]
     effects = _same_clusters([comparisons[row.model].effects for row in fair])
     joint = _together(effects) if effects else None

@@ -18,12 +18,13 @@ from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ENDED_EARLY, Phase
+from lvmtui.system.grouping import grouped
 from lvmtui.system.numbers import cosine as figure
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.comparison import complete_pairs
 from lvmtui.verdict.health import Finding, cosine_of, finite, of_seeds, peak, scored
 from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row
-from lvmtui.verdict.words import LITTLE, Verdict, Word, grouped, listed, verdict
+from lvmtui.verdict.words import LITTLE, Verdict, Word, listed, verdict
 
 UNFIT = frozenset({"diverged", "collapsed", "failed_to_learn"})
 """Alarms of a run that says nothing about its data, whatever its score: a baseline that failed to learn would give any
@@ -62,7 +63,9 @@ def draft_row(
         word, moved, change = _history_verdict(state, model, health)
     elif comparison is None:
         word = _waiting_verdict(state, model)
-    elif unfair := [check.words for check in comparison.failed] + _unfit(state, model, health):
+    elif unfair := [check.words for check in comparison.failed] + _unfit(
+        state, [view for _, *pair in complete_pairs(state, model) for view in pair], health
+    ):
         remedies = {check.remedy for check in comparison.failed}
         remedy = remedies.pop() if len(remedies) == 1 and len(unfair) == len(comparison.failed) else ""
         word = verdict(comparison.change, seeds=len(seeds), unfair=unfair, remedy=remedy)
@@ -233,9 +236,8 @@ def _ending(view: RunView | None, *, cause: bool = True) -> str:
     return ended.value + (f": {sanitise(reason, LONGEST_REASON)}" if cause and reason else "")
 
 
-def _unfit(state: CampaignState, model: str, health: Health) -> list[str]:
-    """Alarms of the runs compared that leave nothing to compare."""
-    views = [view for _, *pair in complete_pairs(state, model) for view in pair]
+def _unfit(state: CampaignState, views: Sequence[RunView], health: Health) -> list[str]:
+    """Alarms of the runs compared, `views`, that leave nothing to compare."""
     return [
         f"{_label(state, arm)} {finding.words}"
         for arm in ARMS
@@ -285,9 +287,8 @@ def _history_verdict(state: CampaignState, model: str, health: Health) -> tuple[
     if not views or not all(view.status.over for view in views):
         return _waiting_verdict(state, model), None, None
     own = dict.fromkeys(why for view in views if (why := _unjudged(view)))
-    alarms = _unfit(state, model, health) if own else []
     unfit = [why for view in views if _only_history(view) and (why := _unfit_weights(view))]
-    if unfair := alarms + [why for why in unfit if REFUTED in why]:
+    if unfair := _unfit(state, views, health) + [why for why in unfit if REFUTED in why]:
         return Verdict(Word.NOT_COMPARABLE, reason="; ".join(dict.fromkeys(unfair))), None, None
     baseline, expanded = (mean_of(_best_validation(view) for view in views if view.planned.arm == arm) for arm in ARMS)
     if baseline is None or expanded is None:

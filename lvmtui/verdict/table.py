@@ -9,6 +9,7 @@ from lvmtui.formats.data_facts import Centring, ForwardScores
 from lvmtui.formats.results import ALPHA, ArmScores, Estimate, Interval, Population, Retrieval, Skill, Stratum
 from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.state.status import Phase
+from lvmtui.system.grouping import grouped
 from lvmtui.system.numbers import percent, signed
 from lvmtui.verdict.health import Finding
 from lvmtui.verdict.words import (
@@ -19,11 +20,10 @@ from lvmtui.verdict.words import (
     Verdict,
     Word,
     cosine_interval,
-    grouped,
     interval_words,
     listed,
+    no_interval,
     of_context,
-    scarcity,
     skill_words,
     the_trivial,
     trivial_title,
@@ -122,10 +122,10 @@ class ArmCell:
 
     @property
     def below_words(self) -> str:
-        """`below ridge`, `below ridge, too few seeds to be sure`; empty where it is not or may not be."""
+        """`below ridge`, `below ridge, seeds differ too much to be sure`; empty where it is not or may not be."""
         if self.skill is None or not self.lies_below or self.skill_words == "no better":
             return ""
-        unsure = "" if self.skill_words else f", too few {scarcity(self.skill.gain)} to be sure"
+        unsure = "" if self.skill_words else f", {no_interval(self.skill.gain)} to be sure"
         return f"below {the_trivial(self.skill.against)}{unsure}"
 
     @property
@@ -135,7 +135,7 @@ class ArmCell:
             return "–"
         gain, name = self.skill.gain, the_trivial(self.skill.against)
         if gain.interval() is None:
-            return f"{signed(gain.value)} against {name}, too few {scarcity(gain)} for an interval"
+            return f"{signed(gain.value)} against {name}, {no_interval(gain)} for an interval"
         than = self.below_words or f"{self.skill_words} than {name}"
         return f"{signed(gain.value)} {cosine_interval(gain)}, {than}"
 
@@ -374,10 +374,12 @@ class Table:
 
     @property
     def alike(self) -> tuple[Row, ...]:
-        """The rows whose cosines are of the same windows; with folds the largest group compared over the same seeds."""
-        groups = grouped((row.compared, row) for row in self.rows if row.compared)
-        of_most = max(groups.items(), key=lambda item: (len(item[1]), len(item[0])), default=((), self.rows))[1]
-        return tuple(of_most) if self.folds else self.rows
+        """The rows whose cosines may be set side by side: those that allow a fair comparison, which are of the same
+        windows; with folds the largest group compared over the same seeds."""
+        fair = tuple(row for row in self.rows if row.verdict.word is not Word.NOT_COMPARABLE)
+        groups = grouped((row.compared, row) for row in fair if row.compared)
+        of_most = max(groups.items(), key=lambda item: (len(item[1]), len(item[0])), default=((), fair))[1]
+        return tuple(of_most) if self.folds else fair
 
     @property
     def apart(self) -> list[Row]:

@@ -6,10 +6,10 @@ about data; an interval around zero that is not narrow says nothing yet; only th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from lvmtui.formats.data_facts import Centring
 from lvmtui.formats.results import ALPHA, LEAST_DF, Estimate, Interval, Population, Stratum
@@ -20,8 +20,6 @@ from lvmtui.system.text import sanitise
 if TYPE_CHECKING:
     from lvmtui.formats.learning_curve import Worth
 
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
 NEGLIGIBLE = 0.5
 """Percent: a change that is known to be smaller does not matter to anybody who has to choose a data set."""
 SHOWN = 5e-5
@@ -170,9 +168,9 @@ def skill_words(gain: Estimate) -> str:
     return "below" if side < 0 else "better" if side > 0 else "no better"
 
 
-def scarcity(estimate: Estimate | None) -> str:
-    """What an estimate without an interval lacks: `seeds`, `held-out clusters`."""
-    return "seeds" if estimate and estimate.scarce() == "seeds" else "held-out clusters"
+def no_interval(estimate: Estimate | None) -> str:
+    """Why an estimate has no interval. Seeds that agree are never too few, however few there are."""
+    return "seeds differ too much" if estimate and estimate.scarce() == "seeds" else "too few held-out clusters"
 
 
 def population_words(name: Population, baseline: str) -> str:
@@ -222,22 +220,14 @@ def worth_words(worth: Worth | None) -> str:
     return f"{percent(worth.value)} {interval_words((worth.low, worth.high))}"
 
 
-def cosine_interval(estimate: Estimate, digits: int = 4, alpha: float = ALPHA) -> str:
-    """`[+.0090, +.0141]`, the 1 - alpha interval in cosine; a dash where there is none."""
-    return interval_words(estimate.interval(alpha), digits, signed)
+def cosine_interval(estimate: Estimate) -> str:
+    """`[+.0090, +.0141]`, the 95 % interval in cosine; a dash where there is none."""
+    return interval_words(estimate.interval(), 4, signed)
 
 
 def listed(names: Sequence[str]) -> str:
     """`AMN`, `AMN and GRU`, `AMN, GRU and LSTM`."""
     return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
-
-
-def grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
-    """The values of each key, in their order: what is said once of several models."""
-    found: dict[K, list[V]] = {}
-    for key, value in pairs:
-        found.setdefault(key, []).append(value)
-    return found
 
 
 # Trivial baselines ----------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,18 @@ import pytest
 
 from lvmtui.cli.ending import outcome_of
 from lvmtui.formats.paths import Workspace
+from lvmtui.formats.spec import Imported
 from lvmtui.legacy.importer import import_folders
 from lvmtui.report.make import read_report
+from lvmtui.state.campaign_reader import RunView
 from lvmtui.system.errors import UserError
 from lvmtui.system.numbers import signed
+from lvmtui.verdict.answer import answer, headline
+from lvmtui.verdict.words import Word
+from tests.history import Curve
 from tests.legacy.originals import curve, write_originals, write_training_history
 from tests.legacy.test_importer import imported
-from tests.verdict.scenes import NOW, read_table
+from tests.verdict.scenes import NOW, finished, read_table, state_of
 
 
 def test_a_change_from_next_to_nothing_is_told_in_cosine(tmp_path: Path) -> None:
@@ -41,6 +47,27 @@ def test_a_point_estimate_is_no_verdict_for_scripts(tmp_path: Path) -> None:
     folders = [write_training_history(tmp_path / f"amn_{k}k", "amn", curve(c)) for k, c in ((80, 0.5), (232, 0.45))]
     line = outcome_of("c", read_table(imported(tmp_path, folders))).line
     assert line == "VERDICT none -10.00 - models=1 planned=1 seeds=1 campaign=c"
+
+
+def test_a_run_that_failed_to_learn_is_no_figure_beside_histories(tmp_path: Path) -> None:
+    """Neither trained here, beside an imported baseline, nor imported itself."""
+    dead = {("amn", "expanded"): Curve(0.12, start=0.05, noise=0.0)}
+    workspace, campaign = finished(tmp_path, {"amn": (0.5189, 0.12), "gru": (0.51, 0.52)}, seeds=(1,), curves=dead)
+    state = state_of(workspace, campaign)
+
+    def taken_in(view: RunView) -> RunView:
+        if view.state is None or view.planned.arm == "expanded":
+            return view
+        spec = replace(view.state.spec, imported=Imported("/old", "h.json", "", ""), heldout_windows=0)
+        return replace(view, state=replace(view.state, spec=spec))
+
+    table = read_table(replace(state, runs=tuple(map(taken_in, state.runs))))
+    amn, gru = table.row("amn"), table.row("gru")
+    assert amn and gru and gru.rank == 1 and gru.verdict.word is Word.POINT_ESTIMATE
+    assert (amn.rank, amn.change, amn.moved) == (None, None, None)
+    assert amn.verdict.sentence.startswith("not comparable: 23k failed to learn")
+    assert table.average == gru.change and "of 1 model" in headline(table)
+    assert answer(table).endswith("Left out: AMN cannot be compared.")
 
 
 def test_what_was_taken_in_before_is_named(tmp_path: Path) -> None:

@@ -65,13 +65,13 @@ def test_too_few_seeds_hide_no_model_that_is_below_the_best_trivial_baseline() -
     lost = [with_skill(few, -0.036, df=2.1, cluster_df=11), with_skill(known, -0.01), with_skill(open_, -0.0005)]
     found = {r.what: r for r in recommendations(table(*lost), COSTS)}
     avoid = found.pop("Do not use with 23k")
-    assert avoid.models == ("b", "a") and "a (below ridge, too few seeds to be sure)" in avoid.words
+    assert avoid.models == ("b", "a") and "a (below ridge, seeds differ too much to be sure)" in avoid.words
     assert not any(r.models for r in found.values())
     assert found["Highest accuracy"].words.startswith("no model beats ridge (.5560); the best one is c")
     assert found["Gained most from 8k to 23k"].words == "no model that gained beats the best trivial baseline"
     assert not any(r.medal for r in table(*lost).rows), "no medal stands beside 'do not use'"
     best = recommendations(table(lost[0]), COSTS)[0].words
-    assert best.endswith("cosine .5546; there are too few seeds to be sure")
+    assert best.endswith("cosine .5546; seeds differ too much to be sure")
 
 
 def test_a_model_that_is_advised_against_keeps_no_other_from_being_the_balanced_one() -> None:
@@ -135,6 +135,26 @@ def test_with_folds_only_models_of_the_same_seeds_are_set_side_by_side() -> None
         assert any("the cosines of e cannot be set beside" in words for words in caveats(made)) == folds
 
 
+def test_a_row_that_is_not_comparable_is_set_beside_no_other() -> None:
+    """Its cosine may be of other windows, or it may have seen the held-out ones."""
+    one = table(row("a", 1, 0.52), row("b", 1, 0.51), row("e", 1, 0.6, Word.NOT_COMPARABLE))
+    found = recommendations(one, COSTS)
+    assert found[0].models == ("a",) and not any("e" in r.models for r in found)
+    assert [c.model for c in priced_models(one, COSTS) if c.on_front] == ["a"]
+    assert answers(questions(one, COSTS))["Is the largest model worth its cost?"] == (
+        "Unknown: e or all others have no 23k cosine to compare."
+    )
+    unfair = table(row("d", 1, 0.6, Word.NOT_COMPARABLE), row("e", 1, 0.6, Word.NOT_COMPARABLE))
+    assert [r.models for r in recommendations(unfair, COSTS)] == [()]
+
+
+def test_the_balanced_choice_is_better_than_the_best_trivial_baseline() -> None:
+    """What needs no training is cheaper still."""
+    ahead, equal = with_skill(row("b", 1, 0.52), 0.01), with_skill(row("a", 1, 0.519), 0.0001)
+    found = {r.what: r for r in recommendations(table(ahead, equal), COSTS)}
+    assert found["Best balance"].models == ("b",)
+
+
 def test_longer_training_is_advised_only_where_a_run_was_still_improving() -> None:
     low = with_skill(row("a", 1, 0.52), -0.01)
     assert next_steps(table(low), {}, over=True, campaign="c")[-1].startswith(
@@ -149,7 +169,7 @@ def test_longer_training_is_advised_only_where_a_run_was_still_improving() -> No
 
 def test_nothing_is_recommended_of_nothing() -> None:
     empty = table()
-    assert [r.words for r in recommendations(empty, {})] == ["no 23k model is finished and free of alarms"]
+    assert [r.words for r in recommendations(empty, {})] == ["no 23k model is finished, comparable and free of alarms"]
     assert answers(questions(empty, {}))["Did larger models gain more?"] == "Unknown: no model is ranked."
 
 

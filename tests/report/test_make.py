@@ -17,14 +17,19 @@ from typing import Any
 
 import pytest
 
+from lvmtui.cli.ending import read_ending
+from lvmtui.formats.intent import write_intent
 from lvmtui.formats.json_codec import dump_document, encode
 from lvmtui.formats.results import read_comparison
 from lvmtui.report.csv_table import table_csv
 from lvmtui.report.make import ReportForm, publish, render_report, write_report
+from lvmtui.state.status import Phase
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file
+from lvmtui.ui.read.snapshot import Builder
+from lvmtui.verdict import comparison
 from tests.report.made_campaigns import UP
-from tests.verdict.scenes import NOW, finished, report_of
+from tests.verdict.scenes import NOW, finished, report_of, state_of
 
 
 def test_texts_follow_when_other_models_join(tmp_path: Path) -> None:
@@ -218,7 +223,9 @@ def test_markdown_can_hold_its_pictures(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["removed", "changed"])
-def test_scores_that_were_lost_since_they_were_compared_are_a_doubt(tmp_path: Path, how: str) -> None:
+def test_scores_that_were_lost_since_they_were_compared_are_a_doubt(
+    tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     workspace, campaign = finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,))
     report, _ = report_of(workspace, campaign)
     assert not any("heldout.npz" in doubt for doubt in report.caveats)
@@ -227,6 +234,31 @@ def test_scores_that_were_lost_since_they_were_compared_are_a_doubt(tmp_path: Pa
         scores.unlink()
     else:
         scores.write_bytes(scores.read_bytes()[:-1])
-    again, _ = report_of(workspace, campaign)
-    assert again.caveats[0].startswith(f"heldout.npz of {campaign.runs[0].run} was removed or changed since")
+    again, page = report_of(workspace, campaign)
+    doubt, state = f"heldout.npz of {campaign.runs[0].run} was removed or changed since", state_of(workspace, campaign)
+    assert again.caveats[0].startswith(doubt) and "scores are intact" not in page
     assert again.table.rows[0].change == report.table.rows[0].change
+    assert f"Before you rely on it: {doubt}" in read_ending(workspace, state, "lvmtui", 500)
+    monkeypatch.setattr(comparison, "sealed_digest", lambda path: pytest.fail("it was read before and is the same"))
+    builder = Builder()
+    builder.read(state)
+    builder.recompute(state, NOW)
+    assert builder.build(state, NOW).caveats[0].startswith(doubt), "the screen says so as well"
+
+
+def test_a_finished_run_whose_log_was_cut_has_failed_for_all_who_ask(tmp_path: Path) -> None:
+    """Its trainer would refuse to train it anew, so nobody is told to wait for it."""
+    workspace, campaign = finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,))
+    run = workspace.run(campaign.runs[0])
+    log = run.events.read_bytes()
+    for kept in (len(log) - 40, len(log) // 2, 0):
+        run.events.write_bytes(log[:kept])
+        status = state_of(workspace, campaign).runs[0].status
+        assert (status.phase, "heldout.npz beside it has its scores" in status.reason) == (Phase.FAILED, True)
+    report, _ = report_of(workspace, campaign)
+    assert report.progress.to_come == 0 and not any("Wait for the runs" in step for step in report.next_steps)
+    write_intent(run.intent, "run", by="test", again=True)
+    assert state_of(workspace, campaign).runs[0].status.phase is not Phase.FAILED, "it was ordered since"
+    run.intent.unlink()
+    run.heldout.unlink()
+    assert state_of(workspace, campaign).runs[0].status.phase is not Phase.FAILED, "without scores it is trained"

@@ -132,7 +132,7 @@ def test_all_collapsed(tmp_path: Path) -> None:
     assert set(words(report).values()) == {"not comparable"}
     assert report.table.average is None
     assert md.count("predicts the mean vector since epoch") >= 6
-    assert "**Highest accuracy**: no 23k model is finished and free of alarms." in md
+    assert "**Highest accuracy**: no 23k model is finished, comparable and free of alarms." in md
     assert all(row.expanded.findings[0].alarm for row in report.table.rows)
 
 
@@ -267,8 +267,8 @@ def test_a_run_that_was_best_when_first_looked_at_is_named(tmp_path: Path) -> No
 def test_what_was_checked_of_all_is_said_once(tmp_path: Path) -> None:
     _, md = report_of(*finished(tmp_path, UP, seeds=(1,)))
     checked = section(md, "Plan, checks and checksums")
-    assert checked.count("both runs finished and their scores are intact") == 1
-    assert "- Fair comparison, checked for all models: both runs finished" in checked
+    assert checked.count("both runs finished and their scores were intact") == 1
+    assert "- Fair comparison, found for all models when compared: both runs finished" in checked
 
 
 def test_trivial_baselines_are_called_by_their_names() -> None:

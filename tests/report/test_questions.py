@@ -28,6 +28,17 @@ def test_a_perfect_order_of_five_is_the_least_that_carries_it() -> None:
     assert answers(questions(four, COSTS))["Did larger models gain more?"].startswith("Unknown: 4 models cannot")
 
 
+def test_a_network_counts_once_in_a_rank_correlation_however_many_contexts_it_has() -> None:
+    """Its figures at several contexts are not independent: ten points of five networks would show too much."""
+    rows = [row(f"{m}@{context}", i + 1.0 + context / 100, 0.5) for i, m in enumerate(MODELS) for context in (5, 10)]
+    costs = {f"{model}@{context}": cost for model, cost in COSTS.items() for context in (5, 10)}
+    assert answers(questions(table(*rows), costs))["Did larger models gain more?"] == (
+        "Yes: rank correlation of parameters and change +1.00 over 5 models, each by its mean over contexts, p = 0.017."
+    )
+    few = answers(questions(table(*rows[:8]), costs))["Did larger models gain more?"]
+    assert few.startswith("Unknown: 4 models cannot show a trend")
+
+
 def test_the_largest_model_is_weighed_against_the_best_other() -> None:
     found = answers(questions(table(row("a", 1, 0.52), row("e", 1, 0.51)), COSTS))
     assert found["Is the largest model worth its cost?"] == (
@@ -77,8 +88,8 @@ def test_against_ridge_the_same_is_known_wherever_it_is_said() -> None:
     few = with_skill(row("a", 1, 0.54), -0.0154, df=2.1, cluster_df=11)
     known = with_skill(row("b", 1, 0.54), -0.0154)
     said = answers(questions(table(few, known), COSTS))["Do the models beat the best trivial baseline?"]
-    assert said == "With 23k, against ridge (.5554): a is below, too few seeds to be sure; b is worse."
-    assert few.expanded.gain_words == "−.0154 against ridge, too few seeds for an interval"
+    assert said == "With 23k, against ridge (.5554): a is below, seeds differ too much to be sure; b is worse."
+    assert few.expanded.gain_words == "−.0154 against ridge, seeds differ too much for an interval"
     assert known.expanded.gain_words == "−.0154 [−.0174, −.0134], below ridge"
 
 

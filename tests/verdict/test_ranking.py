@@ -141,6 +141,9 @@ def test_a_plain_mean_does_not_stand_beside_means_with_capped_articles(tmp_path:
         "plain means, as nothing is compared; in a comparison an article counts for at most 34 of them"
     )
     assert cosines(None, amn) == [True, True], "nothing is capped"
+    gru = {"gru": replace(known.comparisons["gru"], baseline=None, expanded=None, change=None)}
+    for cap in (20, None):
+        assert cosines(cap, amn | gru) == [True, False], "its plain means are of other windows, or of lost scores"
     sizes = replace(known.state.campaign, cluster_cap=20, between=(known.state.campaign.expanded,))
     table = table_of(replace(known.state, campaign=sizes), {}, known.trivial, known.health)
     assert {row.expanded.cosine for row in table.rows} == {None} and not table.trivial, "the curve's are capped"

@@ -20,8 +20,8 @@ from lvmtui.verdict.words import (
     cosine_interval,
     degree_of,
     interval_words,
+    no_interval,
     population_words,
-    scarcity,
     skill_words,
     stratum_change,
     verdict,
@@ -84,7 +84,7 @@ def test_where_seeds_make_the_degrees_of_freedom_few_they_are_the_reason() -> No
     apart = replace(change(5, 0.1, df=2.9), cluster_df=10.8)
     found = verdict(apart, seeds=2)
     assert found.reason == "2 seeds that differ much are too few (2.9 degrees of freedom, 3 needed)"
-    assert found.remedy == "more seeds (--seeds)" and scarcity(apart) == "seeds"
+    assert found.remedy == "more seeds (--seeds)" and no_interval(apart) == "seeds differ too much"
 
 
 @given(st.floats(-20, 20), st.floats(0, 5), st.floats(3, 500), st.floats(0.1, 2.99), st.integers(2, 9))
@@ -93,7 +93,12 @@ def test_seeds_do_not_make_up_for_few_clusters(
 ) -> None:
     few = replace(change(value, error, df), cluster_df=cluster_df)
     found = verdict(few, seeds=seeds)
-    assert (found.word, found.remedy, few.interval(), scarcity(few)) == (Word.NO_VERDICT, "", None, "held-out clusters")
+    assert (found.word, found.remedy, few.interval(), no_interval(few)) == (
+        Word.NO_VERDICT,
+        "",
+        None,
+        "too few held-out clusters",
+    )
 
 
 @given(st.floats(-20, 20), st.floats(0, 5), st.floats(3, 500))
@@ -185,7 +190,8 @@ def test_interval_words() -> None:
     assert interval_words((0.0, 0.04), 1) == "[within ±0.1]"
     assert interval_words((0.001, 0.02)) == "[0.00, +0.02]"
     tiny = change(0.00001, 0.00001)
-    assert cosine_interval(tiny) == "[within ±.0001]" and cosine_interval(tiny, 5) == "[−.00001, +.00003]"
+    assert cosine_interval(tiny) == "[within ±.0001]"
+    assert interval_words(tiny.interval(), 5, signed) == "[−.00001, +.00003]"
 
 
 def test_a_change_of_next_to_nothing_is_told_in_cosine() -> None:

@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from lvmtui.report.interval_bars import OUTSIDE, SHADE, ZERO, Scale, scale_of
 from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words
+from lvmtui.system.grouping import grouped
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.curves import figure, gain_chart, is_outgained, loss_chart, measure_words
 from lvmtui.ui.draw.lines import (
@@ -34,7 +35,7 @@ from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
 from lvmtui.verdict.cross_checks import TITLES
 from lvmtui.verdict.table import Row
-from lvmtui.verdict.words import NEGLIGIBLE, Word, change_and_interval, grouped
+from lvmtui.verdict.words import NEGLIGIBLE, Word, change_and_interval
 
 CURVE = 5
 """Lines that a chart keeps before anything that is not essential gets one."""

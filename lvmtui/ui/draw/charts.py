@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 from rich.cells import cell_len
 
 from lvmtui.system import numbers as words
+from lvmtui.system.grouping import grouped
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.lines import Line, Piece, cut, joined, left, right
-from lvmtui.verdict.words import grouped
 
 FAR = 64
 """A curve is followed up to this many picture heights outside the picture."""

@@ -18,17 +18,17 @@ from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import TrainerState
 from lvmtui.state.status import Phase
+from lvmtui.system.grouping import grouped
 from lvmtui.system.text import sanitise
 from lvmtui.ui.read.machine import MachineFigures
 from lvmtui.ui.read.run_facts import NAME, RunFacts
 from lvmtui.verdict.answer import answer, headline
 from lvmtui.verdict.caveats import caveats
-from lvmtui.verdict.comparison import read_comparisons, trivial_by_run
+from lvmtui.verdict.comparison import lost_scores, read_comparisons, trivial_by_run
 from lvmtui.verdict.health import Finding, health_of
 from lvmtui.verdict.ranking import table_of
 from lvmtui.verdict.rows import best_trivial
 from lvmtui.verdict.table import Row, Table
-from lvmtui.verdict.words import grouped
 
 if TYPE_CHECKING:  # what most campaigns do not need is not loaded before the first picture
     from lvmtui.formats.learning_curve import LearningCurve, ModelCurve
@@ -127,15 +127,17 @@ class Builder:
     _known: dict[str, tuple[list[RunView], Row | None, CampaignEta, ModelFacts]] = field(default_factory=dict)
     _trivial: dict[str, TrivialBaselines | None] = field(default_factory=dict)
     _comparisons: dict[str, Comparison] = field(default_factory=dict)
+    _lost: tuple[str, ...] = ()
     _curve: LearningCurve | None = None
     _table: Table | None = None
     _eta: CampaignEta | None = None
     _said: tuple[str, ...] = ("", "")
 
     def read(self, state: CampaignState) -> None:
-        """Take in what others have left in the campaign's folder: trivial baselines, comparisons."""
+        """Take in what others have left in the campaign's folders: trivial baselines, comparisons, held-out scores."""
         self._trivial = trivial_by_run(state)
         self._comparisons = read_comparisons(state)
+        self._lost = lost_scores(state)
         if state.campaign.between:
             from lvmtui.formats.learning_curve import read_learning_curve
 
@@ -147,7 +149,7 @@ class Builder:
         """Compute what depends on all runs together: the ranked table, and the time left."""
         health = {view.planned.run: self._health_of(view) for view in state.runs}
         self._table = table_of(state, self._comparisons, self._trivial, health)
-        self._said = (headline(self._table), answer(self._table), *caveats(self._table))
+        self._said = (headline(self._table), answer(self._table), *self._lost, *caveats(self._table))
         self._eta = campaign_eta(state, now)
 
     def build(self, state: CampaignState, now: float) -> Snapshot:
@@ -170,10 +172,9 @@ class Builder:
 
     def _models(self, state: CampaignState, table: Table, eta: CampaignEta) -> tuple[ModelFacts, ...]:
         campaign, rows = state.campaign, {row.model: row for row in table.rows}
-        views: dict[str, list[RunView]] = {model: [] for model in campaign.models}
-        for view in state.runs:
-            views.setdefault(view.planned.model, []).append(view)
-        return tuple(self._model(state, model, runs, rows.get(model), eta) for model, runs in views.items())
+        views = grouped((view.planned.model, view) for view in state.runs)
+        models = dict.fromkeys((*campaign.models, *views))
+        return tuple(self._model(state, model, views.get(model, []), rows.get(model), eta) for model in models)
 
     def _model(
         self, state: CampaignState, model: str, views: list[RunView], row: Row | None, eta: CampaignEta
