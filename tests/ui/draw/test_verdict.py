@@ -138,7 +138,9 @@ def text_of(line: tuple[tuple[str, str], ...]) -> str:
 def test_every_context_has_its_own_bar_on_a_small_screen(over: Snapshot, width: int) -> None:
     several = dataclasses.replace(over, table=two_contexts())
     lines = text(verdict_view(several, several.runs[0].name, "rank", width, 20)).splitlines()
-    bars = [line.split("@")[1].split()[:2] for line in lines if "recency" in line and "@" in line and "better" not in line]
+    bars = [
+        line.split("@")[1].split()[:2] for line in lines if "recency" in line and "@" in line and "better" not in line
+    ]
     assert bars == [["10", ".5247"], ["5", ".5068"]]
 
 
