@@ -177,7 +177,7 @@ def left_of(work: Work, view: RunView, now: float) -> Left:
     if state is None:
         return all_of(work)
     alive, live, launched = view.status.pace == "works", state.live, state.supervision.launched
-    step = min(work.steps, state.step if alive else _resumed_from(state))
+    step = min(work.steps, state.step if alive else state.goes_on_from)
     evaluated = [e for e in state.trainer.evaluations if e.step <= step]
     last, worse = evaluated[-1].step if evaluated else 0, without_better(evaluated)
     evaluations = 0 if last >= work.steps else work.evaluations - last // work.evaluate_every
@@ -195,13 +195,6 @@ def left_of(work: Work, view: RunView, now: float) -> Left:
     if live.activity == "evaluating":
         return replace(left, doing="evaluating", spent=spent)
     return replace(left, doing="training", spent=min(spent, longest_quiet(live)))
-
-
-def _resumed_from(run: RunState) -> int:
-    """The step from which a run that has no process will go on."""
-    started, checkpoint = run.trainer.started, run.trainer.checkpoint
-    anew = started is None or run.intent.restart > started.generation
-    return 0 if anew or checkpoint is None else checkpoint.step
 
 
 def time_of(work: Work, left: Left, machine: Machine, chance: Worsening = UNKNOWN, own: Shown | None = None) -> Time:

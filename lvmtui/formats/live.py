@@ -83,6 +83,9 @@ class Job:
     """The engine's estimate of when it starts, in seconds since 1970."""
     never: bool = False
     """It asks for what it cannot get, and will not start."""
+    last_start: float | None = None
+    """Time of the newest start in the run's log when the job was first seen waiting; 0: there was none. A newer one
+    shows that it waits no more, before the engine is asked again."""
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from functools import cached_property, partial
 
 from lvmtui.formats.campaign import Campaign, CampaignIntent, PlannedRun, read_campaign, read_campaign_intent
 from lvmtui.formats.json_codec import find_document
-from lvmtui.formats.live import STALE, Job, Progress, Pulse, SupervisorFile
+from lvmtui.formats.live import STALE, Job, Pulse, SupervisorFile
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.results import read_made
 from lvmtui.formats.trainer_log import IN_THE_PLAN, Finished, finished_before
 from lvmtui.models import title_of
 from lvmtui.state.attempt import newest_attempt
-from lvmtui.state.liveness import Owners, PulseReader, life_of, life_of_job, longest_quiet, silence_of
+from lvmtui.state.liveness import Owners, PulseReader, job_of, life_of, life_of_job, longest_quiet, silence_of
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ALIVE, FAILURES, HALTED, OVER, PHASES, Life, Phase, Status, status_of, unanswered_words
@@ -145,8 +145,6 @@ class CampaignReader:
         self.campaign = read_campaign(folder.campaign)
         self._runs = {p.run: RunReader(workspace.run(p)) for p in self.campaign.runs}
         self._owners = Owners()
-        self._waiting: dict[str, Progress | None] = {}
-        """Of runs that wait for their cluster: the digits when that was first seen. New ones show that it trains."""
         self._pulse = PulseReader(workspace.pulse)
         self._pulse.refresh()
 
@@ -177,14 +175,9 @@ class CampaignReader:
             return RunView(planned, reader.folder, None, Status(Phase.MISSING, reader.fault))
         name, pulse, fresh, attempt = planned.run, self._pulse.pulse, self._fresh_pulse, newest_attempt(state)
         stalled = fresh is not None and name in fresh.stalled
-        job = pulse.jobs.get(name) if pulse else None
+        job = job_of(state, name, pulse)
         if job is not None or (attempt is not None and attempt.process.is_job):  # a cluster runs it
-            life, told = life_of_job(state, name, self.campaign.engine, pulse, time.time(), stalled)
-            digits = self._waiting.setdefault(name, state.progress)
-            if life is not Life.WAITING:
-                del self._waiting[name]
-            elif state.live and state.progress != digits:  # its log knows before the cluster is asked again
-                life, told = Life.ALIVE, ""
+            life, told = life_of_job(state, job, self.campaign.engine, pulse, time.time(), stalled)
         else:
             life, told = life_of(state, stalled, partial(self._owners.works_in, reader.folder)), ""
             if life is Life.NONE and state.trainer.ending is None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from lvmtui.formats.live import LEAST_QUIET, STALE, Progress, Pulse, explained, read_pulse
+from lvmtui.formats.live import LEAST_QUIET, STALE, Job, Progress, Pulse, explained, read_pulse
 from lvmtui.formats.paths import RunDir
 from lvmtui.state.attempt import newest_attempt
 from lvmtui.state.run_state import RunState
@@ -113,15 +114,24 @@ def silence_of(pulse: Pulse | None, campaign: str, now: float) -> str:
     return f"not known for {words.duration(max(0.0, now - answer.time))}: {answer.fault}"
 
 
+def job_of(run: RunState, name: str, pulse: Pulse | None) -> Job | None:
+    """The job that a cluster has for a run. One that waited when the cluster was last asked waits no more once the
+    run's log tells of a start since. Pure."""
+    job, started = pulse.jobs.get(name) if pulse else None, run.trainer.started
+    if job is None or job.last_start is None or started is None or started.time == job.last_start:
+        return job
+    return job if run.trainer.ending else replace(job, waiting=False, words=f"job {job.id}")
+
+
 def life_of_job(
-    run: RunState, name: str, engine: str, pulse: Pulse | None, now: float, stalled: bool = False
+    run: RunState, job: Job | None, engine: str, pulse: Pulse | None, now: float, stalled: bool = False
 ) -> tuple[Life, str]:
     """What the supervisor's pulse says of a run that a cluster runs, and that in words. Pure.
 
     `engine`: its campaign's. `now`: seconds since 1970. It is held against the supervisor's clock for what people are
     shown, and no more.
     """
-    job, attempt = pulse.jobs.get(name) if pulse else None, newest_attempt(run)
+    attempt = newest_attempt(run)
     open_end = attempt is not None and attempt.ending is None and not attempt.accounted
     if job is None and not open_end:
         return Life.NONE, ""

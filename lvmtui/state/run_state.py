@@ -126,6 +126,13 @@ class RunState:
         return self.trainer.checkpoint.step if self.trainer.checkpoint else 0
 
     @property
+    def goes_on_from(self) -> int:
+        """The step from which a run that has no process will go on."""
+        started = self.trainer.started
+        anew = started is None or self.intent.restart > started.generation
+        return 0 if anew else self.checkpoint_step
+
+    @property
     def newest_launch(self) -> str:
         """Name of the newest start that has said it trains."""
         return self.trainer.started.launch if self.trainer.started else ""

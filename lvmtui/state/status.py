@@ -184,7 +184,7 @@ def status_of(run: RunState, life: Life, told: str = "") -> Status:
         return Status(Phase.QUEUED, ending.message if isinstance(ending, Failed) else "", ending.time)
     last = lost or (ending if isinstance(ending, Interrupted) else None)
     reason = GONE if last is None else last.reason if isinstance(last, Lost) else left_words(last)
-    return Status(Phase.INTERRUPTED, reason, last.time if last else None)
+    return Status(Phase.INTERRUPTED, f"{reason}; {_goes_on_words(run)}", last.time if last else None)
 
 
 GONE = "its process is gone, nobody saw how it ended"
@@ -201,12 +201,12 @@ def interruptions(run: RunState) -> list[tuple[float, str]]:
 
 
 def interrupted_words(run: RunState, told: str = "") -> str:
-    """`interrupted 2 times, last: killed by signal 9`; empty if it never was. Without the reason if that is `told`."""
+    """`interrupted 2 times, last: killed by signal 9`; empty if it never was. Without the reason if `told` has it."""
     ends = interruptions(run)
     if not ends:
         return ""
     times, (_, last) = f"interrupted {plural(len(ends), 'time')}", ends[-1]
-    return times if last == told else f"{times}{', last' if len(ends) > 1 else ''}: {sanitise(last, 200)}"
+    return times if told.startswith(last) else f"{times}{', last' if len(ends) > 1 else ''}: {sanitise(last, 200)}"
 
 
 def left_words(ending: Interrupted) -> str:
@@ -246,6 +246,15 @@ def _alive(run: RunState, life: Life, told: str) -> Status:
     if started is None or live is None or live.activity == "starting" or is_silent(run):
         return Status(Phase.STARTING, since=started.time if started else None)
     return Status(Phase.RUNNING, live.activity, started.time)
+
+
+def _goes_on_words(run: RunState) -> str:
+    """`goes on from epoch 1.3, step 480`: where its checkpoint is."""
+    step, spec = run.goes_on_from, run.spec
+    if not step:
+        return "starts again from the first step"
+    epoch = f"epoch {spec.epoch_of(step):.1f}, " if spec.counts_epochs and spec.unit == "step" else ""
+    return f"goes on from {epoch}{spec.unit} {step:,}"
 
 
 def unanswered_words(run: RunState, seconds: float) -> str:

@@ -50,10 +50,12 @@ class Heartbeat:
                 faults[state.spec.campaign] = probe.detail
             elif probe.members:
                 faults.setdefault(state.spec.campaign, "")
-                job = probe.members[0]
-                jobs[track.planned.run] = Job(
-                    track.engine, job.identity.pid, job.waiting, probe.detail, probe.node, probe.starts, probe.never
-                )
+                job, known = probe.members[0], before.jobs.get(track.planned.run)
+                last = state.trainer.started.time if state.trainer.started else 0.0
+                if known and known.waiting and known.id == job.identity.pid:
+                    last = known.last_start or 0.0
+                told = (probe.detail, probe.node, probe.starts, probe.never, last if job.waiting else None)
+                jobs[track.planned.run] = Job(track.engine, job.identity.pid, job.waiting, *told)
         engines = {
             name: EngineAnswer(before.engines[name].time if fault and name in before.engines else now, fault)
             for name, fault in faults.items()

@@ -94,3 +94,26 @@ def test_an_unreachable_controller_is_never_a_death(tmp_path: Path) -> None:
     assert unknown > 20 and state.finished
     for view in state.runs:
         assert view.state and not view.state.supervision.deaths and view.state.supervision.launches == 1
+
+
+def test_a_job_that_has_begun_is_told_before_the_controller_is_asked_again(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    campaign = make_campaign(workspace, models=("amn",), seeds=(1,), jobs=2, total_steps=80, engine="slurm")
+    slurm = SimulatedSlurm(Weather(slots=1, dies=0, node_dies=0, preempted=0, waits=(3.0, 3.0)))
+    supervisor = supervisor_over(slurm, workspace)
+
+    def phases() -> list[Phase]:
+        """As one `lvmtui status` sees them."""
+        return [view.status.phase for view in CampaignReader(workspace, workspace.campaign(campaign.id)).refresh().runs]
+
+    while not slurm.living:
+        supervisor.tick()
+    for _ in range(20):
+        slurm.advance(0.1)
+        supervisor.tick()
+    asked = slurm.calls["squeue"]
+    assert phases() == [Phase.QUEUED, Phase.QUEUED]
+    slurm.advance(1.5)
+    assert phases() == [Phase.STARTING, Phase.QUEUED] and slurm.calls["squeue"] == asked
+    supervisor.tick()
+    assert phases() == [Phase.STARTING, Phase.QUEUED], "its pulse says no less than before"

@@ -11,7 +11,7 @@ from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.supervisor_log import Launched, Lost, Record
 from lvmtui.formats.trainer_log import Event, Interrupted, Started
 from lvmtui.state.attempt import is_silent, newest_attempt
-from lvmtui.state.liveness import life_of_job
+from lvmtui.state.liveness import job_of, life_of_job
 from lvmtui.state.run_state import RunState, fold, fold_records
 from lvmtui.state.status import Life, interruptions, status_of
 from lvmtui.system.process_id import Identity
@@ -80,7 +80,7 @@ def test_what_the_pulse_says_of_a_run(spec: RunSpec) -> None:
     submitted = replace(running, trainer=fold([]))
 
     def said(state: RunState, pulse: Pulse | None, now: float = 2000.0) -> tuple[Life, str]:
-        return life_of_job(state, "amn", "slurm", pulse, now)
+        return life_of_job(state, job_of(state, "amn", pulse), "slurm", pulse, now)
 
     assert said(running, pulse(spec, False)) == (Life.ALIVE, "job 1: words")
     assert said(submitted, pulse(spec, True)) == (Life.WAITING, "job 1: words")
@@ -92,5 +92,11 @@ def test_what_the_pulse_says_of_a_run(spec: RunSpec) -> None:
     assert said(running, elsewhere)[0] is Life.ALIVE
     life, words = said(running, pulse(spec, False), now=2001.0 + STALE)
     assert life is Life.UNSEEN and words.startswith("nobody has asked Slurm since ")
+    for last_start, life in ((1.0, Life.WAITING), (0.0, Life.ALIVE), (None, Life.WAITING)):
+        waits = pulse(spec, True)
+        since = replace(waits, jobs={"amn": replace(waits.jobs["amn"], last_start=last_start)})
+        assert said(running, since)[0] is life, "a start since then shows that it trains"
+        left = replace(running, trainer=fold([started(1, 1.0), Interrupted(5.0, 10, "TERM", 1.0)]))
+        assert said(left, since)[0] is Life.WAITING
     assert said(running, None) == (Life.UNSEEN, "nobody has asked Slurm")
     assert said(RunState(spec), None) == (Life.NONE, "")

@@ -15,7 +15,7 @@ from lvmtui.formats.intent import write_intent
 from lvmtui.formats.live import LEAST_QUIET, Activity, Job, Progress, Pulse, write_live
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.trainer_log import Trained
-from lvmtui.state.campaign_reader import CampaignReader
+from lvmtui.state.campaign_reader import CampaignReader, RunView
 from lvmtui.state.liveness import LEAST_STALL, UNKNOWN_STEP, lacks_steps, life_of, stands_still
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.status import Life, Phase
@@ -52,13 +52,24 @@ def test_a_log_that_goes_on_shows_a_job_that_trains_before_the_cluster_is_asked_
     campaign = make_campaign(tmp_path, models=("amn",), engine="slurm")
     history = bring_to(tmp_path, campaign, "amn", "baseline", state="running", fraction=0.3)
     workspace, name = Workspace(tmp_path), history.spec.run
-    write_live(workspace.pulse, Pulse(time.time(), 1, jobs={name: Job("slurm", 1, True, "job 1: waits for nodes")}))
-    reader = CampaignReader(workspace, workspace.campaign(campaign.id))
+    state = RunReader(history.folder).refresh()
+    assert state and state.trainer.started
+    job = Job("slurm", 1, True, "job 1: waits for nodes", last_start=state.trainer.started.time)
+    write_live(workspace.pulse, Pulse(time.time(), 1, jobs={name: job}))
     planned = next(run for run in campaign.runs if run.run == name)
-    assert reader.view(planned).status.phase is Phase.QUEUED, "back in the queue: its digits are old"
+
+    def view() -> RunView:
+        """As one `lvmtui status` sees it."""
+        return CampaignReader(workspace, workspace.campaign(campaign.id)).view(planned)
+
+    assert view().status.phase is Phase.QUEUED, "back in the queue: its start is old"
     history.train(400)
-    assert reader.view(planned).status.phase is Phase.RUNNING
-    assert reader.view(planned).status.phase is Phase.RUNNING
+    assert view().status.phase is Phase.QUEUED
+    history.start(400)
+    history.train(500)
+    assert view().status.phase is Phase.RUNNING
+    told = view().job
+    assert told and not told.waiting and told.words == "job 1"
 
 
 def test_digits_can_be_left_for_later(history: History) -> None:

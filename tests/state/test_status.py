@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from lvmtui.formats.intent import Intent
 from lvmtui.formats.spec import RunSpec, read_spec
-from lvmtui.formats.supervisor_log import Launched
-from lvmtui.formats.trainer_log import Failed, Finished, Started
+from lvmtui.formats.supervisor_log import Launched, Lost
+from lvmtui.formats.trainer_log import CheckpointSaved, Failed, Finished, Started
 from lvmtui.state.attempt import newest_attempt
 from lvmtui.state.run_state import RunState, TrainerState, fold, fold_records
-from lvmtui.state.status import ALIVE, OVER, Life, Phase, status_of
+from lvmtui.state.status import ALIVE, OVER, Life, Phase, interrupted_words, status_of
 from lvmtui.system.process_id import Identity
 from tests.factory import make_campaign
 from tests.strategies import events, intents, progresses, records
@@ -87,6 +87,25 @@ def test_the_newer_of_two_attempts_is_told_by_ticks_not_by_clocks(spec: RunSpec,
         launched = Launched(100.0 + jump, 0, second, "local", "")
         attempt = newest_attempt(RunState(spec, trainer=fold([started]), supervision=fold_records([launched])))
         assert attempt is not None and attempt.process == newer
+
+
+def test_what_was_interrupted_says_where_it_goes_on(spec: RunSpec) -> None:
+    process = Identity("here", "boot", 7, 7)
+    started = Started(100.0, process, 0, 0, None, (), 0.0, 1, "cpu", {})
+    told = fold([started, CheckpointSaved(110.0, 480)])
+    killed = fold_records(
+        [Launched(99.0, 0, process, "local", ""), Lost(111.0, 0, process, "killed by signal 9", 480, True)]
+    )
+    run = RunState(spec, Intent(), told, killed)
+    epoch = f"epoch {480 / spec.steps_per_epoch:.1f}, "
+    status = status_of(run, Life.NONE)
+    assert (status.phase, status.reason) == (
+        Phase.INTERRUPTED,
+        f"killed by signal 9; goes on from {epoch}step 480",
+    )
+    assert interrupted_words(run, told=status.reason) == "interrupted 1 time", "no reason is told twice"
+    for first in (replace(run, trainer=fold([started])), replace(run, intent=Intent("run", 1, restart=1))):
+        assert status_of(first, Life.NONE).reason == "killed by signal 9; starts again from the first step"
 
 
 def test_a_failure_before_the_first_word_is_final_until_asked(spec: RunSpec) -> None:

@@ -269,7 +269,7 @@ def test_who_told_a_job_to_end_is_asked_of_its_cluster(spec: RunSpec) -> None:
     decision = decided(seen_with(spec, Intent(), *begun, left, probe=cancelled))
     assert isinstance(decision, Lost) and (decision.reason, decision.counts, decision.left) == (words, False, 2.0)
     after = seen_with(spec, Intent(), *begun, left, decision, probe=cancelled)
-    assert after.status.reason == words and isinstance(decided(after), Start)
+    assert after.status.reason.startswith(f"{words}; ") and isinstance(decided(after), Start)
     assert after.state is not None and interrupted_words(after.state) == f"interrupted 1 time: {words}"
     decision = decided(seen_with(spec, Intent(), *begun, left, probe=Probe(sees_all_hosts=True)))
     assert isinstance(decision, Lost) and decision.reason == "left on TERM, it was told to end"

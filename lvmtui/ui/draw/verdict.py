@@ -40,8 +40,8 @@ SIZES = 3
 """Lines without which there is no table of sizes: a blank one, the titles, a model."""
 LEAST = (3, SIZES, 4)
 """Lines that doubts, sizes and reasons get before the ranks have more than half of the room."""
-MOST_DOUBTS = 4
-"""Lines of doubts: three, and one that says how many more the report has."""
+FEW_DOUBTS = 4
+"""Lines that doubts may have on any screen, the last one saying that the report has more. They get what is free too."""
 SORTS = ("rank", "model", "change", "baseline", "expanded")
 """What the table can be sorted by; `s` goes to the next."""
 MOST_HITS = 16
@@ -133,9 +133,9 @@ def verdict_view(snapshot: Snapshot, selected: str, by: str, width: int, height:
     trivial = [_trivial(one, columns, width) for one in dict.fromkeys((*best, *snapshot.table.trivial))]
     sizes = partial(_sizes, snapshot, model.model if model else "", width)
     details = _details(rows[chosen], run, width) if run and rows else []
-    doubts = _doubts(snapshot, width, MOST_DOUBTS)
-    wanted = [len(rows), len(trivial), len(doubts), len(sizes(height // 3)), len(details)]
+    wanted = [len(rows), len(trivial), 0, len(sizes(height // 3)), len(details)]
     least, room = (max(1, height // 2), len(best), *LEAST), height - 2  # the titles, and a blank line
+    wanted[2] = len(_doubts(snapshot, width, max(FEW_DOUBTS, room - sum(wanted))))
     given = shares(wanted, least, room)
     if given[3] < SIZES:
         given = shares([*wanted[:3], 0, wanted[4]], least, room)
@@ -163,9 +163,9 @@ def _doubts(snapshot: Snapshot, width: int, most: int) -> list[Line]:
     are more, without a number: the report counts the doubts about single rows too."""
     said = (*snapshot.caveats, *((snapshot.table.order,) if snapshot.table.ranked else ()))
     lines: list[Line] = []
-    for text in said:
+    for i, text in enumerate(said, 1):
         sentence = wrapped(text.partition(". ")[0].removesuffix(".") + ".", width - 2)
-        if len(lines) + len(sentence) >= most:
+        if len(lines) + len(sentence) + (i < len(said)) > most:
             return [*lines, ((f" {'more doubts' if lines else 'doubts'}{IN_REPORT}", "note"),)][:most]
         lines += [((" " + line, "dim"),) for line in sentence]
     return lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -24,17 +25,21 @@ from lvmtui.ui.widgets.field import Field, OneOf
 from lvmtui.ui.widgets.picker import typed_path
 
 
-class Export(Dialog[str]):
-    """Writes the report with `lvmtui report`; answers with what was written.
+class Export(Dialog[None]):
+    """Writes the report with `lvmtui report`; `tell` hears where it is. Once begun the writing goes on without the
+    dialog.
 
     That command renews the reports of the workspace as well; `read_only` leaves those alone.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("tab,shift+tab", "turn", "format", priority=True, show=False)]
 
-    def __init__(self, workspace: Workspace, campaign: Campaign, *, read_only: bool = False) -> None:
+    def __init__(
+        self, workspace: Workspace, campaign: Campaign, tell: Callable[[str], object], *, read_only: bool = False
+    ) -> None:
         super().__init__("Export the report")
         self._read_only = read_only
+        self._tell = tell
         self._campaign = campaign
         self._format = "md"
         self._said = ""
@@ -91,7 +96,8 @@ class Export(Dialog[str]):
         self.query_one(OneOf).value = names[(names.index(self._format) + 1) % len(names)]
 
     def action_leave(self) -> None:
-        self._child.stop()
+        if self._writing:
+            self._tell("the report is still being written; it is said when it is there")
         super().action_leave()
 
     def _write(self) -> None:
@@ -110,6 +116,7 @@ class Export(Dialog[str]):
         self.redraw()
         output = "-" if self._read_only else os.fspath(target)
         arguments = ["report", "--campaign", self._campaign.id, "--format", form, "--output", output]
+        app = self.app  # not to be found from a dialog that was left
 
         def done(out: str, words: str, code: int) -> None:
             if self._read_only and code == 0:
@@ -117,17 +124,18 @@ class Export(Dialog[str]):
                     write_output(target, out.encode())
                 except OSError as error:
                     words, code = f"{target}: cannot be written ({error.strerror}); name another file", 2
-            self.app.call_later(self._written, target, words, code)
+            app.call_later(self._written, target, words, code)
 
         self._child.run(arguments, self._root, done)
 
     def _written(self, target: Path, words: str, code: int) -> None:
         self._writing = False
-        if code == 0:
-            self.dismiss(f"report written to {target.absolute()}")
-        else:
-            self._said = words or f"lvmtui report ended with code {code}"
-            self.redraw()
+        self._said = words or f"lvmtui report ended with code {code}"
+        if code == 0 or not self.is_attached:
+            self._tell(self._said if code else f"report written to {target.absolute()}")
+        if not self.is_attached:
+            return
+        self.redraw() if code else self.dismiss()
 
 
 def _where(text: str) -> tuple[str, str]:

@@ -1,0 +1,46 @@
+"""The report is exported: what was begun ends, and is said, also where the dialog was left."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from lvmtui.ui import child
+from tests.ui.conftest import MakeApp, shown, until
+from tests.ui.showcase import end
+
+pytestmark = pytest.mark.usefixtures("ensured")
+"""No supervisor is started."""
+
+SLOW = """
+import pathlib, sys, time
+go = pathlib.Path(sys.argv[0]).with_name("go")
+while not go.exists():
+    time.sleep(0.02)
+if go.read_text():
+    sys.exit(go.read_text())
+pathlib.Path(sys.argv[sys.argv.index("--output") + 1]).write_text("the report")
+"""
+"""In the place of our commands: writes when it may, or says why not."""
+
+
+@pytest.mark.parametrize("fault", ["", "lvmtui: out.md: cannot be written; name another file"])
+async def test_a_dialog_left_while_it_writes_still_ends_in_a_word(
+    tmp_path: Path, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    slow, out = tmp_path / "slow.py", tmp_path / "out.md"
+    slow.write_text(SLOW)
+    monkeypatch.setattr(child, "COMMAND", (sys.executable, os.fspath(slow)))
+    end(tmp_path)
+    app = make_app(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("e", "ctrl+u", *str(out), "enter")
+        await until(pilot, lambda: "writing" in shown(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "Export the report" not in shown(app) and "still being written" in shown(app))
+        (tmp_path / "go").write_text(fault)
+        await until(pilot, lambda: ("cannot be written; name another" if fault else "report written to") in shown(app))
+    assert out.exists() is not bool(fault)
