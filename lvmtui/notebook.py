@@ -12,9 +12,10 @@ from __future__ import annotations
 import csv
 import os
 import time
-from collections.abc import Iterable
+import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
@@ -142,6 +143,8 @@ class ComparisonRecord:
     reason: str
 
 
+Source = TypeVar("Source")
+Found = TypeVar("Found")
 T = TypeVar("T", bound=RunRecord | CurvePoint | HeldoutRecord | ComparisonRecord)
 
 
@@ -234,9 +237,9 @@ class OpenCampaign:
 
     @cached_property
     def heldout(self) -> Rows[HeldoutRecord]:
-        """Of the runs that have finished. Raises UserError if scores are not as their run wrote them."""
+        """Of the runs that have finished. Scores that are not as their run wrote them are left out, with a warning."""
         scored = (view for view in self._state.runs if view.finished and view.finished.heldout_digest)
-        return Rows(HeldoutRecord, (_heldout(self.plan, view) for view in scored))
+        return Rows(HeldoutRecord, _readable(partial(_heldout, self.plan), scored))
 
     @cached_property
     def comparisons(self) -> Rows[ComparisonRecord]:
@@ -280,8 +283,8 @@ class OpenWorkspace:
 
     @property
     def campaigns(self) -> tuple[OpenCampaign, ...]:
-        """All, the oldest first."""
-        return tuple(map(self._read, self._folder.campaign_dirs()))
+        """All that can be read, the oldest first; there is a warning for each other one."""
+        return tuple(_readable(self._read, self._folder.campaign_dirs()))
 
     def campaign(self, id: str) -> OpenCampaign:
         """The one with this id, or with this part of an id. Raises UserError."""
@@ -297,6 +300,17 @@ def open_workspace(folder: str | os.PathLike[str]) -> OpenWorkspace:
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; name a workspace")
     return OpenWorkspace(Workspace(root.resolve()))
+
+
+def _readable(read: Callable[[Source], Found], sources: Iterable[Source]) -> list[Found]:
+    """What can be read of these; a warning names each file that cannot."""
+    found = []
+    for source in sources:
+        try:
+            found.append(read(source))
+        except UserError as error:
+            warnings.warn(f"left out: {error}", stacklevel=3)
+    return found
 
 
 # -- rows --------------------------------------------------------------------------------------------------------------
@@ -335,7 +349,7 @@ def _heldout(plan: Campaign, view: RunView) -> HeldoutRecord:
     assert view.finished, "only scored runs are asked"
     scores, fault = read_scores(view.folder.heldout, view.finished.heldout_digest)
     if scores is None:
-        raise UserError(f"{view.planned.run}: {fault}; restore the file")
+        raise UserError(f"{view.folder.heldout.parent}: {fault}; restore the file")
     source = np.where(scores.stratum == 0, "own", "new")
     return HeldoutRecord(**_named(plan, view), source=source, **_same(HeldoutRecord, scores))
 

@@ -124,12 +124,26 @@ def test_mistakes_are_one_line(tmp_path: Path) -> None:
         empty.campaign("x")
 
 
-def test_scores_that_were_changed_are_refused(tmp_path: Path) -> None:
+def test_a_damaged_file_costs_itself_alone_and_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     workspace, campaign = finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,))
     path = workspace.run(campaign.runs[0]).heldout
     path.write_bytes(path.read_bytes()[:-100] + b"x" * 100)
-    with pytest.raises(UserError, match=r"heldout\.npz is not the file the run wrote"):
-        _ = lvmtui.open(tmp_path).newest.heldout
+    with pytest.warns(
+        UserWarning, match=rf"left out: {path.parent}: heldout\.npz is not the file the run wrote"
+    ) as said:
+        assert [one.run for one in lvmtui.open(tmp_path).newest.heldout] == [campaign.runs[1].run]
+    assert len(said) == 1
+    given = ["report", "--workspace", str(tmp_path), "--format", "csv", "--table", "heldout", "--output", "-"]
+    assert main(given) == 1
+    shown = capsys.readouterr()
+    assert campaign.runs[1].run in shown.out and shown.err.startswith(
+        f"lvmtui: left out: {path.parent}: heldout.npz is"
+    )
+    spoiled = workspace.campaign("8k_vs_23k_20260101_000000")
+    spoiled.path.mkdir()
+    spoiled.campaign.write_text("{")
+    with pytest.warns(UserWarning, match=r"left out: .*20260101_000000.campaign\.json: "):
+        assert [one.id for one in lvmtui.open(tmp_path).campaigns] == [campaign.id]
 
 
 def test_importing_lvmtui_loads_nothing() -> None:

@@ -1,5 +1,7 @@
 """Weights of the original trainers, loaded into our model: they are judged on our held-out windows, not trained.
 
+`python -P -m trainers.legacy_weights SIZE DIM RUN...` says of imported runs whether theirs fit, before any training.
+
 Their parameter names may differ from ours, and so may their architecture, even where all shapes agree. So names are
 mapped only where there is exactly one way to do it (`mapped`), and the model must then reach, on the vectors it was
 trained on, the cosine in its history (`check_weights`). Otherwise the run fails with one line: its history is
@@ -8,8 +10,10 @@ then a point estimate, or, where its own weights refute it, nothing.
 
 from __future__ import annotations
 
+import json
 import math
 import re
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -22,13 +26,14 @@ from torch import Tensor, nn
 
 from lvmtui.datasets.arm import open_store_of
 from lvmtui.formats.paths import RunDir
-from lvmtui.formats.spec import RunSpec
-from lvmtui.formats.trainer_log import REFUTED, Evaluated, events_in
+from lvmtui.formats.spec import RunSpec, read_spec
+from lvmtui.formats.trainer_log import IN_THE_PLAN, REFUTED, Evaluated, events_in
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise
 from trainers.data import TensorWindows
 from trainers.evaluate import evaluate
 from trainers.log_writer import Journal
+from trainers.models import build
 from trainers.state import TrainState
 
 PREFIXES = ("module.", "_orig_mod.", "model.")
@@ -41,6 +46,7 @@ SHORTFALL = 0.02
 the wrong place, or in another architecture, cost tenths."""
 SAMPLE = 8192
 """Windows on which that is measured; the mean cosine of so many has a standard error of .002."""
+PLANNED = f"these weights are those {IN_THE_PLAN}"
 NUMPY_SCALARS: list[Any] = [
     (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
     (np.float64(0).__reduce__()[0], "numpy._core.multiarray.scalar"),
@@ -57,19 +63,14 @@ def take_over(spec: RunSpec, workspace: Path, state: TrainState, journal: Journa
     raise to stop. Raises UserError naming the file.
     """
     assert spec.imported is not None
-    events = RunDir(Path(spec.imported.run)).events
-    history = tuple(event for event in events_in(events) if isinstance(event, Evaluated))
-    if not history:
-        raise UserError(f"{events}: is missing or holds no evaluation; import the run again")
+    history = history_of(RunDir(Path(spec.imported.run)))
     for evaluation in history:
         journal.event(replace(evaluation, time=time.time()))
-    path = Path(spec.imported.folder) / spec.imported.weights
-    found, cosine = read_weights(path)
+    path = spec.imported.weights_file
     try:
-        weights = mapped(state.model, found)
+        weights, best = fitting(state.model, path, history)
     except UserError as error:
-        raise UserError(f"{path}: {error}") from None
-    best = evaluation_of(history, cosine, path)
+        raise UserError(f"{error}; {PLANNED}") from None
     state.model.load_state_dict(weights)
     state.averaged.load_state_dict(weights)
     check_weights(state.averaged, spec, workspace, best, between)
@@ -82,7 +83,39 @@ def take_over(spec: RunSpec, workspace: Path, state: TrainState, journal: Journa
     journal.say(f"the weights of {path} are judged as they are, without training")
 
 
-def evaluation_of(history: tuple[Evaluated, ...], cosine: float | None, path: Path) -> Evaluated:
+def history_of(run: RunDir) -> tuple[Evaluated, ...]:
+    """The evaluations of an imported run. Raises UserError."""
+    history = tuple(event for event in events_in(run.events) if isinstance(event, Evaluated))
+    if not history:
+        raise UserError(f"{run.events}: is missing or holds no evaluation; import the run again")
+    return history
+
+
+def fitting(model: nn.Module, path: Path, history: tuple[Evaluated, ...]) -> tuple[dict[str, Tensor], Evaluated]:
+    """The weights in the file under the names of `model`, and the evaluation at which they were saved. Raises UserError
+    naming the file."""
+    found, cosine = read_weights(path)
+    try:
+        return mapped(model, found), evaluation_of(history, cosine)
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def size_that_fits(run: RunDir, asked: str, dim: int) -> tuple[str, str]:
+    """The size of our model that the weights of an imported run fit, `asked` before others, and "". Where there is
+    none: "", and why `asked` is not."""
+    spec, faults = read_spec(run.spec), []
+    assert spec.imported is not None
+    for size in sorted(("full", "small"), key=lambda one: one != asked):
+        try:
+            fitting(build(spec.model, dim, size, spec.context), spec.imported.weights_file, history_of(run))
+            return size, ""
+        except UserError as error:
+            faults.append(str(error))
+    return "", faults[0]
+
+
+def evaluation_of(history: tuple[Evaluated, ...], cosine: float | None) -> Evaluated:
     """The evaluation at which the weights were saved: the one with their `cosine`, or the best if that is None.
 
     Raises UserError if the history has no such evaluation: the weights are of another run.
@@ -92,9 +125,7 @@ def evaluation_of(history: tuple[Evaluated, ...], cosine: float | None, path: Pa
     if cosine is not None:
         best = min(known, key=lambda e: abs(_known(e.cosine, math.inf) - cosine), default=None)
     if best is None or (cosine is not None and abs(_known(best.cosine, math.inf) - cosine) > SAME_COSINE):
-        raise UserError(
-            f"{path}: its validation cosine {cosine} is at no epoch of the history; both must be of one run"
-        )
+        raise UserError(f"its validation cosine {cosine} is at no epoch of the history; both must be of one run")
     return best
 
 
@@ -215,9 +246,14 @@ def check_weights(
         raise UserError(
             f"{spec.imported.folder if spec.imported else ''}: its weights reach cosine {reached:.4f} in our "
             f"{spec.model} on the vectors they were trained on, {REFUTED} {bar:.4f}; not our architecture, "
-            "or not these vectors"
+            f"or not these vectors; {PLANNED}"
         )
 
 
 def _known(value: float | None, otherwise: float) -> float:
     return otherwise if value is None else value
+
+
+if __name__ == "__main__":
+    asked, dim, *runs = sys.argv[1:]
+    print(json.dumps([size_that_fits(RunDir(Path(run)), asked, int(dim)) for run in runs]))

@@ -6,6 +6,7 @@ import argparse
 import io
 import sys
 import time
+import warnings
 from pathlib import Path
 
 from lvmtui.cli.shared import ExitCode, campaign_of, workspace_of
@@ -30,8 +31,8 @@ def report(given: argparse.Namespace) -> int:
             raise UserError(
                 f"--table {given.table}: is CSV; give --output FILE.csv, or --format csv --output - to see it"
             )
-        _long_table(given, folder)
-    elif given.output == "-":
+        return _long_table(given, folder)
+    if given.output == "-":
         print(render_report(folder.workspace, folder.id, form), end="")
     else:
         output = Path(given.output) if given.output else None
@@ -47,21 +48,27 @@ def _format(given: argparse.Namespace) -> str:
     return str(given.format or (named if named in FORMATS else "md"))
 
 
-def _long_table(given: argparse.Namespace, folder: CampaignDir) -> None:
-    """Write one of the tables that have a row for each run, evaluation, window or model."""
+def _long_table(given: argparse.Namespace, folder: CampaignDir) -> int:
+    """Write one of the tables that have a row for each run, evaluation, window or model, and name what is left out."""
     from lvmtui.notebook import open_workspace
     from lvmtui.system.files import write_output
 
     text = io.StringIO()
-    open_workspace(folder.workspace.root).campaign(folder.id).table(given.table).write_csv(text)
+    with warnings.catch_warnings(record=True) as left_out:
+        warnings.simplefilter("always")
+        open_workspace(folder.workspace.root).campaign(folder.id).table(given.table).write_csv(text)
+    for one in left_out:
+        print(f"lvmtui: {one.message}", file=sys.stderr)
+    code = ExitCode.RUNS_FAILED if left_out else ExitCode.OK
     if given.output == "-":
         print(text.getvalue(), end="")
-        return
+        return code
     try:
         write_output(Path(given.output), text.getvalue().encode())
     except OSError as error:
         raise UserError(f"--output {given.output}: cannot be written ({error.strerror}); name another file") from None
     print(given.output)
+    return code
 
 
 def tensorboard(given: argparse.Namespace) -> int:

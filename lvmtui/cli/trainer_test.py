@@ -117,6 +117,7 @@ def reading_words(reading: LineReading) -> str:
         ("training loss", reading.train_loss),
         ("training cosine", reading.train_cosine),
         ("rate", reading.rate),
+        ("no cosine (-1 to 1), left out:", reading.no_cosine),
     ]
     return ", ".join(f"{name} {value:.6g}" for name, value in found if value is not None)
 

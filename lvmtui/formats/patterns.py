@@ -36,6 +36,8 @@ class LineReading:
     """The group `train_loss`, or `loss`."""
     train_cosine: float | None = None
     rate: float | None = None
+    no_cosine: float | None = None
+    """What it calls a cosine and is none: a percentage, another figure, NaN."""
     evaluated: bool = False
     """A figure of the validation windows is in it."""
 
@@ -79,9 +81,11 @@ def _reading(found: re.Match[bytes]) -> LineReading | None:
             numbers[name] = float(text)
         except ValueError:
             return None
-    for name in ("cosine", "train_cosine"):
-        if abs(numbers.get(name, 0.0)) > 1:
-            del numbers[name]  # a percentage, or another figure
+    cosines = {name: numbers[name] for name in ("cosine", "train_cosine") if name in numbers}
+    wrong = [name for name, value in cosines.items() if not abs(value) <= 1]
+    for name in wrong:
+        if abs(numbers[name]) > 1:  # NaN tells that the run has diverged
+            del numbers[name]
     if not all(0 <= numbers.get(name, 0.0) < MOST for name in ("step", "epoch")):
         return None
     return LineReading(
@@ -92,5 +96,6 @@ def _reading(found: re.Match[bytes]) -> LineReading | None:
         train_loss=numbers.get("train_loss", numbers.get("loss")),
         train_cosine=numbers.get("train_cosine"),
         rate=numbers.get("rate"),
+        no_cosine=cosines[wrong[0]] if wrong else None,
         evaluated="cosine" in numbers or "val_loss" in numbers,
     )

@@ -126,6 +126,10 @@ class Imported:
     run: str = ""
     """The run folder that holds the history as events, absolute, in the spec of a run that judges those weights."""
 
+    @property
+    def weights_file(self) -> Path:
+        return Path(self.folder) / self.weights
+
 
 @dataclass(frozen=True)
 class RunSpec:

@@ -20,6 +20,7 @@ from lvmtui.formats.campaign import PlannedRun
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import Imported, Recipe, RunSpec
 from lvmtui.legacy.importer import NOT_KNOWN, size_of
+from lvmtui.legacy.weights import sizes_that_fit
 from lvmtui.models import title_of
 from lvmtui.state.run_reader import RunReader
 from lvmtui.system.errors import UserError
@@ -66,9 +67,9 @@ class Earlier:
         pairs = zip(self.folders, self.specs, strict=True)
         return next((folder, spec) for folder, spec in pairs if (spec.model, spec.seed) == (model, seed))
 
-    def refuse_other_training(self, planned: Sequence[RunSpec]) -> None:
+    def refuse_what_fails(self, planned: Sequence[RunSpec]) -> None:
         """Raises UserError if runs would be trained only to be called not comparable with these, or with what those
-        planned do with the weights of these."""
+        planned do with the weights of these, or if those weights do not fit."""
         judged = {(s.model, s.seed): s for s in (*self.specs, *planned) if s.arm == "baseline"}
         for spec in (s for s in planned if s.arm == "expanded" and not s.own_trainer):
             before = judged.get((spec.model, spec.seed)) or self.of(spec.model, spec.seed)[1]
@@ -77,6 +78,13 @@ class Earlier:
                     f"--baseline-runs: {title_of(spec.model)} would be trained differently from those runs ({differ}), "
                     "and so not be compared with them; leave out the options that change it"
                 )
+        loading = [(spec, Path(spec.imported.run)) for spec in planned if spec.imported]
+        fits = sizes_that_fit([run for _, run in loading], planned[0].size, planned[0].dim)
+        for (spec, run), (size, fault) in zip(loading, fits, strict=True):
+            if size != spec.size:
+                why = f"its weights are those of --size {size}, not {spec.size}; give that" if size else fault
+                cure = "" if size else "; import its folder again, and its history serves without them"
+                _refuse(str(run), f"{why}{cure}")
 
     def arm(self, workspace: Workspace, normalise: bool) -> Arm:
         """The vectors they were trained on. Raises UserError if they are gone."""

@@ -21,9 +21,10 @@ from lvmtui.datasets.vector_files import open_source
 from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
 from lvmtui.formats.json_codec import encode_line, find_document
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
-from lvmtui.formats.spec import USUAL_CONTEXT, ArmData, ArmName, Imported, RunSpec, write_spec
+from lvmtui.formats.spec import USUAL_CONTEXT, ArmData, ArmName, Imported, RunSpec, read_spec, write_spec
 from lvmtui.formats.trainer_log import Evaluated, Event, Failed, Finished, HeldoutScores, Started
 from lvmtui.legacy.history import WEIGHTS, ImportedHistory, read_history
+from lvmtui.legacy.weights import sizes_that_fit
 from lvmtui.models import MODELS, recipe_for
 from lvmtui.report.make import write_report
 from lvmtui.system.errors import UserError
@@ -67,11 +68,12 @@ def import_folders(
         raise UserError("; ".join(faults))
     again = _taken_in_before(workspace, histories)
     if trained_on is not None:
-        _refuse_vectors(histories, arm, trained_on)
-        runs = _take_in_baseline(workspace, histories, arm, trained_on)
+        dim = _dim_of(histories, arm, trained_on)
+        runs, unfit = _take_in_baseline(workspace, histories, arm, trained_on, dim)
         named = " ".join(shlex.quote(str(run)) for run in runs)
         models = " ".join(_models(histories))
         lacking = [f"{h.folder}: no weights beside its history; {NO_WEIGHTS}" for h in histories if not h.weights]
+        lacking += [f"{fault}; it gets only a point estimate, no verdict, from its history" for fault in unfit]
         command = f"lvmtui run --arms expanded --models {models} --baseline-runs {named} --expanded FILE"
         further = f"train the other arm: {command}" if len(lacking) < len(histories) else NOTHING_TO_JUDGE
         return (*(f"run {run}" for run in runs), *again, *lacking, further)
@@ -79,18 +81,19 @@ def import_folders(
     return (*campaign.notes, *again, f"campaign {campaign.id}", f"report {write_report(workspace, campaign.id)}")
 
 
-def _refuse_vectors(histories: Sequence[ImportedHistory], arm: str | None, trained_on: Path) -> None:
-    """Raises UserError if the runs cannot all have been trained on this file."""
+def _dim_of(histories: Sequence[ImportedHistory], arm: str | None, trained_on: Path) -> int:
+    """The dimension of the file, 0 where nobody needs it. Raises UserError if the runs cannot all have been trained
+    on it."""
     sizes = sorted({label for label in (arm, *(history.label for history in histories)) if label})
     if len(sizes) > 1:
         of = f"the folders are of {len(sizes)} sizes ({', '.join(sizes)}), and a file has the vectors of one"
         raise UserError(f"--trained-on {trained_on}: {of}; import the folders of each size with its own file")
-    told = [history for history in histories if history.dim]
-    dim = open_source(trained_on).facts.dim if told else 0
-    for history in told:
+    dim = open_source(trained_on).facts.dim if any(h.dim or h.weights for h in histories) else 0
+    for history in (h for h in histories if h.dim):
         if history.dim != dim:
             of = f"its vectors have {dim} numbers, those of {history.folder} had {history.dim}"
             raise UserError(f"--trained-on {trained_on}: {of}; name the file that it was trained on")
+    return dim
 
 
 def _taken_in_before(workspace: Workspace, histories: Sequence[ImportedHistory]) -> list[str]:
@@ -105,9 +108,10 @@ def _taken_in_before(workspace: Workspace, histories: Sequence[ImportedHistory])
 
 
 def _take_in_baseline(
-    workspace: Workspace, histories: Sequence[ImportedHistory], arm: str | None, trained_on: Path
-) -> tuple[Path, ...]:
-    """Take in histories of one size as runs without a campaign, for `--baseline-runs`. Returns their folders.
+    workspace: Workspace, histories: Sequence[ImportedHistory], arm: str | None, trained_on: Path, dim: int
+) -> tuple[tuple[Path, ...], list[str]]:
+    """Take in histories of one size as runs without a campaign, for `--baseline-runs`. Returns their folders, and why
+    our models cannot hold some of their weights: these runs are histories only.
 
     Raises UserError if neither the histories nor `arm` name that size.
     """
@@ -122,7 +126,16 @@ def _take_in_baseline(
     planned = [run for model in _models(histories) for run in _runs(histories, model, arm, "baseline", _stamp(ended))]
     for run, history in planned:
         _write_run(workspace, run, history, "", trained_on)
-    return tuple(workspace.run(run).path for run, _ in planned)
+    judged = [workspace.run(run) for run, history in planned if history.weights]
+    faults = []
+    for run, (size, fault) in zip(judged, sizes_that_fit([r.path for r in judged], "full", dim), strict=True):
+        spec = read_spec(run.spec)
+        assert spec.imported is not None
+        imported = spec.imported if size else replace(spec.imported, weights="")
+        run.spec.unlink()  # nobody has been told of the run yet
+        write_spec(run.spec, replace(spec, size=size or spec.size, imported=imported))
+        faults += [fault] * (not size)
+    return tuple(workspace.run(run).path for run, _ in planned), faults
 
 
 # Which arm ------------------------------------------------------------------------------------------------------------

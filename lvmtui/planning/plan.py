@@ -214,7 +214,7 @@ def make_plan(
 def _refuse_specs(specs: Sequence[RunSpec], earlier: Earlier | None) -> None:
     """Raise UserError for a run that has not windows enough for a batch, or could not be compared with earlier ones."""
     if earlier:
-        earlier.refuse_other_training(specs)
+        earlier.refuse_what_fails(specs)
     for spec in specs:
         if spec.train_windows < spec.recipe.batch_size:
             what = f"context {spec.context}" if spec.context > USUAL_CONTEXT else f"batch-size {spec.recipe.batch_size}"

@@ -371,5 +371,5 @@ def _seconds(run: RunState) -> float | None:
 def _best_model(view: RunView, spec: RunSpec | None) -> str:
     """The file with the weights: ours, or the one beside an imported history."""
     if spec and spec.imported and spec.history:
-        return f"{spec.imported.folder}/{spec.imported.weights}" if spec.imported.weights else ""
+        return str(spec.imported.weights_file) if spec.imported.weights else ""
     return f"{view.planned.folder}/{view.folder.best_model.name}"

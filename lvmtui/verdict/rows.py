@@ -31,6 +31,9 @@ UNFIT = frozenset({"diverged", "collapsed", "failed_to_learn"})
 expanded run a gain of hundreds of percent."""
 HISTORY = "own validation set, may have seen held-out windows, no interval"
 """Why a history gives a point estimate only."""
+PREDICTIONS = "predictions of held-out windows are needed: predictions.npy, or the kit (docs/your-own.md)"
+BOTH_ARMS = "train both arms here (lvmtui run --baseline SMALL --expanded LARGE)"
+"""What helps a user's own trainer that handed in none, and another program's weights that our model cannot hold."""
 SO_FAR = (
     "the change so far comes from validation cosines at equal progress, each arm against the recency mean on its own "
     "validation windows; the verdict is about other windows"
@@ -271,7 +274,7 @@ def _only_history(view: RunView) -> bool:
 def _unfit_weights(view: RunView) -> str | None:
     """Why another program's weights could not be judged, as the trainer said it."""
     ending = view.state.trainer.ending if view.state else None
-    return sanitise(ending.message, 300) if isinstance(ending, Failed) and ending.reason == "data" else None
+    return sanitise(ending.message, LONGEST_REASON) if isinstance(ending, Failed) and ending.reason == "data" else None
 
 
 def _unjudged(view: RunView) -> str | None:
@@ -288,8 +291,9 @@ def _history_verdict(state: CampaignState, model: str, health: Health) -> tuple[
         return _waiting_verdict(state, model), None, None
     own = dict.fromkeys(why for view in views if (why := _unjudged(view)))
     unfit = [why for view in views if _only_history(view) and (why := _unfit_weights(view))]
+    remedy = PREDICTIONS if own else BOTH_ARMS if unfit else ""
     if unfair := _unfit(state, views, health) + [why for why in unfit if REFUTED in why]:
-        return Verdict(Word.NOT_COMPARABLE, reason="; ".join(dict.fromkeys(unfair))), None, None
+        return Verdict(Word.NOT_COMPARABLE, reason="; ".join(dict.fromkeys(unfair)), remedy=remedy), None, None
     baseline, expanded = (mean_of(_best_validation(view) for view in views if view.planned.arm == arm) for arm in ARMS)
     if baseline is None or expanded is None:
         known = zip(ARMS, (baseline, expanded), strict=True)
@@ -297,7 +301,6 @@ def _history_verdict(state: CampaignState, model: str, health: Health) -> tuple[
         return Verdict(Word.NOT_COMPARABLE, reason=f"no validation cosine of {missing}"), None, None
     said = f"{figure(baseline)} and {figure(expanded)} by what it says of its validation windows"
     reasons = (said, *own) if own else (HISTORY, *dict.fromkeys(unfit))
-    remedy = "predictions of held-out windows are needed: predictions.npy, or the kit (docs/your-own.md)" if own else ""
     moved = expanded - baseline
     change = 100 * moved / baseline if baseline > LITTLE else None
     return Verdict(Word.POINT_ESTIMATE, reason="; ".join(reasons), remedy=remedy), moved, change

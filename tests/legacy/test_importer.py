@@ -7,7 +7,9 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +30,7 @@ from lvmtui.ui.read.source import SnapshotSource
 from lvmtui.verdict.rows import HISTORY
 from tests.legacy.originals import BEST, curve, write_benchmark, write_originals, write_training_history
 from tests.verdict.scenes import NOW, read_table
+from trainers.models import build
 
 
 def imported(root: Path, folders: list[Path], **options: object) -> CampaignState:
@@ -309,7 +312,7 @@ def test_folders_of_one_size_with_their_vectors_can_serve_as_a_baseline(tmp_path
         write_training_history(tmp_path / "amn_20251016_133427", "amn", curve(0.5)),
         write_training_history(tmp_path / "gru_20251016_140000", "gru", curve(0.5), batch_size=64),
     ]
-    (tmp_path / "v.npz").write_bytes(b"")
+    np.savez(tmp_path / "v.npz", vectors=np.ones((20, 64), np.float32))
     workspace = Workspace(tmp_path / "ws")
     with pytest.raises(UserError, match=r"does not say what size.*--arm"):
         import_folders(workspace, folders, trained_on=tmp_path / "v.npz")
@@ -333,7 +336,7 @@ def test_folders_of_one_size_with_their_vectors_can_serve_as_a_baseline(tmp_path
             assert str(runs[0]) in lines[-1] and command in lines[-1], "one can be judged"
         else:
             assert lines[-1].startswith("without any weights training the other arm") and command not in "".join(lines)
-        (folders[1] / WEIGHTS[0]).write_bytes(b"weights")
+        torch.save({"state_dict": build("gru", 64, "small").state_dict()}, folders[1] / WEIGHTS[0])
         assert (f"taken in before as run {first}, run gru_80k" in lines[2]) is again
         told = lines[2 + again]
         assert told.startswith(

@@ -50,6 +50,7 @@ def test_what_is_no_number_and_what_is_no_cosine() -> None:
     assert read("nothing of the kind") is None
     percent = read("epoch 3 train 0.48 val_cosine 51.2")
     assert percent is not None and percent.cosine is None and not percent.evaluated
+    assert percent.no_cosine == 51.2
     diverged = read("epoch 3 train nan val_cosine nan")
     assert diverged is not None and diverged.cosine is not None and math.isnan(diverged.cosine)
 
@@ -72,7 +73,7 @@ def test_output_cut_anywhere_says_the_same(cuts: list[int]) -> None:
     said = b"".join(b"epoch %d train 1 val_cosine 0.5\r\nmore\n" % n for n in range(1, 9))
     found: list[LineReading] = []
     log = io.BytesIO()
-    output = Output(log, [PATTERN], found.append)
+    output = Output(log, [PATTERN], lambda reading, line: found.append(reading))
     rest = said
     for cut in cuts:
         output.feed(rest[:cut])
@@ -85,7 +86,7 @@ def test_output_cut_anywhere_says_the_same(cuts: list[int]) -> None:
 
 def test_a_line_without_an_end_is_bounded() -> None:
     log, found = io.BytesIO(), list[LineReading]()
-    output = Output(log, [PATTERN], found.append, clock=lambda: 0.0)
+    output = Output(log, [PATTERN], lambda reading, line: found.append(reading), clock=lambda: 0.0)
     for _ in range(3000):
         output.feed(b"x" * 4096)
     output.feed(b"\nepoch 1 train 1 val_cosine 0.5\n")

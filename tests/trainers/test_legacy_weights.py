@@ -234,15 +234,40 @@ def _renamed(folder: Path, name: Path) -> Path:
     return name
 
 
+def test_weights_that_do_not_fit_are_told_when_they_are_imported_and_refused_by_the_plan(
+    tmp_path: Path, original: Path
+) -> None:
+    """Nothing is trained beside them: imported, they are a history; changed since, the plan opens them again."""
+    spoiled, workspace = copy_of(original, tmp_path / "original"), Workspace(tmp_path / "ws")
+    folder = spoiled / "amn_20251016_133427"
+    run = imported(workspace.root, spoiled)
+    assert read_spec(run / "spec.json").size == "small", "of the two sizes the one that they fit"
+    options = options_of(run, spoiled)
+    with pytest.raises(UserError, match=r"^--baseline-runs .*its weights are those of --size small, not full; give"):
+        make_plan(replace(options, size="full"), workspace)
+    weights = read_weights(folder / "best_model.pt")[0]
+    write_weights(folder, {**weights, "extra": torch.zeros(2, 9)}, 8, 0.5)
+    with pytest.raises(UserError, match=r"best_model\.pt: .* architecture is not ours; import its folder again, and"):
+        make_plan(options, workspace)
+    lines = import_folders(workspace, [folder], arm="0k", trained_on=spoiled / "small.npz")
+    assert lines[-1].startswith("without any weights training the other arm gives no verdict")
+    assert f"{folder / 'best_model.pt'}: " in lines[-2] and "not ours; it gets only a point estimate" in lines[-2]
+    plan = make_plan(replace(options, baseline_runs=(lines[0].removeprefix("run "),)), workspace)
+    assert "so it gets only a point estimate" in " ".join(plan.campaign.notes)
+
+
 def test_weights_of_another_run_are_refused(tmp_path: Path, original: Path) -> None:
     spoiled = copy_of(original, tmp_path / "original")
     folder = spoiled / "amn_20251016_133427"
-    write_weights(folder, read_weights(folder / "best_model.pt")[0], 8, 0.123)
     campaign, baseline, expanded = planned(tmp_path / "ws", spoiled)
+    write_weights(folder, read_weights(folder / "best_model.pt")[0], 8, 0.123)
     assert train_here(baseline) is Exit.FAILED and train_here(expanded) is Exit.FINISHED
     failed = events_of(baseline)[-1]
     assert isinstance(failed, Failed) and "at no epoch of the history" in failed.message
-    row = read_table(CampaignReader(Workspace(tmp_path / "ws"), campaign).refresh()).rows[0]
+    state = CampaignReader(Workspace(tmp_path / "ws"), campaign).refresh()
+    row, steps = read_table(state).rows[0], read_report(state, now=0.0).next_steps
+    assert not state.runs[0].retry_helps and any("A retry of AMN alone would fail again" in step for step in steps)
+    assert "For a verdict, train both arms here (lvmtui run --baseline SMALL --expanded LARGE)." in steps, steps
     assert row.history and row.verdict.word is Word.POINT_ESTIMATE and row.interval is None
     assert row.verdict.reason == f"{HISTORY}; {failed.message}"
     best = min((e for e in events_of(baseline) if isinstance(e, Evaluated)), key=lambda e: e.loss or 9)

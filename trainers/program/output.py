@@ -23,10 +23,10 @@ class Output:
         self,
         log: IO[bytes],
         patterns: Sequence[str],
-        read: Callable[[LineReading], None],
+        read: Callable[[LineReading, int], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`log`: where lines are kept; `read`: told what each line says that a pattern is found in."""
+        """`log`: where lines are kept; `read`: told what each line says that a pattern is found in, and its number."""
         self._log = log
         self._patterns = Patterns(patterns)
         self._read = read
@@ -54,7 +54,7 @@ class Output:
             reading = self._patterns.read(line)
             self.lines, self.understood = self.lines + 1, self.understood + (reading is not None)
             if reading is not None:
-                self._read(reading)
+                self._read(reading, self.lines)
             elif self._room < len(line):
                 self._left_out += 1
                 continue

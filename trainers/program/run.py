@@ -328,7 +328,8 @@ class Program:
             words = f"; its last words: {sanitise(last, 150)}" if last else ""
             found, lines = self.output.understood, self.output.lines
             how_many = f"{found:,} of {lines:,} lines" if found else "no line"
-            read = f" ({how_many} understood)" if self.own.pattern else ""
+            known = (f"{how_many} understood" if self.own.pattern else "", self.said.wrong)
+            read = f" ({'; '.join(filter(None, known))})" if any(known) else ""
             told = f"it ended without an error, but told of no evaluation{read}, and {fault}{words}"
             log = Path(*self.folder.path.parts[-4:-1], f"{self.spec.model}_*", self.folder.log.name)
             cure = PATTERN_CURE.format(log=log) if self.own.pattern else NO_PATTERN_CURE

@@ -28,6 +28,8 @@ from trainers.program.output import Thinned
 
 EVALUATIONS = 1000
 """About the most evaluations of a run that are logged."""
+ROUNDING = 1e-4
+"""A cosine of 1 may be told as so much more."""
 ABSURD = 1000
 """A line that tells of so many times the steps that were planned is not believed."""
 
@@ -48,6 +50,8 @@ class Said:
         self.evaluated_step = -1
         self.began_again = False
         """It told of an evaluation earlier than the newest one, and the log says so."""
+        self.wrong = ""
+        """The first cosine it told of that is none."""
         self.can_checkpoint = bool(spec.own_trainer and spec.own_trainer.checkpoints)
         self.checkpoint: int | None = None
         """Step of the newest checkpoint that it told of in this attempt."""
@@ -67,6 +71,11 @@ class Said:
         match event:
             case Trained() | Evaluated():
                 self._advance(event.step)
+                if abs(event.cosine or 0.0) > 1 + ROUNDING:
+                    self._doubt(f"at {self.spec.unit} {event.step}", event.cosine)
+                    event = replace(event, cosine=None)
+                if isinstance(event, Evaluated) and event.cosine is event.loss is None:
+                    event = replace(event, best=False)
                 self.log(event)
             case CheckpointSaved() if event.file:
                 self._advance(event.step)
@@ -82,9 +91,11 @@ class Said:
                         self.loss, self.cosine = _number(digits["loss"]), _number(digits["cosine"])
                         self.rate = _number(digits["rate"]) or 0.0
 
-    def read(self, reading: LineReading) -> None:
-        """One line it printed."""
+    def read(self, reading: LineReading, line: int) -> None:
+        """One line it printed, and its number."""
         spec = self.spec
+        if reading.no_cosine is not None:
+            self._doubt(f"line {line} of its output", reading.no_cosine)
         if reading.step is not None:
             step = reading.step
         elif reading.epoch is not None:
@@ -108,6 +119,11 @@ class Said:
         if reading.evaluated and step > self.evaluated_step:
             epoch = reading.epoch if reading.epoch is not None else step / spec.steps_per_epoch
             self.teller.evaluated(step, epoch=epoch, loss=reading.loss, cosine=reading.cosine, rate=self.rate)
+
+    def _doubt(self, where: str, cosine: float | None) -> None:
+        if not self.wrong:
+            self.wrong = f"{where}: cosine {cosine:.4g} is no cosine, which lies between -1 and 1"
+            self.journal.say(self.wrong)
 
     def log(self, event: Told) -> None:
         """Append an event with our own count of seconds, unless there are too many of its kind."""
