@@ -43,7 +43,8 @@ def examine(bench: Bench, why_no_graph: str = "", say: Callable[[str], None] = l
 
     def told(result: CheckResult) -> None:
         results.append(result)
-        say(_line(result))
+        state = {True: "ok", False: "FAILED", None: "-"}[result.ok]
+        say(f"{result.name:18} {state:7} {result.words}  ({result.seconds:.1f} s)")
 
     if why_no_graph:
         results.append(CheckResult("graph", False, f"steps cannot be recorded: {why_no_graph}"))
@@ -129,8 +130,3 @@ def _speeds(bench: Bench, told: Callable[[CheckResult], None]) -> tuple[dict[str
     if speed.SHARED_MODEL in seconds:
         told(_done("side by side", shared, bench))
     return seconds, beside
-
-
-def _line(result: CheckResult) -> str:
-    state = {True: "ok", False: "FAILED", None: "-"}[result.ok]
-    return f"{result.name:18} {state:7} {result.words}  ({result.seconds:.1f} s)"
