@@ -182,13 +182,6 @@ def best_model(
     }
 
 
-def loss_of(recipe: Recipe, workspace: Path) -> str | Loss:
-    """The name of the recipe's loss, or the user's own. Raises UserError."""
-    if recipe.own_loss is None:
-        return recipe.loss
-    return load(recipe.own_loss, workspace)
-
-
 def own_model_of(spec: RunSpec, workspace: Path) -> nn.Module | None:
     """The user's own model, untrained; None for one of ours. Raises UserError."""
     own = spec.own_model

@@ -42,9 +42,9 @@ from trainers.log_writer import Journal
 from trainers.optimizer import rate_at
 from trainers.orders import LEAVE_ON, Leave, Orders, refuse_finished
 from trainers.process import NO_GRAPH, without_graphs
-from trainers.state import TrainingPlace, TrainState, best_model, build_forecaster, loss_of, own_model_of
+from trainers.state import TrainingPlace, TrainState, best_model, build_forecaster, own_model_of
 from trainers.steps import Steps
-from trainers.user_code import Bounded, own_fault
+from trainers.user_code import Bounded, load, own_fault
 
 MARGIN = 1 << 19
 """Bytes assumed for a checkpoint while the model is not known."""
@@ -93,7 +93,8 @@ class Training:
 
     def prepare(self) -> None:
         """Open the data, build the model, resume from the newest whole checkpoint, log the start."""
-        spec = self.spec = read_spec(self.folder.spec)
+        spec, root = read_spec(self.folder.spec), self.folder.workspace.root
+        self.spec = spec
         if spec.own_code:
             sys.stdout, sys.stderr = Bounded(sys.stdout), Bounded(sys.stderr)
         restart = self.orders.asks_restart(self.folder.events)
@@ -101,7 +102,7 @@ class Training:
         self.fallbacks = fallbacks_on(self.device)
         set_precision(self.device, tf32=not self.fallbacks.float32)
         remove_leftovers(self.folder)
-        self.data = open_data(spec, self.folder.workspace.root, self.device)
+        self.data = open_data(spec, root, self.device)
         torch.manual_seed(spec.seed)
         model = build_forecaster(
             spec.model,
@@ -110,10 +111,11 @@ class Training:
             spec.recipe,
             spec.context,
             self.data.train,
-            own_model_of(spec, self.folder.workspace.root),
+            own_model_of(spec, root),
         ).train()
         state = TrainState(model.to(self.device), spec.recipe, plain=self.fallbacks.plain)
-        state.loss = loss_of(spec.recipe, self.folder.workspace.root)
+        if spec.recipe.own_loss is not None:
+            state.loss = load(spec.recipe.own_loss, root)
         if restart:
             remove_checkpoints(self.folder)
             self.folder.heldout.unlink(missing_ok=True)
@@ -154,7 +156,7 @@ class Training:
         self.journal.say(f"{spec.model} {spec.label} seed {spec.seed} on {device_name(self.device)}, {start}")
         self.show()
         if spec.imported is not None and state.place.step < spec.total_steps:
-            take_over(spec, self.folder.workspace.root, state, self.journal, self.between)
+            take_over(spec, root, state, self.journal, self.between)
 
     # -- the loop ----------------------------------------------------------------------------------------------
 

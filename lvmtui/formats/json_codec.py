@@ -152,7 +152,7 @@ def encode_line(record: Any) -> bytes:
     return dump_line({"v": LINE_VERSION, "kind": kind_of(type(record)), **encode(record)})
 
 
-def decode_line(line: bytes, kinds: Mapping[str, type]) -> Any:
+def decode_line(line: bytes, kinds: Mapping[str, type[T]]) -> T | Unknown:
     """Return the record in `line`, or Unknown."""
     try:
         data = json.loads(line)

@@ -101,5 +101,4 @@ _KINDS = {kind_of(cls): cls for cls in get_args(Record)}
 
 def decode_record(line: bytes) -> Record:
     """Return the record in a log line; Unknown where this version cannot read it."""
-    record: Record = decode_line(line, _KINDS)
-    return record
+    return decode_line(line, _KINDS)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lvmtui.formats.json_codec import Unknown, decode_line, kind_of
+from lvmtui.formats.json_codec import decode_line, kind_of
 
 
 @dataclass(frozen=True)
@@ -42,5 +42,5 @@ def read_told(path: Path) -> dict[tuple[str, str], Told]:
         lines = path.read_bytes().splitlines()
     except OSError:
         return {}
-    decoded: list[Told | Unknown] = [decode_line(line, {kind_of(Told): Told}) for line in lines]
+    decoded = [decode_line(line, {kind_of(Told): Told}) for line in lines]
     return {(one.key, one.command): one for one in decoded if isinstance(one, Told)}

@@ -226,8 +226,7 @@ _KINDS = {kind_of(cls): cls for cls in get_args(Event)}
 
 def decode_event(line: bytes) -> Event:
     """Return the event in a log line; Unknown where this version cannot read it."""
-    event: Event = decode_line(line, _KINDS)
-    return event
+    return decode_line(line, _KINDS)
 
 
 def events_in(path: Path) -> list[Event]:

@@ -115,7 +115,11 @@ def step_seconds(bench: Bench) -> dict[str, float]:
     for model in bench.models:
         steps = bench.full_size(model)
         taken(steps, WARM + 10)
-        found[model] = _timed(bench.device, lambda steps=steps: taken(steps, REPLAYS)) / REPLAYS
+        steps.read()  # waits for the device
+        began = time.perf_counter()
+        taken(steps, REPLAYS)
+        steps.read()
+        found[model] = (time.perf_counter() - began) / REPLAYS
         del steps
         if bench.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -166,14 +170,3 @@ def pace(bench: Bench, model: str) -> None:
         steps.read()  # waits for the device
         count += 20
     print((time.monotonic() - began) / count, flush=True)
-
-
-def _timed(device: torch.device, work: object) -> float:
-    assert callable(work)
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    began = time.perf_counter()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - began

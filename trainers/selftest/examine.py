@@ -38,16 +38,16 @@ def examine(bench: Bench, why_no_graph: str = "", say: Callable[[str], None] = l
 
     `why_no_graph`: why nothing is recorded, where that was tried before.
     """
-    began, fallbacks = time.monotonic(), Fallbacks()
+    began, fallbacks = time.monotonic(), Fallbacks(no_graph=bool(why_no_graph))
     results: list[CheckResult] = []
 
     def told(result: CheckResult) -> None:
         results.append(result)
-        say(_line(result))
+        state = {True: "ok", False: "FAILED", None: "-"}[result.ok]
+        say(f"{result.name:18} {state:7} {result.words}  ({result.seconds:.1f} s)")
 
     if why_no_graph:
         results.append(CheckResult("graph", False, f"steps cannot be recorded: {why_no_graph}"))
-        fallbacks = _without_graph(bench, fallbacks)
     for name, check, fallback in CHECKS:
         if why_no_graph and name == "graph":
             continue
@@ -57,7 +57,7 @@ def examine(bench: Bench, why_no_graph: str = "", say: Callable[[str], None] = l
         if name == "gradients" and result.ok is False:
             result, fallbacks = _other_arithmetic(bench, result, fallbacks, told)
         if fallbacks.no_graph:
-            fallbacks = _without_graph(bench, fallbacks)
+            bench.recorder_of = lambda device: None
         told(result)
     step_seconds, beside = _speeds(bench, told)
     return SelfTest(
@@ -126,18 +126,7 @@ def _speeds(bench: Bench, told: Callable[[CheckResult], None]) -> tuple[dict[str
             return None, f"two processes could not be run: {error}"
         return True, f"two processes at once take {beside:.2f} times as many steps as one"
 
-    for name, check in (("speed", alone), ("side by side", shared)):
-        if name == "side by side" and speed.SHARED_MODEL not in seconds:
-            break
-        told(_done(name, check, bench))
+    told(_done("speed", alone, bench))
+    if speed.SHARED_MODEL in seconds:
+        told(_done("side by side", shared, bench))
     return seconds, beside
-
-
-def _without_graph(bench: Bench, fallbacks: Fallbacks) -> Fallbacks:
-    bench.recorder_of = lambda device: None
-    return replace(fallbacks, no_graph=True)
-
-
-def _line(result: CheckResult) -> str:
-    state = {True: "ok", False: "FAILED", None: "-"}[result.ok]
-    return f"{result.name:18} {state:7} {result.words}  ({result.seconds:.1f} s)"

@@ -41,90 +41,82 @@ class Articles:
     """What was done that a reader should know."""
 
 
-class Numbering:
-    """Numbers ids that come in blocks. Memory: four bytes per row, plus each distinct id once."""
+def numbered(where: str, rows: int, blocks: Iterable[npt.NDArray[Any]]) -> tuple[Numbers, list[Any] | None]:
+    """The number of each of `rows` rows, whose ids come in blocks, (n,) or (n, 1); and the ids by number, None where
+    ids are the numbers themselves. Memory: four bytes per row, plus each distinct id once.
 
-    def __init__(self, file: str, name: str, rows: int) -> None:
-        """`file` and `name` (of the array or column) are for messages. `rows`: how many will come."""
-        self._where = f"{file}: {name}"
-        self._numbers = np.empty(rows, np.int32)
-        self._done = 0
-        self._names: dict[Any, int] = {}
-        self._as_they_are = True
-
-    def add(self, block: npt.NDArray[Any]) -> None:
-        """Take the ids of the next rows, (n,) or (n, 1). Raises UserError for what cannot be an id."""
-        ids = self._checked(block.reshape(-1))
+    `where`: file and array or column, for messages. Raises UserError for what cannot be an id.
+    """
+    numbers = np.empty(rows, np.int32)
+    names: dict[Any, int] = {}
+    done, as_they_are = 0, True
+    for block in blocks:
+        ids = _checked(where, block.reshape(-1), done, rows)
         small = ids.dtype.kind in "iu" and (not len(ids) or (int(ids.min()) >= 0 and int(ids.max()) <= LARGEST_NUMBER))
-        if self._as_they_are and not small:
-            self._as_they_are = False
-            self._numbers[: self._done] = self._numbered(self._numbers[: self._done])
-        self._numbers[self._done : self._done + len(ids)] = ids if self._as_they_are else self._numbered(ids)
-        self._done += len(ids)
+        if as_they_are and not small:
+            as_they_are = False
+            numbers[:done] = _by_first_place(numbers[:done], names)
+        numbers[done : done + len(ids)] = ids if as_they_are else _by_first_place(ids, names)
+        done += len(ids)
+    if done != rows:
+        raise UserError(f"{where} has {done:,} ids for {rows:,} vectors; one each is needed")
+    return numbers, None if as_they_are else list(names)
 
-    def finish(self) -> tuple[Numbers, list[Any] | None]:
-        """The number of each row, and the ids by number; None where ids are the numbers themselves."""
-        if self._done != len(self._numbers):
-            raise UserError(
-                f"{self._where} has {self._done:,} ids for {len(self._numbers):,} vectors; one each is needed"
-            )
-        return self._numbers, None if self._as_they_are else list(self._names)
 
-    def _checked(self, ids: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        if self._done + len(ids) > len(self._numbers):
-            raise UserError(f"{self._where} has more ids than there are vectors; one each is needed")
-        if ids.dtype.kind == "f":
-            whole = np.isfinite(ids) & (np.floor(ids) == ids) & (np.abs(ids) < 2.0**53)
-            if not whole.all():
-                row = int((~whole).argmax())
-                raise UserError(
-                    f"{self._where} is {ids[row]} in row {self._done + row:,}, no whole number; "
-                    "give each vector the number or name of its article"
-                )
-            return ids.astype(np.int64)
-        if ids.dtype.kind not in "iuUS":
+def _checked(where: str, ids: npt.NDArray[Any], done: int, rows: int) -> npt.NDArray[Any]:
+    """The ids of the rows from `done` on, whole numbers or names."""
+    if done + len(ids) > rows:
+        raise UserError(f"{where} has more ids than there are vectors; one each is needed")
+    if ids.dtype.kind == "f":
+        whole = np.isfinite(ids) & (np.floor(ids) == ids) & (np.abs(ids) < 2.0**53)
+        if not whole.all():
+            row = int((~whole).argmax())
             raise UserError(
-                f"{self._where} is {ids.dtype}, neither whole numbers nor names; "
+                f"{where} is {ids[row]} in row {done + row:,}, no whole number; "
                 "give each vector the number or name of its article"
             )
-        return ids
+        return ids.astype(np.int64)
+    if ids.dtype.kind not in "iuUS":
+        raise UserError(
+            f"{where} is {ids.dtype}, neither whole numbers nor names; "
+            "give each vector the number or name of its article"
+        )
+    return ids
 
-    def _numbered(self, ids: npt.NDArray[Any]) -> Numbers:
-        """Numbers of ids in the order in which they first came."""
-        different, first, number = np.unique(ids, return_index=True, return_inverse=True)
-        renamed = np.empty(len(different), np.int32)
-        for place in np.argsort(first):
-            renamed[place] = self._names.setdefault(different[place].item(), len(self._names))
-        return renamed[number]
+
+def _by_first_place(ids: npt.NDArray[Any], names: dict[Any, int]) -> Numbers:
+    """Numbers of ids in the order in which they first came; new ones are added to `names`."""
+    different, first, number = np.unique(ids, return_index=True, return_inverse=True)
+    renamed = np.empty(len(different), np.int32)
+    for place in np.argsort(first):
+        renamed[place] = names.setdefault(different[place].item(), len(names))
+    return renamed[number]
 
 
 def arranged(
-    numbers: Numbers, order: npt.NDArray[Any] | None = None, *, named: str = "", order_name: str = ""
-) -> tuple[Numbers, Integers | None, tuple[str, ...]]:
-    """Rows grouped by article and, within one, by `order` (N,).
-
-    Returns the numbers in the order kept, the place of each row (None: as it was) and notes.
-    """
+    numbers: Numbers, titles: tuple[str, ...], named: str, order: npt.NDArray[Any] | None = None, order_name: str = ""
+) -> Articles:
+    """Rows grouped by article and, within one, by `order` (N,). `named` and `order_name` are for notes."""
     if not len(numbers):
-        return numbers, None, ()
+        return Articles(numbers, titles)
     starts = np.concatenate([[0], np.flatnonzero(numbers[1:] != numbers[:-1]) + 1])
     stretches = numbers[starts]
     scattered = len(np.unique(stretches)) < len(stretches)
     unordered = order is not None and bool((order[1:] < order[:-1])[numbers[1:] == numbers[:-1]].any())
     if not scattered and not unordered:
-        return numbers, None, ()
+        return Articles(numbers, titles)
     different, first = np.unique(numbers, return_index=True)
     rank = first[np.searchsorted(different, numbers)]
     by = np.lexsort((rank,) if order is None else (order, rank))
     notes = []
     if scattered:
         notes.append(
-            f"rows of an article do not stand together by {named or 'its id'}; they were grouped, each article at the "
+            f"rows of an article do not stand together by {named}; they were grouped, each article at the "
             f"place of its first row ({len(stretches):,} stretches, {len(different):,} articles)"
         )
     if unordered:
         notes.append(f"rows of an article were put in the order of {order_name}")
-    return numbers[by], np.argsort(by), tuple(notes)
+    return Articles(numbers[by], titles, np.argsort(by), tuple(notes))
 
 
 def titles_by_number(names: Sequence[Any] | None) -> tuple[str, ...]:

@@ -21,10 +21,10 @@ import numpy as np
 from lvmtui.datasets.readers.articles import (
     MOST_TITLES,
     Articles,
-    Numbering,
     Numbers,
     arranged,
     article_title,
+    numbered,
     titles_by_number,
     titles_of_rows,
 )
@@ -132,22 +132,19 @@ class NpzSource:
 
     @cached_property
     def articles(self) -> Articles:
-        roles, rows = self.roles, self.facts.rows
+        roles = self.roles
         if roles.documents:
             return self._documents()
         if not roles.article:
             return Articles()
         with read_errors(self._path):
-            numbering = Numbering(shown(self._path), roles.article, rows)
             with self._array(roles.article) as (stream, size):
-                for ids in array_blocks(self._path, roles.article, stream, size):
-                    numbering.add(ids)
-            by_row, names = numbering.finish()
+                ids = array_blocks(self._path, roles.article, stream, size)
+                by_row, names = numbered(f"{shown(self._path)}: {roles.article}", self.facts.rows, ids)
             titles = self._article_titles(by_row, names)
         if roles.contexts:  # windows stay in the order of the file, in which they follow each other
             return Articles(by_row, titles)
-        numbers, places, notes = arranged(by_row, named=roles.article)
-        return Articles(numbers, titles, places, notes)
+        return arranged(by_row, titles, roles.article)
 
     def _documents(self) -> Articles:
         """Each entry is an article, without the zero rows that fill it up."""

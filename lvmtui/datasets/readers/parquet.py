@@ -6,7 +6,7 @@ Which column is what is guessed from types and names, said in the notes, and can
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from lvmtui.datasets.readers.articles import (
     Articles,
-    Numbering,
     arranged,
     article_title,
+    numbered,
     titles_by_number,
     titles_of_rows,
 )
@@ -71,8 +71,8 @@ class ParquetSource:
         """Read the footers. Raises UserError where pyarrow is missing or a file is not as it must be."""
         self._files = _files(path)
         self._path = path
-        with read_errors(path):
-            schema = _schema(self._files[0])
+        with read_errors(path), _opened(self._files[0]) as table:
+            schema = table.schema
         self.columns, notes = choose_columns(shown(path), schema, reading)
         counts = [self._rows_of(file, schema) for file in self._files]
         rows = int(self._document_lengths.sum()) if self.columns.documents else sum(counts)
@@ -108,14 +108,12 @@ class ParquetSource:
             return Articles(np.repeat(np.arange(len(lengths), dtype=np.int32), lengths), tuple(self._titles()))
         if not columns.article:
             return Articles()
-        numbering = Numbering(shown(self._path), columns.article, self.facts.rows)
-        for cells in self._cells(columns.article):
-            numbering.add(_ids(cells, shown(self._path), columns.article))
-        by_row, names = numbering.finish()
+        ids = (_ids(cells, shown(self._path), columns.article) for cells in self._cells(columns.article))
+        by_row, names = numbered(f"{shown(self._path)}: {columns.article}", self.facts.rows, ids)
         titles = titles_of_rows(by_row, self._titles()) if columns.title else ()
+        titles = titles or titles_by_number(names)
         order = self._order() if columns.order else None
-        numbers, places, notes = arranged(by_row, order, named=columns.article, order_name=columns.order)
-        return Articles(numbers, titles or titles_by_number(names), places, notes)
+        return arranged(by_row, titles, columns.article, order, columns.order)
 
     def _order(self) -> npt.NDArray[Any]:
         order = np.concatenate([cells.to_numpy(zero_copy_only=False) for cells in self._cells(self.columns.order)])
@@ -133,25 +131,20 @@ class ParquetSource:
     def _cells(self, name: str, rows: int = 65_536) -> Iterator[Any]:
         """The cells of a column, `rows` at a time."""
         for file in self._files:
-            with read_errors(file):
-                yield from (batch.column(0) for batch in _batches_of(file, name, rows))
+            with read_errors(file), _opened(file) as table:
+                yield from (batch.column(0) for batch in table.batches(name, rows))
 
     def _rows_of(self, file: Path, schema: pa.Schema) -> int:
         columns = self.columns
-        with read_errors(file):
-            own = _schema(file)
+        with read_errors(file), _opened(file) as table:
+            own = table.schema
             for name in (columns.vectors, columns.article, columns.order):
                 if name and (name not in own.names or own.field(name).type != schema.field(name).type):
                     raise UserError(
                         f"{shown(file)}: its column {sanitise(name, 40)} is missing or of another type than in "
                         f"{shown(self._files[0])}; write all shards with one schema"
                     )
-            import pyarrow.parquet
-
-            if _starts_with(PARQUET, file):
-                return int(pyarrow.parquet.read_metadata(file).num_rows)
-            with _arrow(file) as (_, batches):
-                return sum(batch.num_rows for batch in batches)
+            return table.rows()
 
     def _dim(self, schema: pa.Schema) -> tuple[int, str]:
         """Numbers in a vector, and their type."""
@@ -307,38 +300,37 @@ def _starts_with(magic: bytes, file: Path) -> bool:
         return plain.read(len(magic)) == magic
 
 
-def _schema(file: Path) -> pa.Schema:
-    import pyarrow.parquet
+@dataclass(frozen=True)
+class Table:
+    """An open file. Of `rows` and `batches` one can be asked, once: a stream is read only once."""
 
-    if _starts_with(PARQUET, file):
-        return pyarrow.parquet.read_schema(file)
-    with _arrow(file) as (schema, _):
-        return schema
-
-
-def _batches_of(file: Path, name: str, rows: int) -> Iterator[pa.RecordBatch]:
-    import pyarrow.parquet
-
-    if _starts_with(PARQUET, file):
-        with pyarrow.parquet.ParquetFile(file) as table:
-            yield from table.iter_batches(batch_size=rows, columns=[name])
-        return
-    with _arrow(file) as (_, batches):
-        for batch in batches:
-            some = batch.select([name])
-            for first in range(0, some.num_rows, rows):
-                yield some.slice(first, rows)
+    schema: pa.Schema
+    rows: Callable[[], int]
+    batches: Callable[[str, int], Iterable[pa.RecordBatch]]
+    """Of the column of that name, at most so many rows at a time."""
 
 
 @contextmanager
-def _arrow(file: Path) -> Iterator[tuple[pa.Schema, Iterable[pa.RecordBatch]]]:
-    """Schema and batches of an Arrow file, in either of its two forms: with a footer, or a stream."""
-    import pyarrow
+def _opened(file: Path) -> Iterator[Table]:
+    """A Parquet file, or an Arrow file in either of its two forms: with a footer, or a stream."""
+    import pyarrow.parquet
 
+    if _starts_with(PARQUET, file):
+        with pyarrow.parquet.ParquetFile(file) as parquet:
+            schema, rows = parquet.schema.to_arrow_schema(), parquet.metadata.num_rows
+            yield Table(schema, lambda: rows, lambda name, most: parquet.iter_batches(most, columns=[name]))
+        return
     with pyarrow.memory_map(str(file)) as mapped:
         if _starts_with(ARROW, file):
             reader = pyarrow.ipc.open_file(mapped)
-            yield reader.schema, map(reader.get_batch, range(reader.num_record_batches))
+            schema, batches = reader.schema, map(reader.get_batch, range(reader.num_record_batches))
         else:
-            stream = pyarrow.ipc.open_stream(mapped)
-            yield stream.schema, stream
+            batches = pyarrow.ipc.open_stream(mapped)
+            schema = batches.schema
+        yield Table(
+            schema,
+            lambda: sum(batch.num_rows for batch in batches),
+            lambda name, most: (
+                batch.select([name]).slice(first, most) for batch in batches for first in range(0, batch.num_rows, most)
+            ),
+        )
