@@ -134,17 +134,14 @@ def stop_all(find: Callable[[], Iterable[Process]], rounds: int = 5) -> None:
     """Send STOP to all processes that `find` returns, and again to new ones, at most `rounds` times."""
     for _ in range(rounds):
         running = [process for process in find() if not process.stopped]
-        for process in running:
-            send(process.identity, signal.SIGSTOP)
+        _send_all(running, signal.SIGSTOP)
         if not running:
             return
 
 
 def resume_all(processes: Iterable[Process]) -> None:
     """Send CONT to those that are stopped."""
-    for process in processes:
-        if process.stopped:
-            send(process.identity, signal.SIGCONT)
+    _send_all((process for process in processes if process.stopped), signal.SIGCONT)
 
 
 def kill_all(find: Callable[[], Iterable[Process]], rounds: int = 5) -> Sent:
