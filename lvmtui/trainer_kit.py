@@ -60,35 +60,33 @@ LONGEST = 4096
 class Teller:
     """Turns what a trainer says into events, and thins the training curve to `POINTS` points."""
 
-    def __init__(self, tell: Callable[[Told], None], steps: int = POINTS, batch_size: int = 0) -> None:
-        """`steps`: of the whole run; `batch_size`: 0 where it is not known, and then no speed is told."""
+    def __init__(self, tell: Callable[[Told], None], steps: int = POINTS) -> None:
+        """`steps`: of the whole run."""
         self._tell = tell
         self._every = max(1, math.ceil(steps / POINTS))
-        self._batch_size = batch_size
         self._sums = [0.0, 0.0, 0.0]
         self._since_evaluation = [0.0, 0.0, 0.0]
-        self._mark: tuple[int, float] | None = None
+        self._mark: int | None = None
+        """Step of the point before."""
         self._best = {"loss": math.inf, "cosine": math.inf}
         """The lowest loss, and the lowest -cosine, of all evaluations."""
 
     def step(self, step: int, loss: float | None, cosine: float | None, rate: float) -> None:
         """A step was made; a point is logged now and then, the mean since the point before."""
-        sums, now = self._sums, time.monotonic()
+        sums = self._sums
         for one in (sums, self._since_evaluation):
             one[0] += math.nan if loss is None else loss
             one[1] += math.nan if cosine is None else cosine
             one[2] += 1
-        self._mark = self._mark or (step - 1, now)
-        before, since = self._mark
-        if step // self._every > before // self._every:
-            speed = (step - before) * self._batch_size / max(now - since, 1e-9)
-            self.point(step, sums[0] / sums[2], sums[1] / sums[2], rate, speed)
-            self._sums, self._mark = [0.0, 0.0, 0.0], (step, now)
+        self._mark = step - 1 if self._mark is None else self._mark
+        if step // self._every > self._mark // self._every:
+            self.point(step, sums[0] / sums[2], sums[1] / sums[2], rate)
+            self._sums, self._mark = [0.0, 0.0, 0.0], step
 
     def point(
-        self, step: int, loss: float | None, cosine: float | None, rate: float, speed: float, active: float = 0.0
+        self, step: int, loss: float | None, cosine: float | None, rate: float, speed: float = 0.0, active: float = 0.0
     ) -> None:
-        """A point of the training curve. `speed` in windows a second."""
+        """A point of the training curve. `speed` in windows a second; 0 where a batch's size is not known."""
         self._tell(Trained(time.time(), step, loss, cosine, rate, speed, active))
 
     def evaluated(self, step: int, *, epoch: float, loss: float | None, cosine: float | None, **more: Any) -> None:

@@ -51,16 +51,13 @@ def main(arguments: list[str]) -> int:
         try:
             from trainers.train import train
         except ImportError as error:
-            return cannot_train(folder, error)
+            # this Python lacks what training needs: another try would end the same way
+            cure = f"install it for {sys.executable} on {host_name()}, or have another Python start the trainers"
+            print(f"{error}; {cure}", file=sys.stderr)
+            failed = Failed(time.time(), 0, "setup", sanitise(f"{error}; {cure}", 500), 0.0)
+            append_line(folder.events, encode_line(failed))
+            return Exit.FAILED
         return train(folder, orders, began)
-
-
-def cannot_train(folder: RunDir, error: ImportError) -> Exit:
-    """Log that this Python lacks what training needs: another try would end the same way."""
-    what = f"{error}; install it for {sys.executable} on {host_name()}, or have another Python start the trainers"
-    print(what, file=sys.stderr)
-    append_line(folder.events, encode_line(Failed(time.time(), 0, "setup", sanitise(what, 500), 0.0)))
-    return Exit.FAILED
 
 
 if __name__ == "__main__":

@@ -215,14 +215,10 @@ def _shape(weight: Tensor) -> tuple[int, ...]:
 def _holds(weight: Tensor, buffer: Tensor) -> bool:
     """True if `weight` is our constant `buffer`, or a longer table that begins with it."""
     table = weight.squeeze()
-    if (
-        not buffer.dim()
-        or table.dim() != buffer.dim()
-        or any(a < b for a, b in zip(table.shape, buffer.shape, strict=True))
-    ):
+    if not buffer.dim() or table.dim() != buffer.dim():
         return False
     part = table[tuple(slice(size) for size in buffer.shape)]
-    return bool(torch.allclose(part.to(buffer.dtype), buffer, atol=1e-5))
+    return part.shape == buffer.shape and bool(torch.allclose(part.to(buffer.dtype), buffer, atol=1e-5))
 
 
 # Proof ----------------------------------------------------------------------------------------------------------------

@@ -88,6 +88,7 @@ class Training:
         self.state: TrainState | None = None
         self.steps: Steps
         self.next_checkpoint = math.inf
+        self.latest: tuple[float | None, float | None] = (None, None)
 
     # -- before the first step ---------------------------------------------------------------------------------
 
@@ -232,7 +233,7 @@ class Training:
                 raise Diverged(step, loss, self.spec)
             self.place.since_point.add(loss, cosine)
             self.place.since_evaluation.add(loss, cosine)
-        self.latest: tuple[float, float] = tuple(np.mean(figures, axis=0).tolist())
+        self.latest = tuple(np.mean(figures, axis=0).tolist())
 
     def log_point(self) -> None:
         """A point of the training curve."""
@@ -274,9 +275,8 @@ class Training:
 
     def show(self) -> None:
         """The live digits."""
-        loss, cosine = getattr(self, "latest", (None, None))
         batch_size = self.spec.recipe.batch_size
-        self.journal.progress(self.place.step, self.epoch, loss, cosine, self.rate, batch_size)
+        self.journal.progress(self.place.step, self.epoch, *self.latest, self.rate, batch_size)
 
     # -- the end -----------------------------------------------------------------------------------------------
 

@@ -10,9 +10,10 @@ import json
 import shutil
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,8 @@ SHARD_PIECES = 4096
 """Pieces after which a shard is written: minutes of work on a CPU, seconds on a GPU."""
 SHORT = 6
 """Pieces below which a document gives no window at the usual context of five."""
-
-Floats = npt.NDArray[np.float32]
+Cut = tuple[str, str, list[str]]
+"""Title, source and pieces of a document; of an empty one there are none."""
 
 
 @dataclass(frozen=True)
@@ -67,26 +68,6 @@ class Embedded:
     """Documents without any piece, which are left out."""
     lengths: tuple[float, float] = (1.0, 1.0)
     """Shortest and longest vector."""
-
-
-@dataclass
-class _Shard:
-    """Documents that are written to one file together."""
-
-    titles: list[str] = field(default_factory=list)
-    sources: list[str] = field(default_factory=list)
-    counts: list[int] = field(default_factory=list)
-    pieces: list[str] = field(default_factory=list)
-    seen: int = 0
-    """Documents read, the empty ones too."""
-
-    def add(self, document: Document, pieces: list[str]) -> None:
-        self.seen += 1
-        if pieces:
-            self.titles.append(document.title)
-            self.sources.append(document.source)
-            self.counts.append(len(pieces))
-            self.pieces += pieces
 
 
 def embed(
@@ -148,65 +129,64 @@ def _shards(folder: Path) -> list[Path]:
 def _write_shards(
     path: Path, folder: Path, encoder: Encoder, settings: EmbedSettings, report: Callable[[EmbedProgress], None]
 ) -> None:
-    done = vectors = 0
+    done = vectors = first_byte = 0
     for file in _shards(folder):
-        with np.load(file, allow_pickle=False) as shard:
-            done, vectors = done + int(shard["seen"]), vectors + len(shard["vectors"])
-    number, total = len(_shards(folder)), max(1, sum(size for _, size, _ in input_files(path)))
-    began, first_byte = time.monotonic(), None
-    shard = _Shard()
-
-    def write(read: int) -> None:
-        nonlocal number, vectors, shard, done
-        _write_shard(folder / f"{number:06d}.npz", shard, encoder, settings)
-        number, vectors, done = number + 1, vectors + len(shard.pieces), done + shard.seen
-        worked = read - (first_byte or 0)
+        with np.load(file, allow_pickle=False) as written:
+            done, vectors = done + int(written["seen"]), vectors + len(written["vectors"])
+    total, began = max(1, sum(size for _, size, _ in input_files(path))), time.monotonic()
+    texts = documents(path, text_field=settings.text_field, title_field=settings.title_field)
+    for document in islice(texts, done):
+        first_byte = document.read
+    for number, (shard, read) in enumerate(_cut(texts, settings.unit), start=len(_shards(folder))):
+        vectors += _write_shard(folder / f"{number:06d}.npz", shard, encoder, settings)
+        done += len(shard)
+        worked = read - first_byte
         left = (time.monotonic() - began) * (total - read) / worked if worked > 0 else None
         report(EmbedProgress(read / total, done, vectors, left))
-        shard = _Shard()
-
-    skip, last = done, 0
-    for index, document in enumerate(documents(path, text_field=settings.text_field, title_field=settings.title_field)):
-        if index < skip:
-            last = document.read
-            continue
-        if first_byte is None:
-            first_byte = last
-        shard.add(document, document.pieces(settings.unit))
-        last = document.read
-        if len(shard.pieces) >= SHARD_PIECES:
-            write(last)
-    if shard.seen:
-        write(last)
 
 
-def _write_shard(file: Path, shard: _Shard, encoder: Encoder, settings: EmbedSettings) -> None:
-    vectors = encoder.encode(shard.pieces) if shard.pieces else np.empty((0, 0), np.float32)
-    if vectors.ndim != 2 or len(vectors) != len(shard.pieces):
+def _cut(texts: Iterable[Document], unit: Unit) -> Iterator[tuple[list[Cut], int]]:
+    """The documents of each shard, and the bytes of the input up to its end."""
+    shard: list[Cut] = []
+    waiting = read = 0
+    for document in texts:
+        pieces, read = document.pieces(unit), document.read
+        shard.append((document.title, document.source, pieces))
+        waiting += len(pieces)
+        if waiting >= SHARD_PIECES:
+            yield shard, read
+            shard, waiting = [], 0
+    if shard:
+        yield shard, read
+
+
+def _write_shard(file: Path, shard: list[Cut], encoder: Encoder, settings: EmbedSettings) -> int:
+    """Returns how many vectors it holds."""
+    kept = [document for document in shard if document[2]]
+    pieces = [piece for *_, found in kept for piece in found]
+    vectors = encoder.encode(pieces) if pieces else np.empty((0, 0), np.float32)
+    if vectors.ndim != 2 or len(vectors) != len(pieces):
         raise UserError(
-            f"--model {encoder.name}: made {vectors.shape} of {len(shard.pieces)} pieces; one vector each is needed"
+            f"--model {encoder.name}: made {vectors.shape} of {len(pieces)} pieces; one vector each is needed"
         )
     with np.errstate(over="ignore"):
         stored = vectors.astype(settings.dtype)
     bad = np.flatnonzero(~np.isfinite(stored).all(axis=1))
     if len(bad):
         raise UserError(
-            f"--model {encoder.name}: the vector of “{sanitise(shard.pieces[bad[0]], 60)}” is not finite in "
+            f"--model {encoder.name}: the vector of “{sanitise(pieces[bad[0]], 60)}” is not finite in "
             f"{settings.dtype}; " + ("leave --half out" if settings.dtype == "float16" else "use another model")
         )
     with written_beside(file) as beside, beside.open("wb") as out:
         np.savez(
             out,
             vectors=stored,
-            counts=np.array(shard.counts, np.int64),
-            titles=_texts(shard.titles),
-            sources=_texts(shard.sources),
-            seen=np.array(shard.seen),
+            counts=np.array([len(found) for *_, found in kept], np.int64),
+            titles=np.array([title.encode() for title, *_ in kept], dtype=bytes),
+            sources=np.array([source.encode() for _, source, _ in kept], dtype=bytes),
+            seen=np.array(len(shard)),
         )
-
-
-def _texts(texts: list[str]) -> npt.NDArray[np.bytes_]:
-    return np.array([text.encode() for text in texts], dtype=bytes)
+    return len(pieces)
 
 
 def _join(folder: Path, output: Path, settings: EmbedSettings) -> Embedded:

@@ -11,8 +11,6 @@ from typing import get_args
 from lvmtui.formats.json_codec import Unknown, decode_line, kind_of
 from lvmtui.system.process_id import Identity
 
-__all__ = ["Record", "Unknown", "decode_record"]
-
 
 @dataclass(frozen=True)
 class Launched:

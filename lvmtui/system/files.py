@@ -35,14 +35,15 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def written_beside(path: Path, *, durable: bool = True, before: Path | None = None) -> Iterator[Path]:
+def written_beside(
+    path: Path, *, durable: bool = True, before: Path | None = None, new: bool = False
+) -> Iterator[Path]:
     """Yield a temporary path in the same folder; on a clean exit it takes the name `path`, otherwise it goes.
 
     `durable` also syncs the contents and the folder; leave it off for files that are only of use while they are new.
-    `before`: the name that the file which is there now takes.
+    `before`: the name that the file which is there now takes. `new`: there must be none; raises FileExistsError.
     """
-    descriptor, beside = _new_file_beside(path)
-    os.close(descriptor)
+    beside = _new_file_beside(path)
     try:
         yield beside
         if durable:
@@ -50,7 +51,11 @@ def written_beside(path: Path, *, durable: bool = True, before: Path | None = No
                 os.fsync(written.fileno())
         if before is not None and path.exists():
             os.replace(path, before)
-        os.replace(beside, path)
+        if new:
+            os.link(beside, path)
+            beside.unlink()
+        else:
+            os.replace(beside, path)
     except BaseException:
         with suppress(OSError):
             beside.unlink()
@@ -59,8 +64,8 @@ def written_beside(path: Path, *, durable: bool = True, before: Path | None = No
         sync_folder(path.parent)
 
 
-def _new_file_beside(path: Path) -> tuple[int, Path]:
-    """Create `.NAME.RANDOM.part` in the same folder. Returns its descriptor and path.
+def _new_file_beside(path: Path) -> Path:
+    """Create `.NAME.RANDOM.part` in the same folder.
 
     Its mode is left to the umask and to what the folder gives its files (setgid, default ACLs), as for any new file:
     in a group's workspace the group may write it.
@@ -68,7 +73,8 @@ def _new_file_beside(path: Path) -> tuple[int, Path]:
     while True:
         beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         with suppress(FileExistsError):
-            return os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666), beside
+            beside.touch(0o666, exist_ok=False)
+            return beside
 
 
 def replace_file(path: Path, content: bytes, *, durable: bool = True) -> None:
@@ -90,16 +96,8 @@ def write_output(path: Path, content: bytes) -> None:
 
 def create_file(path: Path, content: bytes) -> None:
     """Put `content` at `path`, which must not exist. Raises FileExistsError, and then changes nothing."""
-    descriptor, beside = _new_file_beside(path)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        os.link(beside, path)
-    finally:
-        os.unlink(beside)
-    sync_folder(path.parent)
+    with written_beside(path, new=True) as beside:
+        beside.write_bytes(content)
 
 
 def files_below(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:

@@ -11,7 +11,7 @@ import errno
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -112,35 +112,36 @@ class Sent:
     """Why a living process could not be signalled; empty: all were signalled or have ended."""
 
 
-def ask_to_leave(processes: Iterable[Process]) -> Sent:
-    """Send TERM to all, and CONT to stopped ones, which otherwise could not react."""
+def _send_all(processes: Iterable[Process], number: signal.Signals) -> Sent:
     reached, refused = [], ""
     for process in processes:
-        fault = send(process.identity, signal.SIGTERM)
+        fault = send(process.identity, number)
         if fault is None:
             reached.append(process.identity.pid)
-            if process.stopped:
-                send(process.identity, signal.SIGCONT)
         elif fault:
             refused = f"process {process.identity.pid}: {fault}"
     return Sent(tuple(reached), refused)
+
+
+def ask_to_leave(processes: Collection[Process]) -> Sent:
+    """Send TERM to all, and CONT to stopped ones, which otherwise could not react."""
+    sent = _send_all(processes, signal.SIGTERM)
+    resume_all(processes)
+    return sent
 
 
 def stop_all(find: Callable[[], Iterable[Process]], rounds: int = 5) -> None:
     """Send STOP to all processes that `find` returns, and again to new ones, at most `rounds` times."""
     for _ in range(rounds):
         running = [process for process in find() if not process.stopped]
-        for process in running:
-            send(process.identity, signal.SIGSTOP)
+        _send_all(running, signal.SIGSTOP)
         if not running:
             return
 
 
 def resume_all(processes: Iterable[Process]) -> None:
     """Send CONT to those that are stopped."""
-    for process in processes:
-        if process.stopped:
-            send(process.identity, signal.SIGCONT)
+    _send_all((process for process in processes if process.stopped), signal.SIGCONT)
 
 
 def kill_all(find: Callable[[], Iterable[Process]], rounds: int = 5) -> Sent:
@@ -148,16 +149,10 @@ def kill_all(find: Callable[[], Iterable[Process]], rounds: int = 5) -> Sent:
     killed: set[int] = set()
     refused = ""
     for _ in range(rounds):
-        before = len(killed)
-        for process in find():
-            if process.identity.pid in killed:
-                continue
-            fault = send(process.identity, signal.SIGKILL)
-            if fault is None:
-                killed.add(process.identity.pid)
-            elif fault:
-                refused = f"process {process.identity.pid}: {fault}"
-        if len(killed) == before:
+        sent = _send_all([p for p in find() if p.identity.pid not in killed], signal.SIGKILL)
+        killed.update(sent.reached)
+        refused = sent.refused or refused
+        if not sent.reached:
             break
     return Sent(tuple(sorted(killed)), refused)
 
@@ -175,26 +170,14 @@ def marked_processes() -> list[Process]:
 
 def _with_descendants(rows: Iterable[Process]) -> list[Process]:
     table = {row.identity.pid: row for row in rows}
-    marks = {pid: (row.mark, row.folder) for pid, row in table.items() if row.mark}
-    if not marks:
-        return []
-
-    def marks_of(pid: int) -> tuple[str, str]:
-        seen = []
-        while pid in table and pid not in marks:
-            seen.append(pid)
-            marks[pid] = ("", "")  # a table read while processes come and go may hold a circle
-            pid = table[pid].parent
-        found = marks.get(pid, ("", ""))
-        marks.update(dict.fromkeys(seen, found))
-        return found
-
     found = []
-    for pid, row in table.items():
-        if row.mark:
-            found.append(row)
-        elif (inherited := marks_of(pid))[0]:
-            found.append(replace(row, leader=False, mark=inherited[0], folder=inherited[1]))
+    for row in table.values():
+        above, seen = row, {row.identity.pid}
+        while not above.mark and above.parent in table and above.parent not in seen:
+            seen.add(above.parent)  # a table read while processes come and go may hold a circle
+            above = table[above.parent]
+        if above.mark:
+            found.append(row if row.mark else replace(row, leader=False, mark=above.mark, folder=above.folder))
     return found
 
 

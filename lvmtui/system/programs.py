@@ -38,7 +38,6 @@ def spawn(
             stderr=subprocess.STDOUT,
             start_new_session=session,
             process_group=None if session else 0,
-            close_fds=True,
             cwd=folder,
             env=dict(environment),
         )

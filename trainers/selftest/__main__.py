@@ -28,8 +28,7 @@ def main(arguments: list[str]) -> int:
     from trainers.cuda_graph import CannotRecord, recorder
     from trainers.device import choose_device
     from trainers.process import NO_GRAPH, without_graphs
-    from trainers.selftest import bench as speed
-    from trainers.selftest.bench import Bench, spec_for
+    from trainers.selftest.bench import Bench, pace, spec_for
     from trainers.selftest.examine import examine
 
     try:
@@ -40,7 +39,7 @@ def main(arguments: list[str]) -> int:
     why_no_graph = os.environ.get(NO_GRAPH, "")
     bench = Bench(device, (lambda device: None) if why_no_graph else recorder)
     if given.pace:
-        speed.pace(bench, given.pace)
+        pace(bench, given.pace)
         return 0
     try:
         found = examine(bench, why_no_graph, lambda words: print(words, file=sys.stderr, flush=True))

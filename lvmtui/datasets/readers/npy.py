@@ -127,12 +127,10 @@ def array_blocks(path: Path, name: str, stream: IO[bytes], size: int) -> Iterato
 
 def _rows(path: Path, name: str, header: Header, stream: IO[bytes], rows: int) -> Iterator[npt.NDArray[Any]]:
     row_bytes = math.prod(header.shape[1:]) * header.dtype.itemsize
-    left = header.shape[0]
-    while left:
-        count = min(rows, left)
+    for first in range(0, header.shape[0], rows):
+        count = min(rows, header.shape[0] - first)
         data = read_exactly(stream, count * row_bytes)
         yield np.frombuffer(data, header.dtype).reshape(count, *header.shape[1:])
-        left -= count
     if stream.read(1):
         raise UserError(f"{shown(path)}: {name} is longer than it says; the file is damaged, copy or make it again")
 

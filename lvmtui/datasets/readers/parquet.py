@@ -110,8 +110,7 @@ class ParquetSource:
             return Articles()
         ids = (_ids(cells, shown(self._path), columns.article) for cells in self._cells(columns.article))
         by_row, names = numbered(f"{shown(self._path)}: {columns.article}", self.facts.rows, ids)
-        titles = titles_of_rows(by_row, self._titles()) if columns.title else ()
-        titles = titles or titles_by_number(names)
+        titles = (titles_of_rows(by_row, self._titles()) if columns.title else ()) or titles_by_number(names)
         order = self._order() if columns.order else None
         return arranged(by_row, titles, columns.article, order, columns.order)
 
@@ -208,7 +207,7 @@ def choose_columns(file: str, schema: pa.Schema, reading: Reading) -> tuple[Colu
         if name and name not in schema.names:
             there = ", ".join(sanitise(n, 40) for n in schema.names[:12]) + ONE_EACH
             raise UserError(f"{file}: {option} {sanitise(name, 40)} is no column of it; there are: {there}")
-    name = choose_by_name(file, reading.vectors, vectors, VECTOR_NAMES, "columns of vectors")
+    name = reading.vectors or choose_by_name(file, list(vectors), VECTOR_NAMES, "columns of vectors")
     if name not in vectors:
         raise UserError(f"{file}: --vectors {sanitise(name, 40)} is {schema.field(name).type}, no list of floats")
     documents = bool(vectors[name])

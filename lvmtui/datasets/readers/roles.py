@@ -88,7 +88,7 @@ def _vector_roles(file: str, headers: Mapping[str, Header], faults: Mapping[str,
     if not candidates:
         there = ", ".join(sanitise(name, 40) for name in (*headers, *faults)) or "nothing"
         raise UserError(f"{file}: holds no vectors we know; there is: {there}; save {EXPECTED}")
-    name = choose_by_name(file, "", sorted(candidates), VECTOR_NAMES, "arrays of vectors")
+    name = choose_by_name(file, sorted(candidates), VECTOR_NAMES, "arrays of vectors")
     return Roles(name, documents=name in blocks)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -87,11 +87,8 @@ def shown(path: Path) -> str:
     return sanitise(path.name or str(path), 200)
 
 
-def choose_by_name(file: str, asked: str, there: Iterable[str], known: Iterable[str], what: str) -> str:
-    """The name asked for, or the only one, or the first known one. Raises UserError where none or several fit."""
-    names = list(there)
-    if asked:
-        return asked
+def choose_by_name(file: str, names: Sequence[str], known: Iterable[str], what: str) -> str:
+    """The only name, or the first known one. Raises UserError where none or several fit."""
     if len(names) == 1:
         return names[0]
     lower = {name.lower(): name for name in reversed(names)}
