@@ -5,8 +5,10 @@ Text in a block is plain text. Each drawer makes it safe for its own medium, so 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,17 @@ class Figure:
 
 
 Block = Heading | Paragraph | Bullets | TableBlock | Figure
+
+
+def without_home(part: Any, home: str) -> Any:
+    """The same with `~` for the home folder in its paths: who reads a page elsewhere need not know whose it was."""
+    if isinstance(part, str) and home.strip("/"):
+        return re.sub(rf"(?<![\w.~/-]){re.escape(home)}(?![\w.-])", "~", part)
+    if isinstance(part, tuple):
+        return tuple(without_home(one, home) for one in part)
+    if is_dataclass(part) and not isinstance(part, type):
+        return replace(part, **{field.name: without_home(getattr(part, field.name), home) for field in fields(part)})
+    return part
 
 
 def pieces_of(text: Text) -> tuple[Piece, ...]:

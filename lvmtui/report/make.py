@@ -22,6 +22,7 @@ from lvmtui.formats.data_facts import DataFacts
 from lvmtui.formats.json_codec import dump_document, encode, find_document, write_document
 from lvmtui.formats.learning_curve import read_learning_curve
 from lvmtui.formats.paths import FORMATS, CampaignDir, Workspace
+from lvmtui.report.blocks import without_home
 from lvmtui.report.contents import HeldoutSet, Report, report_of
 from lvmtui.report.csv_table import curve_csv, table_csv
 from lvmtui.report.curves import OF_THE_PAGE, ON_WHITE, Palette, curve_file, file_stem, svg
@@ -144,7 +145,7 @@ def _render(report: Report, form: ReportForm, curves: str) -> str:
     def pictures(palette: Palette) -> dict[str, str]:
         return {f"{curves}/{name}": drawn for name, drawn in _pictures(report, palette).items()}
 
-    page = page_of(report, curves=curves)
+    page = without_home(page_of(report, curves=curves), str(Path.home()))
     if form.format == "md":
         return markdown(page, pictures(ON_WHITE) if form.self_contained else None, mark=report_mark(report))
     if form.format == "html":

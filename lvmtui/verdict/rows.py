@@ -292,7 +292,8 @@ def _history_verdict(state: CampaignState, model: str, health: Health) -> tuple[
     own = dict.fromkeys(why for view in views if (why := _unjudged(view)))
     unfit = [why for view in views if _only_history(view) and (why := _unfit_weights(view))]
     remedy = PREDICTIONS if own else BOTH_ARMS if unfit else ""
-    if unfair := _unfit(state, views, health) + [why for why in unfit if REFUTED in why]:
+    ours = [view for view in views if view.state and not view.state.spec.history]  # a history's figures stay as told
+    if unfair := _unfit(state, ours, health) + [why for why in unfit if REFUTED in why]:
         return Verdict(Word.NOT_COMPARABLE, reason="; ".join(dict.fromkeys(unfair)), remedy=remedy), None, None
     baseline, expanded = (mean_of(_best_validation(view) for view in views if view.planned.arm == arm) for arm in ARMS)
     if baseline is None or expanded is None:

@@ -50,7 +50,6 @@ def test_a_point_estimate_is_no_verdict_for_scripts(tmp_path: Path) -> None:
 
 
 def test_a_run_that_failed_to_learn_is_no_figure_beside_histories(tmp_path: Path) -> None:
-    """Neither trained here, beside an imported baseline, nor imported itself."""
     dead = {("amn", "expanded"): Curve(0.12, start=0.05, noise=0.0)}
     workspace, campaign = finished(tmp_path, {"amn": (0.5189, 0.12), "gru": (0.51, 0.52)}, seeds=(1,), curves=dead)
     state = state_of(workspace, campaign)

@@ -21,6 +21,18 @@ def test_an_average_without_an_interval_has_its_reason(tmp_path: Path) -> None:
     assert few and reason in markdown(page_of(replace(report, table=replace(report.table, by_source=few))))
 
 
+def test_with_folds_the_windows_of_all_models_are_counted(tmp_path: Path) -> None:
+    """A cancelled run leaves its model fewer folds than the others."""
+    report = read_report(state_of(*finished(tmp_path, UP, seeds=(1,))), now=NOW)
+    rows = tuple(
+        replace(row, rank=n, estimate=Estimate(1.0, 0.1, 40, windows, 91, 60))
+        for n, (row, windows) in enumerate(zip(report.table.rows, (1500, 1000, 1500), strict=True), 1)
+    )
+    assert "on the 1,000 to 1,500 held-out windows" in markdown(
+        page_of(replace(report, table=replace(report.table, rows=rows, folds=True)))
+    )
+
+
 def test_no_window_that_gained_is_named_as_lost(tmp_path: Path) -> None:
     report, _ = report_of(*finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,)))
     (one,) = report.comparisons

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
-from lvmtui.report.blocks import Bar, Bullets, Code, Figure, Heading, Paragraph, Strong, table
+from lvmtui.formats.json_codec import dump_document, encode
+from lvmtui.report.blocks import Bar, Bullets, Code, Figure, Heading, Paragraph, Strong, table, without_home
 from lvmtui.report.html import html
 from lvmtui.report.make import ReportForm, write_report
 from tests.report.browser import measure, needs_chromium
-from tests.report.made_campaigns import SCENES
+from tests.report.made_campaigns import SCENES, UP
+from tests.verdict.scenes import finished
 
 VOID = {"meta", "path", "circle", "rect", "line", "polyline", "br"}
 
@@ -35,6 +38,25 @@ class Balanced(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag not in VOID:
             assert self.open.pop() == tag
+
+
+def test_a_page_for_others_does_not_name_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor the user, who is its last part. Programs read whole paths."""
+    home = tmp_path / "home" / "ana"
+    monkeypatch.setenv("HOME", str(home))
+    workspace, campaign = finished(home / "work", {"amn": UP["amn"]}, seeds=(1,))
+    folder = workspace.campaign(campaign.id)
+    named = replace(
+        campaign, baseline=replace(campaign.baseline, data=replace(campaign.baseline.data, file=f"{home}/a"))
+    )
+    folder.campaign.write_bytes(dump_document(encode(named)))
+    write_report(workspace, campaign.id)
+    for page in (folder.report_as("html"), workspace.final_comparison(campaign)):
+        assert str(home) not in page.read_text() and "~/a" in page.read_text()
+    assert f"{home}/a" in folder.report_json.read_text()
+    assert (
+        without_home(f"see {home}/a, ..{home}/b and {home}bel/c", str(home)) == f"see ~/a, ..{home}/b and {home}bel/c"
+    )
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ def middle(root: Path, process: Identity | None = None) -> Campaign:
     compare(workspace.campaign(campaign.id), "amn")
     bring_to(workspace, campaign, "lstm", "expanded", state="paused", fraction=0.6)
     bring_to(workspace, campaign, "gru", "baseline", state="running", fraction=0.5, process=process)
-    bring_to(workspace, campaign, "graphmert_lvm", "baseline", state="collapsed")
+    bring_to(workspace, campaign, "graphmert_lvm", "baseline", state="collapsed", heldout=True)
     bring_to(workspace, campaign, "graphmert_lvm", "expanded", state="running", fraction=0.2, process=process)
     log_lines(workspace, campaign, "gru", "baseline")
     return campaign
