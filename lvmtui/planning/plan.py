@@ -149,6 +149,7 @@ def make_plan(
     specs = tuple(replace(spec, threads=way.threads) for spec in specs)
     works = ((spec.arm, work_of(spec, device=options.device)) for spec in specs)
     run_seconds = grouped((arm, way.crowd * time_of(work, all_of(work), shown).mean) for arm, work in works)
+    longest, side_by_side = max(chain(*run_seconds.values())), (min(way.jobs, len(specs)), way.threads)
     planned = {(p.model, p.arm, p.seed): p for p in earlier.planned(workspace)} if earlier else {}
     if extended:
         arm_of = {arm.label: name for name, arm in facts.items()}
@@ -184,7 +185,7 @@ def make_plan(
         engine=options.engine,
         engine_settings=options.engine_settings,
         first=tuple(specs[run].run for run in way.first),
-        notes=(*data.notes, *engine.notes(workspace, options.engine_settings, max(chain(*run_seconds.values())))),
+        notes=(*data.notes, *engine.notes(workspace, options.engine_settings, *side_by_side, longest)),
         doubts=tuple(filter(None, (data.check.warning, *own.doubts))),
         titles=own.titles,
         folds=bool(options.folds),
