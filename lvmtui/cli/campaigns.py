@@ -11,8 +11,7 @@ from typing import Any
 from lvmtui.cli.shared import ExitCode, workspace_of
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.models import title_of
-from lvmtui.state.campaign_reader import CampaignReader, CampaignState
-from lvmtui.system.errors import UserError
+from lvmtui.state.campaign_reader import CampaignState, campaign_or_fault
 from lvmtui.system.numbers import date, plural
 from lvmtui.system.text import aligned, sanitise
 from lvmtui.verdict.answer import answer
@@ -65,9 +64,5 @@ def _as_json(id: str, state: CampaignState | str) -> dict[str, Any]:
 
 
 def _read(workspace: Workspace) -> Iterator[tuple[CampaignDir, CampaignState | str]]:
-    """Each campaign, the newest first, as it is now, or why it cannot be read."""
-    for folder in reversed(workspace.campaign_dirs()):
-        try:
-            yield folder, CampaignReader(workspace, folder).refresh()
-        except UserError as error:
-            yield folder, sanitise(str(error), 300)
+    """Each campaign, the newest first."""
+    return ((folder, campaign_or_fault(folder)) for folder in reversed(workspace.campaign_dirs()))

@@ -128,10 +128,12 @@ def live_table(state: CampaignState, width: int, height: int) -> Group:
 
 
 def _lines(reader: CampaignReader) -> CampaignState:
-    """A line for every change of a run and every evaluation."""
+    """A line for every change of a run and every evaluation; none of a campaign that is over already."""
     shown: dict[str, tuple[Phase, int]] = {}
     said = ""
     for state in _states(reader):
+        if state.finished and not shown:
+            break
         news: list[tuple[float, str]] = []
         for view in state.runs:
             run, name = view.state, view.planned.run

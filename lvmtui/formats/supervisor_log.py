@@ -86,7 +86,7 @@ class Stopped:
 
 @dataclass(frozen=True)
 class GaveUp:
-    """The run died too often, or could not be started; it is not tried again unless asked."""
+    """The run died too often, or the script of its job failed; it is not tried again unless asked."""
 
     time: float
     generation: int

@@ -135,8 +135,9 @@ def make_plan(
     specs = tuple(replace(spec, threads=way.threads) for spec in specs)
     works = ((spec.arm, work_of(spec, device=options.device)) for spec in specs)
     run_seconds = grouped((arm, way.crowd * time_of(work, all_of(work), shown).mean) for arm, work in works)
-    notes = engine.notes(workspace, options.engine_settings, max(chain(*run_seconds.values())))
     campaign = layout.campaign(options, own, specs, way, workspace)
+    longest, side_by_side = max(chain(*run_seconds.values())), (min(way.jobs, len(specs)), way.threads)
+    notes = engine.notes(workspace, options.engine_settings, *side_by_side, longest)
     campaign = replace(campaign, notes=(*campaign.notes, *notes))
     return Plan(
         campaign=campaign,

@@ -26,6 +26,7 @@ from lvmtui.state.tasks import due, result_of, run_outcome
 from lvmtui.system.errors import UserError
 from lvmtui.system.numbers import plural
 from lvmtui.system.process_id import Identity
+from lvmtui.system.text import sanitise
 
 
 @dataclass(frozen=True)
@@ -199,11 +200,18 @@ class CampaignReader:
         return self._pulse.moved
 
 
+def campaign_or_fault(folder: CampaignDir) -> CampaignState | str:
+    """The campaign as it is now, or why it cannot be read."""
+    try:
+        return CampaignReader(folder.workspace, folder).refresh()
+    except UserError as error:
+        return sanitise(str(error), 300)
+
+
 def newest_campaigns(workspace: Workspace, most: int) -> Iterator[CampaignState]:
     """So many of the newest campaigns as they are now, the newest first; those that cannot be read are left out."""
-    for folder in reversed(workspace.campaign_dirs()[-most:]):
-        with suppress(UserError):
-            yield CampaignReader(workspace, folder).refresh()
+    found = map(campaign_or_fault, reversed(workspace.campaign_dirs()[-most:]))
+    return (state for state in found if not isinstance(state, str))
 
 
 def newest_campaign(workspace: Workspace) -> CampaignDir:

@@ -177,11 +177,19 @@ def status_of(run: RunState, life: Life, told: str = "") -> Status:
         return final
     if intent.want == "pause":
         return Status(Phase.PAUSED, since=run.trainer.last_time or intent.time or None)
-    lost = run.supervision.lost
-    if (run.supervision.launches == 0 and run.trainer.attempts == 0) or (lost and lost.reason == AS_ASKED):
+    return _waiting(run)
+
+
+def _waiting(run: RunState) -> Status:
+    """The status of a run without a process that is to go on."""
+    ending, lost, given_up = run.trainer.ending, run.supervision.lost, run.supervision.gave_up
+    launched = run.supervision.launched
+    if (launched is None and run.trainer.attempts == 0) or (lost and lost.reason == AS_ASKED):
         return Status(Phase.QUEUED)
     if isinstance(ending, (Paused, Cancelled, Failed)):  # resumed or retried, and waiting its turn
         return Status(Phase.QUEUED, ending.message if isinstance(ending, Failed) else "", ending.time)
+    if given_up and launched and given_up.generation >= launched.generation:
+        return Status(Phase.QUEUED, given_up.reason, given_up.time)
     last = lost or (ending if isinstance(ending, Interrupted) else None)
     reason = GONE if last is None else last.reason if isinstance(last, Lost) else left_words(last)
     return Status(Phase.INTERRUPTED, f"{reason}; {_goes_on_words(run)}", last.time if last else None)

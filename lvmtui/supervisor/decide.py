@@ -61,6 +61,8 @@ LEFT: dict[int, str] = {
     Exit.NO_SPACE: "the disk is full",
 }
 """Exit codes of a trainer that left without logging how it ended. None of them counts as a death."""
+KILLED = 128
+"""A shell's exit code for a command that a signal has killed, and more: somebody ended it, no fault of the script."""
 LATER = (Exit.LOCKED, Exit.NO_SPACE)
 """Those of them that would only happen again if the run were started at once."""
 
@@ -256,7 +258,10 @@ def _about_dead(run: RunSeen, state: RunState, rules: Rules) -> Action | None:
 
 
 def _death(run: RunSeen, attempt: Attempt, state: RunState) -> WriteDown:
-    """How a process that is gone without an ending (or with one that is to be tried again) is written down."""
+    """How a process that is gone without an ending (or with one that is to be tried again) is written down.
+
+    A job whose script fails before any trainer of the run has logged a start is not tried again by itself.
+    """
     process, generation, ending = attempt.process, attempt.generation, attempt.ending
     ended = run.probe.ended if run.probe.ended and run.probe.ended.process == process else None
     signalled = state.supervision.signalled
@@ -281,8 +286,13 @@ def _death(run: RunSeen, attempt: Attempt, state: RunState) -> WriteDown:
     if state.intent.want == "pause" and not attempt.spoke:
         return lose(AS_ASKED, counts=False)
     reason = ended.words if ended else GONE
-    told = ended is not None and ended.code is not None and run.last_words
-    return lose(f"{reason}: {run.last_words}" if told else reason)
+    if ended is None or ended.code is None:
+        return lose(reason)
+    said = f"{reason}: {run.last_words}" if run.last_words else reason
+    by_script = process.is_job and state.trainer.attempts == 0 and signalled is None
+    if by_script and 0 < ended.code < KILLED and generation == state.intent.generation:
+        return WriteDown(run.name, GaveUp(0.0, generation, said))
+    return lose(said)
 
 
 def _stop(run: RunSeen, reason: str, rules: Rules, *, at_once: bool = False) -> Action | None:

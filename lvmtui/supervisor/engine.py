@@ -175,9 +175,9 @@ class EngineKind:
     """Checks whether a run with that many threads would be accepted. Raises UserError if not."""
     room: Callable[[Settings], tuple[int, int]] | None = None
     """The default (runs at once, threads of each); None: chosen by the cores and GPUs of this machine."""
-    notes: Callable[[Workspace, Settings, float], tuple[str, ...]] = lambda workspace, settings, longest: ()
-    """Notes for the plan: what a person should know before the campaign starts. `longest`: seconds of its longest run,
-    as far as is known."""
+    notes: Callable[[Workspace, Settings, int, int, float], tuple[str, ...]] = lambda *asked: ()
+    """Notes for the plan: what a person should know before the campaign starts. Asked with the runs at once, the
+    threads of each, and the seconds of the longest, as far as is known."""
 
 
 def names() -> tuple[str, ...]:

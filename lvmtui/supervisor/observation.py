@@ -57,7 +57,7 @@ class RunSeen:
     room: int | None = None
     """Bytes free on its disk, looked at only while it waits for them."""
     last_words: str = ""
-    """The last line of its log, looked at only when it died."""
+    """The last line of its log, looked at only when it died; the last two if no trainer of it has logged a start."""
     asked: Asked | None = None
     ordered: float = 0.0
     """Seconds since the order that holds was first seen."""

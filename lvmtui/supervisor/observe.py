@@ -7,6 +7,7 @@ intent is checked: without a process, nothing but an order or the supervisor its
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -263,7 +264,7 @@ class Observer:
             quiet=0.0 if track.quiet_since is None else now - track.quiet_since,
             later=now < track.later or bool(self._journal.waiting(track.folder)),
             room=room_at(track.folder) if state and seen.status.phase is Phase.NO_SPACE else None,
-            last_words=last_line(track.folder.log) if dead else "",
+            last_words=_last_words(track.folder, state) if dead else "",
             ordered=now - track.ordered,
             asked=None if track.asked is None else Asked(now - track.asked, insisted),
         )
@@ -285,6 +286,13 @@ class Observer:
                 found[key] = track
         self.orphans = found
         return [track.seen for track in found.values()]
+
+
+def _last_words(folder: RunDir, state: RunState | None) -> str:
+    """The last line of its log; the last two, of the script of its job, before any trainer has logged a start. A shell
+    begins its complaints with the whole path of the script."""
+    said = last_line(folder.log, 1 if state and state.trainer.attempts else 2)
+    return re.sub(r"(?<!\S)/\S*/(?=[^/\s]+: line \d+: )", "", said)
 
 
 def room_at(folder: RunDir) -> int | None:

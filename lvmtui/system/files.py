@@ -106,12 +106,12 @@ def files_below(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
     return sorted(found, key=lambda p: [natural(part) for part in p.relative_to(folder).parts])
 
 
-def last_line(path: Path) -> str:
-    """The last line of a log that says something, sanitised; empty if there is none or it cannot be read."""
+def last_line(path: Path, most: int = 1) -> str:
+    """The last line of a log that says something, or `most` of them, sanitised; empty if it cannot be read."""
     try:
         with path.open("rb") as log:
             log.seek(max(0, log.seek(0, os.SEEK_END) - LAST_BYTES))
-            return last_words(log.read())
+            return last_words(log.read(), most)
     except OSError:
         return ""
 

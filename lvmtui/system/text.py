@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Sequence
+from itertools import islice
 
 LONGEST_LINE = 4096
 """Characters of one line that are kept; more than any screen shows, little enough to fold 500 runs."""
@@ -47,9 +48,10 @@ def natural(name: str) -> list[tuple[int, int | str]]:
     return [(0, int(part)) if part.isdecimal() else (1, part) for part in re.split(r"(\d+)", name) if part]
 
 
-def last_words(said: bytes) -> str:
-    """The last line that says something, sanitised; empty if none does."""
-    return next((text for line in reversed(said.splitlines()) if (text := sanitise(line, 300).strip())), "")
+def last_words(said: bytes, most: int = 1) -> str:
+    """The last line that says something, or up to `most` different ones, sanitised; empty if none does."""
+    lines = (text for line in reversed(said.splitlines()) if (text := sanitise(line, 300).strip()))
+    return "; ".join(reversed(dict.fromkeys(islice(lines, most))))
 
 
 def _plain(character: str) -> str:

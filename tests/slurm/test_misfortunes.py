@@ -222,27 +222,41 @@ def test_a_python_on_the_node_that_cannot_train(world: SlurmWorld, tmp_path: Pat
     world.until(lambda: world.phase() is Phase.FAILED)
     assert said in world.view().status.reason
     ending = world.state().trainer.ending
-    if "torch" in said:
-        assert isinstance(ending, Failed) and ending.reason == "setup" and world.state().supervision.launches == 1
+    assert world.state().supervision.launches == 1 and not interruptions(world.state())
+    assert "torch" not in said or (isinstance(ending, Failed) and ending.reason == "setup")
 
 
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("exit 3", "'exit 3', exit code 3"),  # with 3 a trainer leaves that finds its folder locked
-        ("modul load cuda", "'modul load cuda', exit code 127: line "),
+        ("exit 3", ": 'exit 3', exit code 3"),  # with 3 a trainer leaves that finds its folder locked
+        ("modul load cuda", "modul: command not found; 'modul load cuda', exit code 127"),
     ],
 )
-def test_setup_lines_that_end_the_job_are_named_and_not_tried_for_ever(world: SlurmWorld, line: str, said: str) -> None:
+def test_setup_lines_that_end_the_job_are_named_and_not_tried_again(world: SlurmWorld, line: str, said: str) -> None:
     world.submit("amn", jobs=1, setup=("set -e", line))
     world.want("pause", "amn", "expanded")
     world.until(lambda: world.phase() is Phase.FAILED)
-    view = world.view()
-    before, _, after = view.status.reason.partition(said)
-    assert before.endswith("ended by a setup line of the plan, which a retry runs again: ")
+    view, state = world.view(), world.state()
+    assert "ended by a setup line of the plan, which a retry runs again: " in view.status.reason
+    assert view.status.reason.endswith(said)
     assert len(view.status.reason) < 200, "the verdict cuts longer ones"
-    assert after == "" if "exit" in line else after.endswith("modul: command not found")
     assert not view.retry_helps
+    assert state.supervision.launches == 1 and not interruptions(state), "it fails the same way every time"
+
+
+def test_a_setup_line_that_fails_is_told_with_what_fails_after_it(world: SlurmWorld) -> None:
+    """Without `set -e` the script goes on, and there is no Python of that name."""
+    world.submit("amn", jobs=1, setup=("modul load cuda",), python="pythom")
+    world.want("pause", "amn", "expanded")
+    world.until(lambda: world.phase() is Phase.FAILED)
+    reason, state = world.view().status.reason, world.state()
+    assert "left with exit code 127: slurm_script: line " in reason
+    assert "modul: command not found; slurm_script: line " in reason and reason.endswith("exec: pythom: not found")
+    assert state.supervision.launches == 1 and not interruptions(state)
+    world.want("run")
+    assert world.phase() is Phase.QUEUED and world.view().status.reason == reason
+    world.until(lambda: world.state().supervision.launches == 2)
 
 
 def test_a_run_longer_than_its_limit_finishes_over_several_jobs(short_of_time: SlurmWorld) -> None:

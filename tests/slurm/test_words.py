@@ -21,7 +21,7 @@ from lvmtui.report.make import read_report
 from lvmtui.report.markdown import markdown
 from lvmtui.report.page import page_of
 from lvmtui.supervisor.engine import CannotStart, Occupied, Place
-from lvmtui.supervisor.engines.slurm import SlurmEngine, environment, notes, ready, run_command
+from lvmtui.supervisor.engines.slurm import SlurmEngine, environment, ready, run_command
 from lvmtui.supervisor.engines.slurm_text import check_settings, fault_of, jobs_in, reason_words, script, seconds_of
 from lvmtui.system.errors import UserError
 from lvmtui.system.processes import Sent
@@ -30,12 +30,6 @@ from tests.factory import make_campaign
 from tests.verdict.scenes import state_of
 
 FOLDER = "/data/x/artifacts/lvm/models/gru_8k"
-
-
-def test_a_time_limit_shorter_than_a_run_is_noted(tmp_path: Path) -> None:
-    said = " ".join(notes(Workspace(tmp_path), {"time": ("30",)}, 3600.0))
-    assert "the longest run may take 1 h" in said and "--time is 30: it goes on in further jobs" in said
-    assert "--time" not in " ".join(notes(Workspace(tmp_path), {"time": ("4:00:00",)}, 3600.0))
 
 
 def test_who_runs_the_runs_is_said_line_by_line(tmp_path: Path) -> None:

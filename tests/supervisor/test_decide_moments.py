@@ -11,6 +11,7 @@ from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
 from lvmtui.formats.trainer_log import (
     Event,
+    Exit,
     Failed,
     Interrupted,
     Paused,
@@ -257,6 +258,34 @@ def test_a_start_that_is_taken_back_interrupts_nothing(spec: RunSpec) -> None:
     resumed = seen_with(spec, Intent("run", 2), waiting, decision, probe=gone)
     assert resumed.status.phase is Phase.QUEUED and isinstance(decided(resumed), Start)
     assert resumed.state is not None and interrupted_words(resumed.state) == ""
+
+
+def test_a_job_whose_script_fails_before_any_trainer_spoke_is_not_tried_again(spec: RunSpec) -> None:
+    job, first = Identity("Slurm", "", 7, 0), Identity("Slurm", "", 6, 0)
+    waited = replace(launched(), process=job, launch="slurm-7")
+
+    def after(ended: Ended, *history: Record | Event, intent: Intent = Intent()) -> object:
+        probe = Probe(sees_all_hosts=True, ended=ended)
+        return decided(seen_with(spec, intent, *history, waited, probe=probe, quiet=60.0))
+
+    fails = Ended(job, "job 7: left with exit code 127", 127)
+    decision = after(fails)
+    assert isinstance(decision, GaveUp) and decision.reason == fails.words
+    failed = seen_with(spec, Intent(), waited, decision, probe=Probe(sees_all_hosts=True))
+    assert failed.status.phase is Phase.FAILED and not failed.unsettled and decided(failed) is None
+    assert failed.state is not None and interrupted_words(failed.state) == ""
+    retried = seen_with(spec, Intent("run", 1), waited, decision, probe=Probe(sees_all_hosts=True))
+    assert retried.status.phase is Phase.QUEUED and isinstance(decided(retried), Start)
+    for others in (
+        replace(fails, code=None, excused=True),  # preempted
+        replace(fails, code=None),  # killed
+        replace(fails, code=128 + 15),  # the same, as a shell says it
+        replace(fails, code=Exit.LOCKED),
+    ):
+        assert isinstance(after(others), Lost)
+    worked = replace(launched(), process=first, launch="slurm-6"), replace(started(), launch="slurm-6")
+    assert isinstance(after(fails, *worked), Lost), "its script has worked: it may be the node"
+    assert isinstance(after(fails, intent=Intent("run", 1)), Lost), "there is a newer order to try"
 
 
 def test_who_told_a_job_to_end_is_asked_of_its_cluster(spec: RunSpec) -> None:

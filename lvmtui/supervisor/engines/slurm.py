@@ -45,6 +45,7 @@ from lvmtui.supervisor.engines.slurm_text import (
     NEVER,
     NO_FOLDER,
     NO_SETUP,
+    NODES,
     OVER,
     SCRIPT,
     SETTINGS,
@@ -54,6 +55,7 @@ from lvmtui.supervisor.engines.slurm_text import (
     fault_of,
     job_identity,
     jobs_in,
+    nodes_in,
     passing,
     resources,
     script,
@@ -344,7 +346,9 @@ def ready(workspace: Workspace, settings: Settings, threads: int, command: Comma
         raise UserError(f"--engine slurm: Slurm {what}: {fault}")
 
 
-def notes(workspace: Workspace, settings: Settings, longest: float) -> tuple[str, ...]:
+def notes(
+    workspace: Workspace, settings: Settings, jobs: int, threads: int, longest: float, command: Command = run_command
+) -> tuple[str, ...]:
     """Notes for the plan about what may go wrong on a cluster and cannot be checked from here."""
     root, limit, said = workspace.root, value_of(settings, "time"), list[str]()
     if not is_shared(root):
@@ -352,6 +356,14 @@ def notes(workspace: Workspace, settings: Settings, longest: float) -> tuple[str
         said.append(f"the workspace is on {disk} of this host; every node must see it as {root}")
     elif not locks_reach(root):
         said.append(f"locks on {filesystem_kind(root)} hold on one host only here; supervise from one host")
+    cpus = int(value_of(settings, "cpus") or threads)
+    asked = ("sinfo", "--noheader", "--Node", f"--format={NODES}")
+    partition = value_of(settings, "partition") or os.environ.get("SBATCH_PARTITION", "")
+    nodes = nodes_in(command(asked, environment(os.environ)).out, partition)
+    fit = sum(has // cpus for has in nodes)
+    if 0 < fit < jobs and not settings.get("sbatch"):  # which may name other nodes
+        run = f"{len(nodes)} nodes with {sum(nodes)} CPUs run" if len(nodes) > 1 else f"a node of {nodes[0]} CPUs runs"
+        said.append(f"{run} at most {fit} of these jobs at once, of {cpus} CPUs each: it takes longer than expected")
     if limit and longest > (seconds_of(limit) or math.inf):
         said.append(f"the longest run may take {duration(longest)}, --time is {limit}: it goes on in further jobs")
     return tuple(said)

@@ -24,11 +24,8 @@ NO_FOLDER, NO_SETUP = 67, 68
 """Exit codes of a script that cannot see the run folder, and of one that ends in its setup lines. Without the latter a
 setup line that ends the job with 3, say, would be taken for a trainer that found its folder locked."""
 
-SETUP_ENDED = (
-    "code=$?; said=$(tail -n 1 {log}); said=${{said##the setup lines of job*}}; said=${{said#$0: }}; "
-    "echo \"'$BASH_COMMAND', exit code $code${{said:+: $said}}\" >&2; exit {code}"
-)
-"""Shell commands for a job that ends in its setup lines: names the line, and repeats the last words of the log."""
+SETUP_ENDED = f"code=$?; echo \"'$BASH_COMMAND', exit code $code\" >&2; exit {NO_SETUP}"
+"""Shell commands for a job that ends in its setup lines: names the line."""
 
 
 # What a campaign may ask for ------------------------------------------------------------------------------------------
@@ -111,12 +108,10 @@ def script(place: Place, threads: int) -> str:
     setup, python = settings.get("setup", ()), value_of(settings, "python")
     # a Python of its own has its own installation of lvmtui
     trainer = (python, "-P", "-m", "trainers") if python else trainer_of(place)
-    told = shlex.quote(SETUP_ENDED.format(log=shlex.quote(f"{path}/train.log"), code=NO_SETUP))
-    before = ('echo "the setup lines of job $SLURM_JOB_ID"', f"trap {told} EXIT")
     lines = [
         "#!/bin/bash",
         *(f"#SBATCH {option}" for option in map(_quoted, asked)),
-        *((*before, *setup, "trap - EXIT") if setup else ()),
+        *((f"trap {shlex.quote(SETUP_ENDED)} EXIT", *setup, "trap - EXIT") if setup else ()),
         *(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
         f'export {LAUNCH_MARK}="{LAUNCH}$SLURM_JOB_ID"',
         f"[ -e {shlex.quote(path + '/spec.json')} ] || exit {NO_FOLDER}",
@@ -265,6 +260,18 @@ def jobs_in(text: str) -> list[SlurmJob]:
         folder = command.removesuffix("/" + SCRIPT) if command.endswith("/" + SCRIPT) else ""
         found.append(SlurmJob(int(number), state, reason, node, starts, folder, name))
     return found
+
+
+NODES = "%R\t%P\t%N\t%c"
+"""Fields of `sinfo`: partition, the same with a star if it is the default, node, CPUs of the node."""
+
+
+def nodes_in(text: str, partitions: str) -> list[int]:
+    """The CPUs of each node of these partitions, or of the default one, in the output of `sinfo`; empty if not told."""
+    fields = [[field.strip() for field in line.split("\t")] for line in text.splitlines()]
+    told = [line for line in fields if len(line) == 4 and line[3].isdigit()]
+    wanted = partitions.split(",") if partitions else [name for name, shown, *_ in told if shown.endswith("*")]
+    return list({node: int(cpus) for name, _, node, cpus in told if name in wanted}.values())
 
 
 def fault_of(done: Done) -> str:

@@ -12,9 +12,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from lvmtui.formats.paths import CampaignDir, Workspace
-from lvmtui.state.campaign_reader import CampaignReader
-from lvmtui.system.errors import UserError
-from lvmtui.system.text import sanitise
+from lvmtui.state.campaign_reader import campaign_or_fault
 from lvmtui.ui.draw.lines import plain
 from lvmtui.ui.widgets.dialogs import Dialog
 from lvmtui.verdict.answer import answer
@@ -29,7 +27,7 @@ class Campaigns(Dialog[str]):
     def __init__(self, workspace: Workspace, shown: str) -> None:
         super().__init__("Campaigns (enter opens one, esc closes)")
         self._folders = list(reversed(workspace.campaign_dirs()))
-        self._workspace, self._shown = workspace, shown
+        self._shown = shown
 
     def compose_box(self) -> ComposeResult:
         yield OptionList(*(Option(self._words(folder, "reading"), id=folder.id) for folder in self._folders))
@@ -46,7 +44,7 @@ class Campaigns(Dialog[str]):
         for folder in self._folders:
             if not self.is_attached:
                 return
-            self.app.call_later(self._tell, folder, about(self._workspace, folder))
+            self.app.call_later(self._tell, folder, about(folder))
 
     def _tell(self, folder: CampaignDir, said: str) -> None:
         if self.is_attached:
@@ -60,10 +58,7 @@ class Campaigns(Dialog[str]):
         self.dismiss(event.option_id)
 
 
-def about(workspace: Workspace, folder: CampaignDir) -> str:
+def about(folder: CampaignDir) -> str:
     """How far it has come and its answer, or why it cannot be read. Reads run folders, so it can take a moment."""
-    try:
-        state = CampaignReader(workspace, folder).refresh()
-    except UserError as error:
-        return sanitise(str(error), 300)
-    return f"{state.progress_words}. {answer(Judgement(state).table)}"
+    state = campaign_or_fault(folder)
+    return state if isinstance(state, str) else f"{state.progress_words}. {answer(Judgement(state).table)}"

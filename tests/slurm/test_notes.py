@@ -1,0 +1,58 @@
+"""What the plan says of a cluster before anything starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from lvmtui.formats.paths import Workspace
+from lvmtui.supervisor.engine import Settings
+from lvmtui.supervisor.engines.slurm import notes
+from lvmtui.system.programs import Done
+
+
+def test_a_time_limit_shorter_than_a_run_is_noted(tmp_path: Path) -> None:
+    said = " ".join(notes(Workspace(tmp_path), {"time": ("30",)}, 1, 4, 3600.0, silent))
+    assert "the longest run may take 1 h" in said and "--time is 30: it goes on in further jobs" in said
+    assert "--time" not in " ".join(notes(Workspace(tmp_path), {"time": ("4:00:00",)}, 1, 4, 3600.0, silent))
+
+
+def silent(command: Sequence[str], environment: Mapping[str, str]) -> Done:
+    return Done(1, "", "no such command")
+
+
+@pytest.mark.parametrize(
+    ("jobs", "cpus", "settings", "said"),
+    [
+        (3, 4, {}, "a node of 4 CPUs runs at most 1 of these jobs at once, of 4 CPUs each"),
+        (3, 1, {}, ""),
+        (
+            9,
+            2,
+            {"partition": ("big,normal",)},
+            "3 nodes with 16 CPUs run at most 8 of these jobs at once, of 2 CPUs each",
+        ),
+        (
+            9,
+            1,
+            {"partition": ("big",), "cpus": ("6",)},
+            "2 nodes with 12 CPUs run at most 2 of these jobs at once, of 6 CPUs each",
+        ),
+        (3, 4, {"sbatch": ("--partition=big",)}, ""),
+        (3, 4, {"partition": ("unheard",)}, ""),
+        (3, 8, {}, ""),  # `ready` has asked about that
+    ],
+)
+def test_how_many_jobs_fit_is_said_where_slurm_tells(
+    tmp_path: Path, jobs: int, cpus: int, settings: Settings, said: str
+) -> None:
+    told = "odd\n" + "normal\tnormal*\tn1\t4\n" + "big\tbig\tn2\t6\n" + "big\tbig\tn3\t6\n"
+
+    def sinfo(command: Sequence[str], environment: Mapping[str, str]) -> Done:
+        return Done(0, told + "short\tshort\tn1\t4\n", "")
+
+    noted = " ".join(notes(Workspace(tmp_path), settings, jobs, cpus, 1.0, sinfo))
+    assert said in noted and ("jobs at once" in noted) is bool(said)
+    assert "jobs at once" not in " ".join(notes(Workspace(tmp_path), settings, jobs, cpus, 1.0, silent))
