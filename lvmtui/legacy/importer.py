@@ -8,7 +8,6 @@ ranking gives it a point estimate with the reason why there is no more. See
 
 from __future__ import annotations
 
-import math
 import re
 import shlex
 import time
@@ -22,7 +21,7 @@ from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campai
 from lvmtui.formats.json_codec import encode_line, find_document
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.spec import USUAL_CONTEXT, ArmData, ArmName, Imported, RunSpec, read_spec, write_spec
-from lvmtui.formats.trainer_log import Evaluated, Event, Failed, Finished, HeldoutScores, Started
+from lvmtui.formats.trainer_log import Event, Failed, Finished, HeldoutScores, Started
 from lvmtui.legacy.history import WEIGHTS, ImportedHistory, read_history
 from lvmtui.legacy.weights import sizes_that_fit
 from lvmtui.models import MODELS, recipe_for
@@ -295,10 +294,10 @@ def _write_run(
         recipe=replace(
             reference,
             name="imported",
-            epochs=float(len(history.epochs)),
-            evaluations=len(history.epochs),
+            epochs=float(len(history.evaluations)),
+            evaluations=len(history.evaluations),
             batch_size=history.batch_size or reference.batch_size,
-            rate=max(0.0, *(epoch.rate for epoch in history.epochs)) or reference.rate,
+            rate=max(0.0, *(epoch.rate for epoch in history.evaluations)) or reference.rate,
         ),
         data=_data(trained_on),
         split="",
@@ -306,7 +305,7 @@ def _write_run(
         train_windows=history.train_windows,
         validation_windows=history.validation_windows,
         heldout_windows=0,
-        total_steps=len(history.epochs),
+        total_steps=len(history.evaluations),
         evaluate_every=1,
         device="unknown",
         threads=1,
@@ -319,27 +318,9 @@ def _write_run(
 
 def events_of(history: ImportedHistory) -> tuple[Event, ...]:
     """The history as a log of ours, one step an epoch."""
-    began = history.ended - sum(epoch.seconds for epoch in history.epochs)
-    evaluations: list[Evaluated] = []
-    active, least = 0.0, math.inf
-    for step, epoch in enumerate(history.epochs, 1):
-        active += epoch.seconds
-        evaluations.append(
-            Evaluated(
-                time=began + active,
-                step=step,
-                epoch=epoch.number,
-                loss=epoch.loss,
-                cosine=epoch.cosine,
-                train_loss=epoch.train_loss,
-                train_cosine=epoch.train_cosine,
-                rate=epoch.rate,
-                best=(badness := history.badness(epoch)) < least,
-                active=active,
-            )
-        )
-        least = min(least, badness)
-    best, steps = next((e for e in reversed(evaluations) if e.best), None), len(history.epochs)
+    evaluations = history.evaluations
+    best = next((e for e in reversed(evaluations) if e.best), None)
+    steps, active = len(evaluations), evaluations[-1].active
     ending: Event = Failed(history.ended, steps, "diverged", "its history has no finite validation cosine", active)
     if best is not None and best.cosine is not None:
         ending = Finished(
@@ -353,4 +334,8 @@ def events_of(history: ImportedHistory) -> tuple[Event, ...]:
             train_seconds=active,
             active=active,
         )
-    return (Started(began, NOWHERE, 0, 0, None, (), 0.0, history.parameters, "", {}), *evaluations, ending)
+    return (
+        Started(history.ended - active, NOWHERE, 0, 0, None, (), 0.0, history.parameters, "", {}),
+        *evaluations,
+        ending,
+    )
