@@ -8,6 +8,8 @@ ranking gives it a point estimate with the reason why there is no more. See
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shlex
 import time
@@ -23,13 +25,14 @@ from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.spec import USUAL_CONTEXT, ArmData, ArmName, Imported, RunSpec, read_spec, write_spec
 from lvmtui.formats.trainer_log import Event, Failed, Finished, HeldoutScores, Started
 from lvmtui.legacy.history import WEIGHTS, ImportedHistory, read_history
-from lvmtui.legacy.weights import sizes_that_fit
 from lvmtui.models import MODELS, recipe_for
 from lvmtui.report.make import write_report
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import create_file
+from lvmtui.system.launch import our_command
 from lvmtui.system.permissions import who
 from lvmtui.system.process_id import Identity
+from lvmtui.system.programs import done_by, unmarked_environment
 from lvmtui.system.text import sanitise
 
 NOT_KNOWN = "not known"
@@ -37,6 +40,8 @@ NOT_KNOWN = "not known"
 NO_SIZE = "{}: does not say what size it was trained on; name it with --arm, like --arm 80k"
 NO_WEIGHTS = f"it gets only a point estimate, no verdict. If there are some, name the file {' or '.join(WEIGHTS)} there"
 NOTHING_TO_JUDGE = "without any weights training the other arm gives no verdict: add them and import the folders again"
+PATIENCE = 300.0
+"""Seconds in which a short process opens all weights; five files of 100 MB take five."""
 NOWHERE = Identity(host="", boot_id="", pid=0, start_ticks=0)
 """The process of a run that another program trained: never alive, on no host."""
 
@@ -171,6 +176,19 @@ def size_of(label: str) -> float | None:
     """Number of vectors that a label stands for: 80,000 for `80k`; None if it is not a size."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([km])", label.lower())
     return float(found.group(1)) * {"k": 1e3, "m": 1e6}[found.group(2)] if found else None
+
+
+def sizes_that_fit(runs: Sequence[Path], size: str, dim: int) -> list[tuple[str, str]]:
+    """For each run folder the size of our model that its weights fit, `size` before others, and "". Where there is
+    none: "", and why. Raises UserError if the process dies."""
+    if not runs:
+        return []
+    command = our_command("trainers.legacy_weights", size, str(dim), *map(str, runs))
+    done = done_by(command, seconds=PATIENCE, environment=unmarked_environment(os.environ))
+    if done.code:
+        words = (done.err.strip().splitlines() or [f"exit code {done.code}"])[-1]
+        raise UserError(f"{runs[0]}: the process that opens its weights died: {words}; try again, or import it anew")
+    return [(fits, fault) for fits, fault in json.loads(done.out.splitlines()[-1])]
 
 
 # Writing --------------------------------------------------------------------------------------------------------------
