@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from lvmtui import __version__
 from lvmtui.datasets.vector_files import open_source
@@ -132,12 +133,12 @@ def _take_in_baseline(
         _write_run(workspace, run, history, "", trained_on)
     judged = [workspace.run(run) for run, history in planned if history.weights]
     faults = []
-    for run, (size, fault) in zip(judged, sizes_that_fit([r.path for r in judged], "full", dim), strict=True):
-        spec = read_spec(run.spec)
+    for folder, (size, fault) in zip(judged, sizes_that_fit([f.path for f in judged], "full", dim), strict=True):
+        spec = read_spec(folder.spec)
         assert spec.imported is not None
         imported = spec.imported if size else replace(spec.imported, weights="")
-        run.spec.unlink()  # nobody has been told of the run yet
-        write_spec(run.spec, replace(spec, size=size or spec.size, imported=imported))
+        folder.spec.unlink()  # nobody has been told of the run yet
+        write_spec(folder.spec, replace(spec, size=size or spec.size, imported=imported))
         faults += [fault] * (not size)
     return tuple(workspace.run(run).path for run, _ in planned), faults
 
@@ -178,7 +179,7 @@ def size_of(label: str) -> float | None:
     return float(found.group(1)) * {"k": 1e3, "m": 1e6}[found.group(2)] if found else None
 
 
-def sizes_that_fit(runs: Sequence[Path], size: str, dim: int) -> list[tuple[str, str]]:
+def sizes_that_fit(runs: Sequence[Path], size: str, dim: int) -> list[tuple[Literal["", "small", "full"], str]]:
     """For each run folder the size of our model that its weights fit, `size` before others, and "". Where there is
     none: "", and why. Raises UserError if the process dies."""
     if not runs:
