@@ -200,7 +200,7 @@ def _add_own_trainers(command: Callable[..., Parser], common: Parser) -> None:
     added.add_argument(
         "--checkpoints", action="store_true", help="it writes a checkpoint on TERM, as checkpoints = true"
     )
-    added.add_argument("--seconds", type=float, default=60.0, metavar="N", help="how long to try it; default: 60")
+    added.add_argument("--seconds", type=float, default=60.0, metavar="N", help="how long, once begun; default: 60")
 
     added = command("watch", "show logs of runs that lvmtui did not start, as rows; read only")
     added.add_argument("places", nargs="+", metavar="FOLDER", help="folders with logs, or log files")

@@ -50,6 +50,8 @@ LIMIT = 60.0
 COUNTED = {Trained: "training point", Evaluated: "evaluation", CheckpointSaved: "checkpoint"}
 LEAVE_AFTER = 20.0
 """Seconds it has to leave when it is asked, and to say something when it goes on."""
+CANCEL_WAIT = 15.0
+"""Seconds beyond the limit that it has to end when it is cancelled."""
 ASK_AFTER = 10.0
 """Seconds after its first word at which it is asked to leave, if it has not told of a checkpoint before."""
 
@@ -65,7 +67,8 @@ def trainer(given: argparse.Namespace) -> int:
     if not given.trainer:
         raise UserError("trainer test: give --command, or --pattern and a log file")
     failed = False
-    print(f"preparing bundled vectors, then trying it on them for up to {given.seconds:.0f} s", file=sys.stderr)
+    most = f"for up to {given.seconds:.0f} s, and up to {CANCEL_WAIT:.0f} s more until it has left"
+    print(f"preparing bundled vectors (some seconds, not counted), then trying it on them {most}", file=sys.stderr)
     parts = try_trainer(given.trainer, patterns, checkpoints=given.checkpoints, folder=Path.cwd(), limit=given.seconds)
     for found in parts:
         print(found.line, flush=True)
@@ -199,7 +202,7 @@ class _Test:
         how = "was killed" if self.killed else "has ended by itself" if self._over() else "was cancelled"
         if not self._over():
             self._want("cancel")
-            self._wait(self._over, 15.0, beyond=True)
+            self._wait(self._over, CANCEL_WAIT, beyond=True)
         left = len(self._tree())
         behind = plural(left, "process") if left else "nobody"
         yield PartFound("cancel", not left, f"it {how} and left {behind} behind")
@@ -223,7 +226,7 @@ class _Test:
             yield PartFound("leave", False, deaf, needed=True)
             self.killed = True
             kill_all(self._tree)
-            self._wait(self._over, beyond=True)
+            self._wait(self._over, CANCEL_WAIT, beyond=True)
             return
         seconds = time.monotonic() - began
         left = isinstance(self._events()[-1], Paused)

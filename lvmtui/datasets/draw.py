@@ -20,7 +20,8 @@ from lvmtui.datasets.clusters import GAP, Side, Union, block_of, group_arms, uni
 from lvmtui.datasets.near_copies import Groups
 from lvmtui.datasets.readers.source import Integers
 from lvmtui.datasets.sizes import Pool, Subsets, sized
-from lvmtui.datasets.split import ArmCounts, ArmWindows, HeldOut, Split, SplitFacts, effective_clusters, kish
+from lvmtui.datasets.split import ArmCounts, ArmWindows, HeldOut, Split, SplitFacts, effective_clusters
+from lvmtui.datasets.weights import effective
 from lvmtui.datasets.windows import Mask, covered, touches
 from lvmtui.formats.spec import USUAL_CONTEXT, ArmName, arm_names
 from lvmtui.system.errors import UserError
@@ -198,7 +199,7 @@ def _draw_held_out(union: Union, seed: int, folds: int) -> tuple[float, list[Mas
             held = _draw(union, left, share * total / max(1.0, float(left.sum())), f"held-out {seed}")
             left = np.where(held, 0, left)
             drawn.append(held)
-        if sum(kish(union.windows[held]) for held in drawn) >= ENOUGH_CLUSTERS:
+        if sum(effective(union.windows[held]) for held in drawn) >= ENOUGH_CLUSTERS:
             break
     return share, drawn
 

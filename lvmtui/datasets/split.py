@@ -20,6 +20,7 @@ import numpy.typing as npt
 from lvmtui.datasets.centre import Centre
 from lvmtui.datasets.near_copies import EQUAL
 from lvmtui.datasets.readers.source import Floats, Integers
+from lvmtui.datasets.weights import effective
 from lvmtui.formats.data_facts import Centring
 from lvmtui.formats.json_codec import read_document, write_document
 from lvmtui.formats.spec import USUAL_CONTEXT, ArmName, arm_names
@@ -178,13 +179,7 @@ class Split:
 
 def effective_clusters(cluster: npt.NDArray[np.integer]) -> float:
     """Kish's effective number of clusters, from the cluster of each window."""
-    return kish(np.unique(cluster, return_counts=True)[1])
-
-
-def kish(windows: npt.NDArray[np.integer]) -> float:
-    """Kish's effective number of clusters of these sizes: (sum)^2 / sum of squares; 0 for none."""
-    sizes = windows.astype(np.float64)
-    return float(sizes.sum() ** 2 / (sizes**2).sum()) if len(sizes) else 0.0
+    return effective(np.unique(cluster, return_counts=True)[1])
 
 
 def read_facts(folder: Path) -> SplitFacts:

@@ -68,10 +68,11 @@ def expected_half_width(lengths: Lengths, cap: int | None) -> float:
     return t_quantile(0.05, bell_mccaffrey([share])) * math.sqrt(variance)
 
 
-def effective(share: npt.NDArray[np.floating]) -> float:
-    """How many clusters of equal weight would carry as much as clusters of these shares (G,): 1 / sum(w^2)
-    (Kish 1965)."""
-    return float(1 / np.sum(share**2))
+def effective(weights: npt.NDArray[np.number]) -> float:
+    """How many clusters of equal weight would carry as much as clusters of these weights (G,), shares or counts of
+    windows: sum(w)^2 / sum(w^2) (Kish 1965); 0 for none."""
+    w = np.asarray(weights, np.float64)
+    return float(w.sum() ** 2 / np.sum(w**2)) if len(w) else 0.0
 
 
 def bell_mccaffrey(shares: Iterable[npt.NDArray[np.floating]], folds: Iterable[float] = (1.0,)) -> float:

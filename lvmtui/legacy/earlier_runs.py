@@ -19,8 +19,7 @@ from lvmtui.datasets.split import Split, read_split
 from lvmtui.formats.campaign import PlannedRun
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import Imported, Recipe, RunSpec
-from lvmtui.legacy.importer import NOT_KNOWN, size_of
-from lvmtui.legacy.weights import sizes_that_fit
+from lvmtui.legacy.importer import NOT_KNOWN, size_of, sizes_that_fit
 from lvmtui.models import title_of
 from lvmtui.state.run_reader import RunReader
 from lvmtui.system.errors import UserError

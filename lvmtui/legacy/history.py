@@ -8,14 +8,14 @@ import json
 import math
 import re
 import time
-from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from lvmtui.formats.spec import USUAL_CONTEXT
+from lvmtui.formats.trainer_log import Evaluated
 from lvmtui.models import MODELS
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise
@@ -29,19 +29,6 @@ SIZE_TOKEN = re.compile(r"(?:^|[_\-. ])(\d+(?:\.\d+)?)([km])(?=$|[_\-. ])", re.I
 RESTORE = "docs/judgement.md describes the format; restore the file, or name another folder"
 """What to do about a file that is not a history."""
 REPAIR = "correct it, or leave this folder out"
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One entry of a history. None: missing, or not finite."""
-
-    number: float
-    train_loss: float | None
-    train_cosine: float | None
-    loss: float | None
-    cosine: float | None
-    rate: float
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -62,20 +49,14 @@ class ImportedHistory:
     """0: unknown."""
     batch_size: int
     parameters: int
-    epochs: tuple[Epoch, ...]
+    evaluations: tuple[Evaluated, ...]
+    """One for each epoch."""
     ended: float
     """Seconds since 1970."""
     weights: str
     """Name of the file with weights beside it; empty: none."""
     context: int = USUAL_CONTEXT
     """Vectors in a context: no history says it, so it is what the user says."""
-
-    def badness(self, epoch: Epoch) -> float:
-        """The figure that is lowest at the epoch whose weights were kept: the validation loss; of GraphMERT-LVM, and
-        where no loss is known, the validation cosine less than zero. Infinite for an epoch without a cosine."""
-        if epoch.cosine is None:
-            return math.inf
-        return -epoch.cosine if self.model.startswith("graphmert") or epoch.loss is None else epoch.loss
 
 
 def read_history(folder: Path) -> ImportedHistory:
@@ -101,12 +82,10 @@ def read_history(folder: Path) -> ImportedHistory:
         raise UserError(f"{path}: cannot be read ({error.strerror}); check its permissions") from None
     except (ValueError, RecursionError):
         raise UserError(f"{path}: not a training history, because it is not JSON; {RESTORE}") from None
-    epochs = tuple(_epoch(entry, i) for i, entry in enumerate(_entries(path, document), 1))
-    if not epochs:
+    entries = _entries(path, document)
+    if not entries:
         raise UserError(f"{path}: its history has no epochs; import a run that trained for at least one")
-    for name, value in (
-        (n, getattr(e, n.removeprefix("val_"))) for e in epochs for n in ("val_cosine", "train_cosine")
-    ):
+    for name, value in ((n, _number(entry.get(n))) for entry in entries for n in ("val_cosine", "train_cosine")):
         if value is not None and abs(value) > 1.0001:  # a cosine of 1, rounded
             raise UserError(f"{path}: {name} {value:g} is no cosine, which lies between -1 and 1; {REPAIR}")
     told = _time_of(document.get("trained_at"))
@@ -115,12 +94,13 @@ def read_history(folder: Path) -> ImportedHistory:
         raise UserError(f"{path}: trained_at {words} is not a time from 1970 to now; {REPAIR}")
     vectors = _whole(document.get("dataset_size"))
     kind = str(document.get("model_type") or document.get("model_name") or "")
+    model, ended = _model_of(kind, folder.resolve().name), told or path.stat().st_mtime
     dim, token = re.search(r"(\d{2,5})D\b", kind), SIZE_TOKEN.search(folder.resolve().name)
     return ImportedHistory(
         folder=folder.resolve(),
         file=path.name,
         digest=hashlib.sha256(content).hexdigest(),
-        model=_model_of(kind, folder.resolve().name),
+        model=model,
         label=f"{token[1]}{token[2].lower()}" if token else f"{vectors // 1000}k" if vectors else None,
         vectors=vectors,
         train_windows=_whole(document.get("train_size")) or 0,
@@ -128,8 +108,8 @@ def read_history(folder: Path) -> ImportedHistory:
         dim=int(dim.group(1)) if dim else 0,
         batch_size=_whole(document.get("batch_size")) or 0,
         parameters=_whole(document.get("final_params")) or _whole(document.get("parameters")) or 0,
-        epochs=_timed(epochs, document),
-        ended=told or path.stat().st_mtime,
+        evaluations=_evaluations(entries, _number(document.get("total_training_time")) or 0.0, ended, model),
+        ended=ended,
         weights=next((name for name in WEIGHTS if (folder / name).is_file()), ""),
     )
 
@@ -145,25 +125,38 @@ def _entries(path: Path, document: object) -> list[dict[str, Any]]:
     raise UserError(f"{path}: not a training history, because {fault}; {RESTORE}")
 
 
-def _epoch(entry: Mapping[str, Any], place: int) -> Epoch:
-    number = _number(entry.get("epoch"))
-    return Epoch(
-        number=float(place) if number is None else number,
-        train_loss=_number(entry.get("train_loss")),
-        train_cosine=_number(entry.get("train_cosine")),
-        loss=_number(entry.get("val_loss")),
-        cosine=_number(entry.get("val_cosine")),
-        rate=_number(entry.get("lr")) or 0.0,
-        seconds=max(0.0, _number(entry.get("epoch_time")) or 0.0),
-    )
+def _evaluations(entries: list[dict[str, Any]], total: float, ended: float, model: str) -> tuple[Evaluated, ...]:
+    """The epochs as evaluations of ours, a step each. `total`: seconds, spread evenly where no epoch has its own.
 
-
-def _timed(epochs: tuple[Epoch, ...], document: Mapping[str, Any]) -> tuple[Epoch, ...]:
-    """The epochs with their times; if only the total time is known, it is spread evenly."""
-    total = _number(document.get("total_training_time"))
-    if total is None or total <= 0 or any(epoch.seconds for epoch in epochs):
-        return epochs
-    return tuple(replace(epoch, seconds=total / len(epochs)) for epoch in epochs)
+    The best has the lowest validation loss, at which the weights were kept; of GraphMERT-LVM, and where no loss is
+    known, the highest validation cosine.
+    """
+    seconds = [max(0.0, _number(entry.get("epoch_time")) or 0.0) for entry in entries]
+    if not any(seconds):
+        seconds = [max(0.0, total) / len(entries)] * len(entries)
+    found: list[Evaluated] = []
+    active, least = 0.0, math.inf
+    for step, (entry, took) in enumerate(zip(entries, seconds, strict=True), 1):
+        active += took
+        number, loss, cosine = (_number(entry.get(name)) for name in ("epoch", "val_loss", "val_cosine"))
+        by_loss = None if model.startswith("graphmert") else loss
+        badness = math.inf if cosine is None else -cosine if by_loss is None else by_loss
+        found.append(
+            Evaluated(
+                time=ended - sum(seconds) + active,
+                step=step,
+                epoch=float(step) if number is None else number,
+                loss=loss,
+                cosine=cosine,
+                train_loss=_number(entry.get("train_loss")),
+                train_cosine=_number(entry.get("train_cosine")),
+                rate=_number(entry.get("lr")) or 0.0,
+                best=badness < least,
+                active=active,
+            )
+        )
+        least = min(least, badness)
+    return tuple(found)
 
 
 def _model_of(kind: str, folder: str) -> str:

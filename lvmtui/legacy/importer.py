@@ -8,13 +8,15 @@ ranking gives it a point estimate with the reason why there is no more. See
 
 from __future__ import annotations
 
-import math
+import json
+import os
 import re
 import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from lvmtui import __version__
 from lvmtui.datasets.vector_files import open_source
@@ -22,15 +24,16 @@ from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campai
 from lvmtui.formats.json_codec import encode_line, find_document
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.spec import USUAL_CONTEXT, ArmData, ArmName, Imported, RunSpec, read_spec, write_spec
-from lvmtui.formats.trainer_log import Evaluated, Event, Failed, Finished, HeldoutScores, Started
+from lvmtui.formats.trainer_log import Event, Failed, Finished, HeldoutScores, Started
 from lvmtui.legacy.history import WEIGHTS, ImportedHistory, read_history
-from lvmtui.legacy.weights import sizes_that_fit
 from lvmtui.models import MODELS, recipe_for
 from lvmtui.report.make import write_report
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import create_file
+from lvmtui.system.launch import our_command
 from lvmtui.system.permissions import who
 from lvmtui.system.process_id import Identity
+from lvmtui.system.programs import done_by, unmarked_environment
 from lvmtui.system.text import sanitise
 
 NOT_KNOWN = "not known"
@@ -38,6 +41,8 @@ NOT_KNOWN = "not known"
 NO_SIZE = "{}: does not say what size it was trained on; name it with --arm, like --arm 80k"
 NO_WEIGHTS = f"it gets only a point estimate, no verdict. If there are some, name the file {' or '.join(WEIGHTS)} there"
 NOTHING_TO_JUDGE = "without any weights training the other arm gives no verdict: add them and import the folders again"
+PATIENCE = 300.0
+"""Seconds in which a short process opens all weights; five files of 100 MB take five."""
 NOWHERE = Identity(host="", boot_id="", pid=0, start_ticks=0)
 """The process of a run that another program trained: never alive, on no host."""
 
@@ -128,12 +133,12 @@ def _take_in_baseline(
         _write_run(workspace, run, history, "", trained_on)
     judged = [workspace.run(run) for run, history in planned if history.weights]
     faults = []
-    for run, (size, fault) in zip(judged, sizes_that_fit([r.path for r in judged], "full", dim), strict=True):
-        spec = read_spec(run.spec)
+    for folder, (size, fault) in zip(judged, sizes_that_fit([f.path for f in judged], "full", dim), strict=True):
+        spec = read_spec(folder.spec)
         assert spec.imported is not None
         imported = spec.imported if size else replace(spec.imported, weights="")
-        run.spec.unlink()  # nobody has been told of the run yet
-        write_spec(run.spec, replace(spec, size=size or spec.size, imported=imported))
+        folder.spec.unlink()  # nobody has been told of the run yet
+        write_spec(folder.spec, replace(spec, size=size or spec.size, imported=imported))
         faults += [fault] * (not size)
     return tuple(workspace.run(run).path for run, _ in planned), faults
 
@@ -172,6 +177,19 @@ def size_of(label: str) -> float | None:
     """Number of vectors that a label stands for: 80,000 for `80k`; None if it is not a size."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([km])", label.lower())
     return float(found.group(1)) * {"k": 1e3, "m": 1e6}[found.group(2)] if found else None
+
+
+def sizes_that_fit(runs: Sequence[Path], size: str, dim: int) -> list[tuple[Literal["", "small", "full"], str]]:
+    """For each run folder the size of our model that its weights fit, `size` before others, and "". Where there is
+    none: "", and why. Raises UserError if the process dies."""
+    if not runs:
+        return []
+    command = our_command("trainers.legacy_weights", size, str(dim), *map(str, runs))
+    done = done_by(command, seconds=PATIENCE, environment=unmarked_environment(os.environ))
+    if done.code:
+        words = (done.err.strip().splitlines() or [f"exit code {done.code}"])[-1]
+        raise UserError(f"{runs[0]}: the process that opens its weights died: {words}; try again, or import it anew")
+    return [(fits, fault) for fits, fault in json.loads(done.out.splitlines()[-1])]
 
 
 # Writing --------------------------------------------------------------------------------------------------------------
@@ -295,10 +313,10 @@ def _write_run(
         recipe=replace(
             reference,
             name="imported",
-            epochs=float(len(history.epochs)),
-            evaluations=len(history.epochs),
+            epochs=float(len(history.evaluations)),
+            evaluations=len(history.evaluations),
             batch_size=history.batch_size or reference.batch_size,
-            rate=max(0.0, *(epoch.rate for epoch in history.epochs)) or reference.rate,
+            rate=max(0.0, *(epoch.rate for epoch in history.evaluations)) or reference.rate,
         ),
         data=_data(trained_on),
         split="",
@@ -306,7 +324,7 @@ def _write_run(
         train_windows=history.train_windows,
         validation_windows=history.validation_windows,
         heldout_windows=0,
-        total_steps=len(history.epochs),
+        total_steps=len(history.evaluations),
         evaluate_every=1,
         device="unknown",
         threads=1,
@@ -319,27 +337,9 @@ def _write_run(
 
 def events_of(history: ImportedHistory) -> tuple[Event, ...]:
     """The history as a log of ours, one step an epoch."""
-    began = history.ended - sum(epoch.seconds for epoch in history.epochs)
-    evaluations: list[Evaluated] = []
-    active, least = 0.0, math.inf
-    for step, epoch in enumerate(history.epochs, 1):
-        active += epoch.seconds
-        evaluations.append(
-            Evaluated(
-                time=began + active,
-                step=step,
-                epoch=epoch.number,
-                loss=epoch.loss,
-                cosine=epoch.cosine,
-                train_loss=epoch.train_loss,
-                train_cosine=epoch.train_cosine,
-                rate=epoch.rate,
-                best=(badness := history.badness(epoch)) < least,
-                active=active,
-            )
-        )
-        least = min(least, badness)
-    best, steps = next((e for e in reversed(evaluations) if e.best), None), len(history.epochs)
+    evaluations = history.evaluations
+    best = next((e for e in reversed(evaluations) if e.best), None)
+    steps, active = len(evaluations), evaluations[-1].active
     ending: Event = Failed(history.ended, steps, "diverged", "its history has no finite validation cosine", active)
     if best is not None and best.cosine is not None:
         ending = Finished(
@@ -353,4 +353,8 @@ def events_of(history: ImportedHistory) -> tuple[Event, ...]:
             train_seconds=active,
             active=active,
         )
-    return (Started(began, NOWHERE, 0, 0, None, (), 0.0, history.parameters, "", {}), *evaluations, ending)
+    return (
+        Started(history.ended - active, NOWHERE, 0, 0, None, (), 0.0, history.parameters, "", {}),
+        *evaluations,
+        ending,
+    )

@@ -98,7 +98,7 @@ def _held_out(plan: Plan) -> str:
     most = f"; none weighs more than {words.plural(cap, 'window')}" if cap else ""
     return (
         f"held out   {windows:,} windows of {clusters} whole articles or blocks{folds}, the same for {every} "
-        f"(worth {effective(weights / weights.sum()):.0f} of equal weight{most})"
+        f"(worth {effective(weights):.0f} of equal weight{most})"
     )
 
 

@@ -97,12 +97,7 @@ class Extension:
             if mine := spec.own_model:
                 models[name] = ModelTable(name, *self._kept(mine.code), mine.options, mine.title, where=ADDED)
             if theirs := spec.own_trainer:
-                told = {f"{theirs.unit}s": spec.total_steps}
-                folder, command = Path(theirs.folder), theirs.command
-                trainers[name] = TrainerTable(
-                    name, command, folder, theirs.pattern, theirs.title, **told,
-                    checkpoints=theirs.checkpoints, where=ADDED,
-                )  # fmt: skip
+                trainers[name] = TrainerTable(theirs, spec.total_steps, ADDED)
         return Own(models, recipes, trainers)
 
     def _kept(self, code: UserCode) -> tuple[str, Path]:

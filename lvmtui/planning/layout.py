@@ -181,7 +181,7 @@ def _with_own(spec: RunSpec, options: Options, own: OwnCode) -> RunSpec:
     """The spec of a run with what is the user's own in it."""
     trainer, table = own.trainers.get(spec.model), options.own.trainers.get(spec.model)
     if trainer and table:
-        steps = table.epochs or table.steps or spec.total_steps
+        steps = table.steps or spec.total_steps
         return replace(spec, own_trainer=trainer, total_steps=steps, evaluate_every=max(1, steps // 20))
     recipe = replace(spec.recipe, own_loss=own.losses.get(spec.recipe.name))
     return replace(spec, own_model=own.models.get((spec.model, spec.context)), recipe=recipe)

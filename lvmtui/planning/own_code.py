@@ -10,7 +10,7 @@ import shlex
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lvmtui.formats.json_codec import find_document, write_document
@@ -61,7 +61,7 @@ class OwnCode:
         blind = [one.title for one in self.trainers.values() if one.pattern and not told.search(one.command)]
         if blind:
             what = "the command names none of {data}, {run}, {arm} and {label}, which tell the arms apart"
-            doubts.append(f"{', '.join(blind)} may train both arms on the same data: {what}")
+            doubts.append(f"the same data may train both arms of {', '.join(blind)}: {what}")
         return tuple(doubts)
 
     @property
@@ -134,21 +134,13 @@ def costs_of(answer: TrialResult, shape: Shape) -> tuple[float, float]:
 def own_trainer(table: TrainerTable) -> OwnTrainer:
     """A trainer as specs hold it. Raises UserError."""
     digests = {}
-    for word in shlex.split(table.command):
-        path = table.folder / word
+    for word in shlex.split(table.program.command):
+        path = Path(table.program.folder) / word
         if "{" not in word and path.is_file():
             digests[word] = hashlib.sha256(path.read_bytes()).hexdigest()
         elif word.endswith(".py") and "{" not in word:
             raise UserError(f"{table.where}: command: {path}: no such file")
-    return OwnTrainer(
-        title=table.title,
-        command=table.command,
-        folder=str(table.folder),
-        pattern=table.pattern,
-        unit="epoch" if table.epochs is not None else "step",
-        checkpoints=table.checkpoints,
-        files=digests,
-    )
+    return replace(table.program, files=digests)
 
 
 def copy_of(source: str, base: Path, folder: str, where: str) -> tuple[UserCode, dict[str, bytes]]:

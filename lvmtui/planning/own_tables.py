@@ -14,7 +14,7 @@ from typing import Any
 from lvmtui.formats.json_codec import DecodeError, decode, encode
 from lvmtui.formats.patterns import pattern_fault
 from lvmtui.formats.spec import Recipe
-from lvmtui.formats.user_code import OptionValue, command_words
+from lvmtui.formats.user_code import OptionValue, OwnTrainer, command_words
 from lvmtui.models import MODELS, RECIPES, recipe_for, title_of
 from lvmtui.system.errors import UserError, unknown
 
@@ -73,21 +73,21 @@ class RecipeTable:
 class TrainerTable:
     """A trainer of one's own as it is asked for."""
 
-    name: str
-    command: str
-    folder: Path
-    pattern: tuple[str, ...] = ()
-    title: str = ""
+    program: OwnTrainer
+    """The digests of its files are taken when the campaign is planned."""
     steps: int | None = None
-    epochs: int | None = None
-    checkpoints: bool = False
+    """Or epochs, if that is its unit."""
     where: str = ""
+
+    @property
+    def title(self) -> str:
+        return self.program.title
 
     @property
     def uncounted(self) -> bool:
         """True if nobody knows how long it trains: it neither says so nor is told, by its command or by the kit."""
-        told = re.search(r"\{(steps|epochs)\}", self.command) or not self.pattern
-        return not (self.steps or self.epochs or told)
+        told = re.search(r"\{(steps|epochs)\}", self.program.command) or not self.program.pattern
+        return not (self.steps or told)
 
 
 @dataclass(frozen=True)
@@ -227,10 +227,11 @@ def _trainer(name: str, table: Mapping[str, Any], base: Path, where: str) -> Tra
     folder = (base / _text(table, "folder", where)).expanduser().resolve()
     if not folder.is_dir():
         raise UserError(f"{where}: folder: {folder}: no such folder")
-    return TrainerTable(
-        name, command, folder, patterns, _text(table, "title", where) or name, table.get("steps"), table.get("epochs"),
-        table.get("checkpoints", False), where,
+    program = OwnTrainer(
+        _text(table, "title", where) or name, command, str(folder), patterns,
+        "epoch" if "epochs" in table else "step", table.get("checkpoints", False),
     )  # fmt: skip
+    return TrainerTable(program, table.get("epochs", table.get("steps")), where)
 
 
 def _text(table: Mapping[str, Any], key: str, where: str) -> str:

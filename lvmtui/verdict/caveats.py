@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from lvmtui.system.grouping import grouped
 from lvmtui.system.numbers import plural
-from lvmtui.verdict.cross_checks import forward_doubts, retrieval_doubt
+from lvmtui.verdict.cross_checks import forward_doubts_of, retrieval_doubt
 from lvmtui.verdict.table import Row, Table, named
 from lvmtui.verdict.words import centre_words
 
@@ -33,7 +33,7 @@ def caveats(table: Table) -> tuple[str, ...]:
         _folds(table, ranked),
         _apart(table),
         *_few(ranked),
-        *of_rows([(row, f": {doubt}") for row in ranked for doubt in forward_doubts(row.expanded)], len(table.rows)),
+        *of_rows([(row, f": {doubt}") for row in ranked for doubt in forward_doubts_of(row)], len(table.rows)),
         space,
         _weights(table, ranked),
         _joint(table),

@@ -83,6 +83,13 @@ def falling(table: Table) -> tuple[tuple[Row, Retrieval], ...]:
 # Forward --------------------------------------------------------------------------------------------------------------
 
 
+def forward_doubts_of(row: Row) -> tuple[str, ...]:
+    """Those of the expanded arm, and of a baseline that echoes: a gain over an echo says little."""
+    small = row.baseline.forward
+    echo = small is not None and small.echoes and small.gain_last > 0
+    return (*forward_doubts(row.expanded), *(forward_doubts(row.baseline) if echo else ()))
+
+
 def forward_doubts(cell: ArmCell) -> tuple[str, ...]:
     """Why the models of an arm may not predict what comes next, in words; empty where nothing says so."""
     found = cell.forward

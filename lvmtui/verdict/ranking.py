@@ -16,7 +16,7 @@ from lvmtui.system.text import sanitise
 from lvmtui.verdict.average import correlations, estimate_of, joint_level
 from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.comparison import lost_scores, read_comparisons, trivial_by_run
-from lvmtui.verdict.cross_checks import disagreement, figure_words, forward_doubts, moves
+from lvmtui.verdict.cross_checks import disagreement, figure_words, forward_doubts_of, moves
 from lvmtui.verdict.health import finite, health_of
 from lvmtui.verdict.rows import Health, Trivials, draft_row
 from lvmtui.verdict.table import Average, Row, SourceAverage, Table, TrivialRow
@@ -185,7 +185,7 @@ def _judged(row: Row, level: float, baseline: str, *, tested: int) -> Row:
             f"judged alone it would be '{alone.words}'; so that all {tested} models' intervals hold together it is "
             f"{interval_words(adjusted)}"
         )
-    notes += forward_doubts(row.expanded)
+    notes += forward_doubts_of(row)
     fell, rose = moves(row.retrieval, level)
     notes += [f"retrieval fell: {figure_words(figure, level)}" for figure in row.retrieval if figure.name in fell]
     contradiction = disagreement(row, baseline, level)

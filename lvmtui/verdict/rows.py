@@ -34,6 +34,7 @@ HISTORY = "own validation set, may have seen held-out windows, no interval"
 PREDICTIONS = "predictions of held-out windows are needed: predictions.npy, or the kit (docs/your-own.md)"
 BOTH_ARMS = "train both arms here (lvmtui run --baseline SMALL --expanded LARGE)"
 """What helps a user's own trainer that handed in none, and another program's weights that our model cannot hold."""
+SAME = "both arms told the same cosines to all digits, so both may have been trained on the same data"
 SO_FAR = (
     "the change so far comes from validation cosines at equal progress, each arm against the recency mean on its own "
     "validation windows; the verdict is about other windows"
@@ -101,6 +102,7 @@ def draft_row(
         notes=(
             *((SO_FAR,) if early else (no_change,) if no_change else ()),
             *(comparison.doubts if comparison else ()),
+            *([SAME] if any(b and e and _same(b, e) for b, e in _pairs(state, model)) else []),
             *([f"{compared}; the others {' or '.join(why)}"] if judged and why else []),
             *(f"compared before its run on {_label(state, v.planned.arm)} was {_ending(v)}" for v in gone),
         ),
@@ -202,6 +204,16 @@ def mean_of(values: Iterable[float | None]) -> float | None:
 def _pairs(state: CampaignState, model: str) -> list[tuple[RunView | None, RunView | None]]:
     """The two runs of each seed."""
     return [(state.view(model, "baseline", seed), state.view(model, "expanded", seed)) for seed in state.campaign.seeds]
+
+
+def _same(baseline: RunView, expanded: RunView) -> bool:
+    """True if both told the same, held-out or at every evaluation: a program of the user's own may ignore the arm."""
+    if not (baseline.finished and expanded.finished and baseline.state and expanded.state):
+        return False
+    if (held := _heldout_cosine(baseline)) is not None:
+        return held == _heldout_cosine(expanded)
+    told, other = ([e.cosine for e in view.state.trainer.evaluations] for view in (baseline, expanded) if view.state)
+    return told == other and any(told)
 
 
 def _early(state: CampaignState, model: str, trivial: Trivials) -> EarlyChange | None:

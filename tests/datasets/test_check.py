@@ -249,7 +249,10 @@ def test_the_proof_of_a_campaign_whose_vectors_were_moved(tmp_path: Path, capsys
         path.rename(tmp_path / "new" / path.name)
     proof = ["--workspace", str(tmp_path), "--split", folder.id]
     assert main(["check", *proof]) == 2
-    assert "if it was moved, say where: lvmtui check FILE... --split CAMPAIGN" in capsys.readouterr().err
+    assert (
+        "if it was moved, say where, then retry the run: lvmtui check NEW_PATH... --split CAMPAIGN"
+        in capsys.readouterr().err
+    )
     other = save_articles(tmp_path / "other.npz", ARTICLES[:20])
     assert main(["check", str(other), str(tmp_path / "new" / "e.npz"), *proof]) == 2
     assert "other.npz: not the vectors the campaign was planned with" in capsys.readouterr().err

@@ -259,8 +259,8 @@ def test_any_json_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, d
         history = read_history(folder)
     except UserError:
         return
-    assert history.epochs
-    assert all(e.cosine is None or math.isfinite(e.cosine) for e in history.epochs)
+    assert history.evaluations
+    assert all(e.cosine is None or math.isfinite(e.cosine) for e in history.evaluations)
 
 
 def test_a_history_without_figures_is_a_run_that_diverged(tmp_path: Path) -> None:

@@ -150,7 +150,9 @@ def test_a_trainer_that_fails_after_it_was_asked_fails_the_test(
     (tmp_path / "train.py").write_text(wait + "raise RuntimeError('my data is broken')")
     command = f"{sys.executable} train.py"
     assert main(["trainer", "test", "--command", command, "--pattern", PATTERN]) == 1
-    lines = capsys.readouterr().out.splitlines()
+    shown = capsys.readouterr()
+    assert "for up to 60 s, and up to 15 s more until it has left\n" in shown.err
+    lines = shown.out.splitlines()
     assert any(line.startswith("no  predictions  left with exit code 1: RuntimeError") for line in lines), lines
     assert any(line.startswith("no  leave        it tells of no checkpoint") for line in lines), "it had been asked"
 

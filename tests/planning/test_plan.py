@@ -228,7 +228,8 @@ def test_finished_runs_serve_as_the_baseline(tmp_path: Path) -> None:
     assert apart.campaign.notes == (APART,) and apart.campaign.split_fingerprint != old.split_fingerprint
     shutil.rmtree(workspace.root / old.data.store)
     with pytest.raises(
-        UserError, match=r"no such file; .* if it was moved, say where: lvmtui check FILE\.\.\. --split"
+        UserError,
+        match=r"no such file; .* if it was moved, say where, then retry the run: lvmtui check NEW_PATH\.\.\. --split",
     ):
         make_plan(options, workspace)
 

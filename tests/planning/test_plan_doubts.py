@@ -29,7 +29,7 @@ def test_epochs_of_a_trainer_of_ones_own_are_no_updates_of_ours(tmp_path: Path, 
     told = plan_as_text(make_plan(replace(options, models=("gru", "mine", "yours"), own=own), Workspace(tmp_path)))
     assert "models     GRU (small), mine, yours; 6 runs" in told, "programs come in no size"
     assert "windows, 5 " not in told and told.count("the word of the user's own program") == 1
-    assert told.count("mine, yours may train both arms on the same data: the command names none of {data},") == 1
+    assert told.count("the same data may train both arms of mine, yours: the command names none of {data},") == 1
     told = plan_as_text(make_plan(replace(options, models=("mine",), own=own), Workspace(tmp_path)))
     assert "recipe     " not in told and "--recipe" not in told
 
@@ -100,7 +100,7 @@ def test_the_plan_says_what_a_trainer_of_ones_own_needs_for_a_verdict(tmp_path: 
     told = plan_as_text(make_plan(replace(options, models=("mine", "kit"), own=own), Workspace(tmp_path)))
     needs = "judged only if it predicts the held-out windows: predictions.npy, or the kit (docs/your-own.md)"
     assert f"trainer    mine: true {{data}}, pattern 'x (?P<cosine>.)'; {needs}\n" in told
-    assert "may train both arms" not in told, "one is told the arm, the kit asks"
+    assert "both arms of" not in told, "one is told the arm, the kit asks"
     assert f"trainer    kit: true, told through the kit; {needs}\n" in told
 
 

@@ -13,7 +13,7 @@ from lvmtui.formats.data_facts import ForwardScores
 from lvmtui.formats.results import ALPHA, Estimate, Population, Retrieval, Stratum
 from lvmtui.verdict.answer import answer, headline
 from lvmtui.verdict.caveats import caveats
-from lvmtui.verdict.cross_checks import disagreement, figure_words, forward_doubts, moves
+from lvmtui.verdict.cross_checks import disagreement, figure_words, forward_doubts, forward_doubts_of, moves
 from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row, SourceAverage, Table
 from lvmtui.verdict.words import DOWN, UP, Verdict, Word, verdict
 from tests.verdict.tables import made_row, made_table, with_hits, with_skill
@@ -292,6 +292,9 @@ def test_a_model_that_only_comes_nearer_to_the_past_is_named() -> None:
         "four more), but 2.5 times as much nearer to the last context vector (+.0300), so that gain alone shows no "
         "better prediction than the recency mean's"
     )
+    row = made_row("amn", 1.0)
+    assert forward_doubts_of(replace(row, baseline=looking(0.83, 0.512, 0.49))) == (said,), "an echo in the small arm"
+    assert forward_doubts_of(replace(row, baseline=looking(0.7, 0.5005, 0.49))) == (), "a small arm may learn little"
     assert "but as much nearer to the last" in forward_doubts(looking(0.8121, 0.512, 0.49))[0]
     (said,) = forward_doubts(looking(0.7, 0.5, 0.49))
     assert said.startswith("trained on 23k, it is no better than the recency mean on the next")

@@ -21,7 +21,7 @@ from lvmtui.verdict.answer import answer
 from lvmtui.verdict.compare import compare
 from lvmtui.verdict.comparison import trivial_by_run
 from lvmtui.verdict.ranking import Judgement, ranked, table_of
-from lvmtui.verdict.rows import SO_FAR
+from lvmtui.verdict.rows import SAME, SO_FAR
 from lvmtui.verdict.table import ArmCell, Row, TrivialRow
 from lvmtui.verdict.words import Verdict, Word
 from tests.factory import State, bring_to, make_campaign, planned_run
@@ -339,6 +339,14 @@ def test_a_point_estimate_needs_two_runs_that_ended_by_themselves_and_learned(tm
     assert {model for model, row in rows.items() if row.no_change} == {"running"}
     assert rows["running"].no_change == "no verdict without its predictions", "it is said before the end"
     assert "cancelled has a cancelled run" in answer(read_table(state))
+
+
+def test_arms_that_told_the_same_are_doubted(tmp_path: Path) -> None:
+    """A program of the user's own may ignore which arm it is given."""
+    state = state_of(*finished(tmp_path, {"same": (0.5, 0.5), "other": (0.45, 0.6)}, seeds=(1,)))
+    for one in (state, by_own_trainer(by_own_trainer(state, "same"), "other")):
+        rows = {row.model: row for row in read_table(one).rows}
+        assert SAME in rows["same"].notes and SAME not in rows["other"].notes
 
 
 def test_a_point_estimate_of_a_run_with_an_alarm_is_none(tmp_path: Path) -> None:

@@ -19,72 +19,45 @@ class Foreign:
     """A format, how to tell it, and the Python lines that convert FILE to FILE.npz."""
 
     name: str
-    lines: str
+    opens: str
+    vectors: str
+    ids: str
+    suffixes: tuple[str, ...]
     starts: tuple[bytes, ...] = ()
-    suffixes: tuple[str, ...] = ()
 
+    @property
+    def lines(self) -> str:
+        return f'{self.opens}\nnumpy.savez("FILE.npz", vectors={self.vectors}, article_id={self.ids})'
+
+
+HDF5 = 'import h5py, numpy; f = h5py.File("FILE"); print(list(f))'
+TORCH = 'import torch, numpy; f = torch.load("FILE", weights_only=True); print(f.keys())'
+SAFETENSORS = 'from safetensors.torch import load_file; import numpy; f = load_file("FILE"); print(f.keys())'
+ZARR = 'import zarr, numpy; f = zarr.open("FILE", mode="r"); print(list(f))'
+FVECS = 'import numpy; a = numpy.fromfile("FILE", "int32"); dim = int(a[0])'
+PICKLE = 'import pickle, numpy; f = pickle.load(open("FILE", "rb"))  # runs code in it: only for files of your own'
+JSON_LINES = 'import json, numpy; rows = [json.loads(line) for line in open("FILE")]'
+CSV = 'import numpy; a = numpy.genfromtxt("FILE", delimiter=",", skip_header=1)  # the id first, then the numbers'
+BARE = 'import numpy; a = numpy.fromfile("FILE", "float32").reshape(-1, DIM)'
+PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+NUMBERS = (".bin", ".raw", ".dat", ".f32", ".f16", ".mmap", ".memmap")
+WHOLE = 'f["VECTORS"][:]', 'f["IDS"][:]'
+TENSORS = 'f["VECTORS"].float().numpy()', 'f["IDS"].numpy()'
+ARRAYS = 'numpy.asarray(f["VECTORS"], "float32")', 'numpy.asarray(f["IDS"])'
+PARSED = 'numpy.array([r["VECTORS"] for r in rows], "float32")', 'numpy.array([str(r["IDS"]) for r in rows])'
+FRAMED = 'a.reshape(-1, dim + 1)[:, 1:].copy().view("float32")', 'numpy.load("IDS")'
+COLUMNS = 'a[:, 1:].astype("float32")', 'a[:, 0].astype("int64")'
 
 FOREIGN = (
-    Foreign(
-        "HDF5",
-        'import h5py, numpy; f = h5py.File("FILE"); print(list(f))\n'
-        'numpy.savez("FILE.npz", vectors=f["VECTORS"][:], article_id=f["IDS"][:])',
-        starts=(b"\x89HDF\r\n",),
-        suffixes=(".h5", ".hdf5"),
-    ),
-    Foreign(
-        "a torch file",
-        'import torch, numpy; f = torch.load("FILE", weights_only=True); print(f.keys())\n'
-        'numpy.savez("FILE.npz", vectors=f["VECTORS"].float().numpy(), article_id=f["IDS"].numpy())',
-        starts=(b"PK",),
-        suffixes=(".pt", ".pth"),
-    ),
-    Foreign(
-        "safetensors",
-        'from safetensors.torch import load_file; import numpy; f = load_file("FILE"); print(f.keys())\n'
-        'numpy.savez("FILE.npz", vectors=f["VECTORS"].float().numpy(), article_id=f["IDS"].numpy())',
-        suffixes=(".safetensors",),
-    ),
-    Foreign(
-        "Zarr",
-        'import zarr, numpy; f = zarr.open("FILE", mode="r"); print(list(f))\n'
-        'numpy.savez("FILE.npz", vectors=f["VECTORS"][:], article_id=f["IDS"][:])',
-        suffixes=(".zarr",),
-    ),
-    Foreign(
-        "fvecs",
-        'import numpy; a = numpy.fromfile("FILE", "int32"); dim = int(a[0])\n'
-        'numpy.savez("FILE.npz", vectors=a.reshape(-1, dim + 1)[:, 1:].copy().view("float32"), '
-        'article_id=numpy.load("IDS"))',
-        suffixes=(".fvecs",),
-    ),
-    Foreign(
-        "a pickle",
-        'import pickle, numpy; f = pickle.load(open("FILE", "rb"))  # runs code in it: only for files of your own\n'
-        'numpy.savez("FILE.npz", vectors=numpy.asarray(f["VECTORS"], "float32"), article_id=numpy.asarray(f["IDS"]))',
-        starts=(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"),
-        suffixes=(".pkl", ".pickle"),
-    ),
-    Foreign(
-        "JSON lines",
-        'import json, numpy; rows = [json.loads(line) for line in open("FILE")]\n'
-        'numpy.savez("FILE.npz", vectors=numpy.array([r["VECTORS"] for r in rows], "float32"), '
-        'article_id=numpy.array([str(r["IDS"]) for r in rows]))',
-        starts=(b"{",),
-        suffixes=(".jsonl", ".ndjson", ".json"),
-    ),
-    Foreign(
-        "CSV",
-        'import numpy; a = numpy.genfromtxt("FILE", delimiter=",", skip_header=1)  # the id first, then the numbers\n'
-        'numpy.savez("FILE.npz", vectors=a[:, 1:].astype("float32"), article_id=a[:, 0].astype("int64"))',
-        suffixes=(".csv", ".tsv"),
-    ),
-    Foreign(
-        "numbers without a header",
-        'import numpy; a = numpy.fromfile("FILE", "float32").reshape(-1, DIM)\n'
-        'numpy.savez("FILE.npz", vectors=a, article_id=numpy.load("IDS"))',
-        suffixes=(".bin", ".raw", ".dat", ".f32", ".f16", ".mmap", ".memmap"),
-    ),
+    Foreign("HDF5", HDF5, *WHOLE, (".h5", ".hdf5"), (b"\x89HDF\r\n",)),
+    Foreign("a torch file", TORCH, *TENSORS, (".pt", ".pth"), (b"PK",)),
+    Foreign("safetensors", SAFETENSORS, *TENSORS, (".safetensors",)),
+    Foreign("Zarr", ZARR, *WHOLE, (".zarr",)),
+    Foreign("fvecs", FVECS, *FRAMED, (".fvecs",)),
+    Foreign("a pickle", PICKLE, *ARRAYS, (".pkl", ".pickle"), PICKLES),
+    Foreign("JSON lines", JSON_LINES, *PARSED, (".jsonl", ".ndjson", ".json"), (b"{",)),
+    Foreign("CSV", CSV, *COLUMNS, (".csv", ".tsv")),
+    Foreign("numbers without a header", BARE, "a", 'numpy.load("IDS")', NUMBERS),
 )
 
 
