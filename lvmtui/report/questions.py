@@ -12,9 +12,9 @@ from lvmtui.formats.results import ALPHA, STRATA, Comparison
 from lvmtui.formats.spec import ARMS
 from lvmtui.report.advice import small_lead
 from lvmtui.report.costs import UseCost, cost_ratio, priced_models
-from lvmtui.system.grouping import grouped
 from lvmtui.system.numbers import cosine, count, percent, plural, signed
 from lvmtui.system.student import two_sided_p
+from lvmtui.system.text import grouped
 from lvmtui.verdict.cross_checks import TITLES
 from lvmtui.verdict.table import Table
 from lvmtui.verdict.words import NEGLIGIBLE, listed, no_interval, of_context, population_words, the_trivial
@@ -36,13 +36,12 @@ def questions(table: Table, costs: Mapping[str, UseCost], *, pair: bool = True) 
     curve tells who gains (`size_questions.py`)."""
     base, expanded = table.labels
     alike = replace(table, rows=table.alike)
-    apart = "" if len(alike.rows) > 1 or len(table.rows) < 2 else "Unknown: no two cosines may be set side by side."
     found = []
     if pair:
         found.append(Question("Did larger models gain more?", _scaling(table, costs)))
     found += [
-        Question("Is the largest model worth its cost?", apart or _largest(table, alike, costs)),
-        Question(f"Is the best {base} model still the best with {expanded}?", apart or _best_model(alike)),
+        Question("Is the largest model worth its cost?", _largest(table, alike, costs)),
+        Question(f"Is the best {base} model still the best with {expanded}?", _best_model(alike)),
     ]
     if any(row.strata for row in table.ranked):
         found.append(Question("Where does the change come from?", _sources(table)))

@@ -48,15 +48,11 @@ class _Judged:
     document: ModelCurve
 
 
-def judged_of(state: CampaignState) -> dict[str, _Judged]:
-    """What each model's curve is made of; not of runs that say nothing about their data, whatever their score."""
-    unfit = {run for run, findings in Judgement(state).health.items() if any(f.kind in UNFIT for f in findings)}
-    return {model: _judge(state, model, unfit) for model in state.campaign.models}
-
-
 def curves_of(state: CampaignState, inputs: str, now: float) -> LearningCurve:
     """The curves of all models, and what they say of each other."""
-    judged = judged_of(state)
+    # Runs that say nothing about their data are left out, whatever their score.
+    unfit = {run for run, findings in Judgement(state).health.items() if any(f.kind in UNFIT for f in findings)}
+    judged = {model: _judge(state, model, unfit) for model in state.campaign.models}
     # Only models with the same sizes and seeds can be set against each other, window by window.
     kinds = [(one.arms, one.seeds) for one in judged.values() if one.measured]
     most = max(kinds, key=kinds.count, default=None)
