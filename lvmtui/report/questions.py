@@ -55,10 +55,8 @@ def questions(table: Table, costs: Mapping[str, UseCost], *, pair: bool = True) 
 
 
 def _scaling(table: Table, costs: Mapping[str, UseCost]) -> str:
-    if not table.ranked:
-        return "Unknown: no model is ranked."
-    if table.histories and len(table.ranked) >= LEAST_MODELS:
-        return "Unknown: the changes are point estimates from different validation windows."
+    if table.histories or not table.ranked:
+        return "Unknown: no model is ranked by held-out windows."
     return trend([(row.model, row.change) for row in table.ranked], costs, "model", "parameters and change")
 
 
@@ -102,11 +100,9 @@ def _largest(table: Table, alike: Table, costs: Mapping[str, UseCost]) -> str:
     gain = mine.cosine - best.cosine
     figures = f"{mine.title} has {cosine(mine.cosine)}, {best.title} {cosine(best.cosine)}"
     price = f", {ratio}" if (ratio := cost_ratio(mine, best)) else ""
-    if gain <= 0:
-        return f"No: {figures}{price}."
-    if small_lead(gain, mine.cosine):
+    if gain > 0 and small_lead(gain, mine.cosine):
         return f"Hardly: {figures}, a negligible lead{price}."
-    return f"It has the highest cosine: {figures}{price}."
+    return f"{'It has the highest cosine' if gain > 0 else 'No'}: {figures}{price}."
 
 
 def _best_model(table: Table) -> str:
@@ -116,25 +112,17 @@ def _best_model(table: Table) -> str:
     was = sorted(both, key=lambda row: -(row.baseline.cosine or 0.0))
     now = sorted(both, key=lambda row: -(row.expanded.cosine or 0.0))
     (before, runner_up), (after, next_best) = was[:2], now[:2]
-    first, second = table.labels
     rival = next_best if before is after else before
     led = (before.baseline.cosine or 0.0) - (runner_up.baseline.cosine or 0.0)
     leads = (after.expanded.cosine or 0.0) - (rival.expanded.cosine or 0.0)
-    if small_lead(led, before.baseline.cosine or 0.0) or small_lead(leads, after.expanded.cosine or 0.0):
-        firsts = (
-            f"with {label} {' and '.join(f'{row.title} ({cosine(row.cell(arm).cosine)})' for row in rows[:2])}"
-            for arm, label, rows in zip(ARMS, table.labels, (was, now), strict=True)
-        )
-        return f"Too close to tell: the first two are {', '.join(firsts)}. A lead under {NEGLIGIBLE} % is negligible."
-    if before is after:
-        return (
-            f"Yes: {before.title} is first with {first} ({cosine(before.baseline.cosine)}) and with {second} "
-            f"({cosine(before.expanded.cosine)})."
-        )
-    return (
-        f"No: {before.title} is best with {first} ({cosine(before.baseline.cosine)}), {after.title} with {second} "
-        f"({cosine(after.expanded.cosine)}, {before.title} {cosine(before.expanded.cosine)})."
+    close = small_lead(led, before.baseline.cosine or 0.0) or small_lead(leads, after.expanded.cosine or 0.0)
+    firsts = (
+        f"with {label} {' and '.join(f'{row.title} ({cosine(row.cell(arm).cosine)})' for row in rows[:2])}"
+        for arm, label, rows in zip(ARMS, table.labels, (was, now), strict=True)
     )
+    word = "Too close to tell" if close else "Yes" if before is after else "No"
+    why = f" A lead under {NEGLIGIBLE} % is negligible." if close else ""
+    return f"{word}: the first two are {', '.join(firsts)}.{why}"
 
 
 def _sources(table: Table) -> str:

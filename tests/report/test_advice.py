@@ -170,7 +170,10 @@ def test_longer_training_is_advised_only_where_a_run_was_still_improving() -> No
 def test_nothing_is_recommended_of_nothing() -> None:
     empty = table()
     assert [r.words for r in recommendations(empty, {})] == ["no 23k model is finished, comparable and free of alarms"]
-    assert answers(questions(empty, {}))["Did larger models gain more?"] == "Unknown: no model is ranked."
+    assert (
+        answers(questions(empty, {}))["Did larger models gain more?"]
+        == "Unknown: no model is ranked by held-out windows."
+    )
 
 
 def change(
