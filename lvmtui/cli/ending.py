@@ -14,8 +14,7 @@ from lvmtui.report.sizes import curve_answer
 from lvmtui.state.campaign_reader import CampaignState
 from lvmtui.state.status import FAILURES, Phase
 from lvmtui.system import numbers as words
-from lvmtui.system.grouping import grouped
-from lvmtui.system.text import aligned
+from lvmtui.system.text import aligned, grouped
 from lvmtui.verdict.answer import LEANS, answer
 from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.table import Table

@@ -25,7 +25,7 @@ from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView,
 from lvmtui.state.status import ALIVE, Phase
 from lvmtui.supervisor.container import leave, listen_for_term
 from lvmtui.system import numbers as words
-from lvmtui.system.grouping import grouped
+from lvmtui.system.text import grouped
 from lvmtui.verdict.ranking import Judgement
 
 EVERY = 1.0

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from lvmtui.estimate.cost import STARTUP, RunKind, Work, closing_cost, evaluation_cost, step_cost, work_of
 from lvmtui.formats.trainer_log import Trained
 from lvmtui.state.run_state import RunState
-from lvmtui.system.grouping import grouped
+from lvmtui.system.text import grouped
 
 if TYPE_CHECKING:
     from lvmtui.formats.selftest import SelfTest

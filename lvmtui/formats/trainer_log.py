@@ -246,10 +246,8 @@ def finished_before(folder: RunDir, total_steps: int, intent: Intent) -> str:
     except OSError:
         return ""
     events = events_in(folder.events)
-    last = events[-1] if events else None
-    told = last.time if isinstance(last, Failed) else scored
     obeyed = max((e.generation for e in events if isinstance(e, Started)), default=0)
-    if intent.restart > obeyed or (intent.again == intent.generation and intent.time > told):
+    if intent.restart > obeyed or (intent.again == intent.generation and intent.time > scored):
         return ""
     cut = any(isinstance(e, Unknown) for e in events)
     short = max((getattr(e, "step", 0) for e in events), default=0) < total_steps

@@ -20,8 +20,7 @@ from lvmtui.planning.judged_on import held_out_lengths
 from lvmtui.planning.plan import Plan
 from lvmtui.state.campaign_reader import newest_campaigns
 from lvmtui.system import numbers as words
-from lvmtui.system.grouping import grouped
-from lvmtui.system.text import sanitise
+from lvmtui.system.text import grouped, sanitise
 from lvmtui.verdict.power import Prior
 from lvmtui.verdict.words import LEFT_OUT, centre_words, population_words
 

@@ -41,8 +41,8 @@ from lvmtui.supervisor.engine import kind as engine_kind
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import sync_folder
 from lvmtui.system.gpus import mps_state
-from lvmtui.system.grouping import grouped
 from lvmtui.system.hardware import Hardware, hardware, refuse_missing
+from lvmtui.system.text import grouped
 from lvmtui.verdict.power import Power
 
 

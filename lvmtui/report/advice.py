@@ -48,14 +48,17 @@ def recommendations(table: Table, costs: Mapping[str, UseCost]) -> tuple[Recomme
         return (Recommendation("Highest accuracy", (), words), *_avoid(table))
     if len(table.rows) == 1:  # what gained most or costs least of one model is no advice
         return (_accurate(alike), *_avoid(table))
-    advisable = replace(alike, rows=tuple(row for row in alike.rows if not against(row, table) and beats(row)))
-    aside = f"the cosines of {named(table.apart)} are of other held-out articles, as other seeds were compared"
+    rows = (
+        row
+        for row in alike.rows
+        if not against(row, table) and not row.expanded.lies_below and row.expanded.skill_words != "no better"
+    )
+    advisable = replace(alike, rows=tuple(rows))
     return (
         _accurate(alike),
         _gains_most(table),
         _balanced(priced_models(advisable, costs), table.labels[1]),
         *_avoid(table),
-        *((Recommendation("Left aside", (), aside),) if table.apart else ()),
     )
 
 
@@ -136,14 +139,13 @@ def deciding(change: Estimate, seeds: int, *, folds: bool) -> str:
 
 
 def _accurate(table: Table) -> Recommendation:
-    """The best trained model of either arm: all were judged on the same windows, except histories."""
+    """The best trained model of either arm: all were judged on the same windows."""
     what = "Highest accuracy"
-    better = [(cell.cosine or 0.0, row, cell) for row in table.rows if (cell := _better_arm(row, table))]
+    better = [(cell.cosine or 0.0, row, cell) for row in table.rows if (cell := _better_arm(row))]
     if not better:
         return Recommendation(what, (), NONE)
     top, best, cell = max(better, key=lambda one: one[0])
     words = f"{best.title} trained on {cell.label}, cosine {cosine(top)}"
-    words += " on its own validation windows" if table.histories else ""
     skill = cell.skill
     if skill and cell.lies_below:
         none = f"no model beats {the_trivial(skill.against)} ({cosine(skill.cosine)})"
@@ -157,33 +159,23 @@ def _accurate(table: Table) -> Recommendation:
     return Recommendation(what, (best.model,), words)
 
 
-def _better_arm(row: Row, table: Table) -> ArmCell | None:
-    """The row's arm with the higher cosine, of those without an alarm.
-
-    The arms of histories have validation windows of their own and cannot be compared: there only the expanded one
-    counts, and only if nothing speaks against it.
-    """
-    cells: tuple[ArmCell, ...] = (row.expanded, row.baseline)
-    if table.histories:
-        cells = () if against(row, table) else (row.expanded,)
-    known = [cell for cell in cells if cell.cosine is not None and not cell.alarms]
+def _better_arm(row: Row) -> ArmCell | None:
+    """The row's arm with the higher cosine, of those without an alarm."""
+    known = [cell for cell in (row.expanded, row.baseline) if cell.cosine is not None and not cell.alarms]
     return max(known, key=lambda cell: cell.cosine or 0.0, default=None)
 
 
 def _gains_most(table: Table) -> Recommendation:
     what = f"Gained most from {table.labels[0]} to {table.labels[1]}"
-    rows = tuple(row for row in table.ranked if row.gains)
-    if table.histories:
-        rows = tuple(row for row in table.ranked if (row.moved or 0) > 0 and not row.expanded.alarms)
-    gained, rows = bool(rows), tuple(row for row in rows if not row.expanded.lies_below)
+    gained = [row for row in table.ranked if row.gains]
+    rows = [row for row in gained if not row.expanded.lies_below]
     if not rows:
         slight = any(row.verdict.word is Word.NEGLIGIBLE and (row.change or 0) > 0 for row in table.ranked)
         who = "gain is more than negligible" if slight else "model has a gain clear of zero"
         return Recommendation(what, (), f"no {'model that gained beats the best trivial baseline' if gained else who}")
     mine = rows[0].interval
     equals = [row for row in rows[1:] if mine and row.interval and row.interval[1] > mine[0]]
-    doubt = " in its history, which is no evidence" if table.histories else ""
-    doubt += f"; the intervals of {named(equals)} overlap with its own" if equals else ""
+    doubt = f"; the intervals of {named(equals)} overlap with its own" if equals else ""
     models = tuple(row.model for row in (rows[0], *equals))
     return Recommendation(what, models, f"{rows[0].title}, {rows[0].change_words}{doubt}")
 
@@ -224,16 +216,8 @@ def small_lead(lead: float, over: float) -> bool:
     return lead < NEGLIGIBLE / 100 * abs(over)
 
 
-def beats(row: Row) -> bool:
-    """False if the best trivial baseline does as well as its expanded arm, or better."""
-    return not row.expanded.lies_below and row.expanded.skill_words != "no better"
-
-
 def against(row: Row, table: Table) -> str:
     """Why the row's expanded arm should not be used; empty if nothing speaks against it."""
-    fault = row.fault
     if row.verdict.word in DOWN and not row.expanded.alarms:
         return f"{row.change_words}; use the {table.labels[0]} model"
-    if row.history and not fault and (row.moved or 0) < 0:
-        return f"{row.change_words} in its history"
-    return fault
+    return row.fault

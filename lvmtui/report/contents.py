@@ -27,9 +27,8 @@ from lvmtui.state.attempt import RETRIED
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import FAILURES, Phase, interruptions
-from lvmtui.system.grouping import grouped
 from lvmtui.system.numbers import numbered
-from lvmtui.system.text import sanitise
+from lvmtui.system.text import grouped, sanitise
 from lvmtui.verdict.answer import answer
 from lvmtui.verdict.comparison import context_means
 from lvmtui.verdict.health import Finding, cosine_of, scored
@@ -68,6 +67,8 @@ class Completion:
     finished: int
     missing: tuple[str, ...]
     """The runs that are not finished, each with its status and the reason."""
+    words: str
+    """`3 of 10 runs finished, 2 running, 5 queued`."""
     to_come: int = 0
     """Runs that have not ended yet."""
 
@@ -263,6 +264,7 @@ def _progress(state: CampaignState, runs: tuple[RunDetail, ...]) -> Completion:
             f"{title} {listed(labels)}{', ' + numbered(seeds, 'seed') if several else ''}: {why}"
             for (title, why, seeds), labels in missing.items()
         ),
+        words=state.progress_words,
         to_come=sum(not view.status.over for view in state.runs),
     )
 

@@ -10,8 +10,8 @@ from lvmtui.report.blocks import Block, Code, Figure, Heading, Paragraph, Strong
 from lvmtui.report.contents import Report
 from lvmtui.report.costs import NO_COST, latency_doubt
 from lvmtui.report.curves import curve_file, sparkline
-from lvmtui.system.grouping import grouped
 from lvmtui.system.numbers import cosine, count, percent, plural, signed
+from lvmtui.system.text import grouped
 from lvmtui.verdict.cross_checks import FIGURES, TITLES, deciding_interval
 from lvmtui.verdict.health import of_seeds
 from lvmtui.verdict.table import Row

@@ -230,7 +230,8 @@ def publish(path: Path, content: str, campaign: Campaign) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     other = _campaign_in(path)
     if path.exists() and other != campaign.id:
-        theirs = _stamp_of(other, path)
+        told = re.search(r"\d{8}_\d{6}$", other)  # without a campaign's id its own time tells
+        theirs = told.group() if told else time.strftime("%Y%m%d_%H%M%S", time.localtime(path.stat().st_mtime))
         if other and theirs > campaign.stamp:
             path = _stamped(path, campaign.stamp)
         else:
@@ -249,12 +250,6 @@ def _campaign_in(path: Path) -> str:
         return ""
     found = re.search(r"^ ?(?:<!-- lvmtui )?campaign (\S+)", head, re.MULTILINE)
     return found.group(1) if found else ""
-
-
-def _stamp_of(campaign_id: str, path: Path) -> str:
-    """`20261122_134500`, from the id; from the file's own time if the id has none."""
-    found = re.search(r"\d{8}_\d{6}$", campaign_id)
-    return found.group() if found else time.strftime("%Y%m%d_%H%M%S", time.localtime(path.stat().st_mtime))
 
 
 def _stamped(path: Path, stamp: str) -> Path:

@@ -13,9 +13,8 @@ from lvmtui.report.evidence import evidence
 from lvmtui.report.interval_bars import Scale, scale_of
 from lvmtui.report.provenance import provenance
 from lvmtui.report.sizes import curve_answer, sizes_section
-from lvmtui.state.status import Phase
-from lvmtui.system.grouping import grouped
 from lvmtui.system.numbers import cosine, date, duration, percent, plural
+from lvmtui.system.text import grouped
 from lvmtui.verdict.caveats import of_rows
 from lvmtui.verdict.cross_checks import figure_words
 from lvmtui.verdict.table import Row, Table
@@ -69,17 +68,10 @@ def first_page(report: Report) -> list[Block]:
 
 
 def _missing(report: Report) -> list[Block]:
-    """Runs that are not finished: still to come, or ended otherwise."""
+    """What has become of the runs, where not all are finished."""
     progress = report.progress
-    if not progress.missing:
-        return []
-    rest, of = progress.runs - progress.finished, plural(progress.runs, "run")
-    if progress.to_come:
-        return [Paragraph(Strong(f"Provisional: {progress.to_come} of {of} still to come."))]
-    gone = sum(run.status == Phase.MISSING.value for run in report.runs)
-    told = [f"{rest - gone} of {of} did not finish"] * (rest > gone)
-    told += [f"{gone} of {of} {'is' if gone == 1 else 'are'} missing"] * bool(gone)
-    return [Paragraph(Strong(f"{'; '.join(told)}."))]
+    so_far = "Provisional: " if progress.to_come else ""
+    return [Paragraph(Strong(f"{so_far}{progress.words}."))] if progress.missing else []
 
 
 def _ranking(report: Report) -> list[Block]:
@@ -180,7 +172,7 @@ def _progress(report: Report) -> Text:
     if progress.ended is None:
         span = f"started {date(progress.started)}, still going on" if progress.started else "not started"
     return (
-        f"{progress.finished} of {plural(progress.runs, 'run')} finished; {span}. Campaign ",
+        f"{progress.words}; {span}. Campaign ",
         Code(report.campaign),
         f", report made {date(report.made)}.",
     )

@@ -9,8 +9,8 @@ from lvmtui.models import size_of
 from lvmtui.report.blocks import Block, Code, Heading, Paragraph, Text, bullets, table
 from lvmtui.report.contents import Report, RunDetail
 from lvmtui.report.evidence import milliseconds
-from lvmtui.system.grouping import grouped
 from lvmtui.system.numbers import cosine, date, duration, plural
+from lvmtui.system.text import grouped
 from lvmtui.verdict.words import LEFT_OUT
 
 DIGITS = 8

@@ -12,9 +12,9 @@ from lvmtui.formats.results import ALPHA, STRATA, Comparison
 from lvmtui.formats.spec import ARMS
 from lvmtui.report.advice import small_lead
 from lvmtui.report.costs import UseCost, cost_ratio, priced_models
-from lvmtui.system.grouping import grouped
 from lvmtui.system.numbers import cosine, count, percent, plural, signed
 from lvmtui.system.student import two_sided_p
+from lvmtui.system.text import grouped
 from lvmtui.verdict.cross_checks import TITLES
 from lvmtui.verdict.table import Table
 from lvmtui.verdict.words import NEGLIGIBLE, listed, no_interval, of_context, population_words, the_trivial
@@ -36,13 +36,12 @@ def questions(table: Table, costs: Mapping[str, UseCost], *, pair: bool = True) 
     curve tells who gains (`size_questions.py`)."""
     base, expanded = table.labels
     alike = replace(table, rows=table.alike)
-    apart = "" if len(alike.rows) > 1 or len(table.rows) < 2 else "Unknown: no two cosines may be set side by side."
     found = []
     if pair:
         found.append(Question("Did larger models gain more?", _scaling(table, costs)))
     found += [
-        Question("Is the largest model worth its cost?", apart or _largest(table, alike, costs)),
-        Question(f"Is the best {base} model still the best with {expanded}?", apart or _best_model(alike)),
+        Question("Is the largest model worth its cost?", _largest(table, alike, costs)),
+        Question(f"Is the best {base} model still the best with {expanded}?", _best_model(alike)),
     ]
     if any(row.strata for row in table.ranked):
         found.append(Question("Where does the change come from?", _sources(table)))
@@ -56,10 +55,8 @@ def questions(table: Table, costs: Mapping[str, UseCost], *, pair: bool = True) 
 
 
 def _scaling(table: Table, costs: Mapping[str, UseCost]) -> str:
-    if not table.ranked:
-        return "Unknown: no model is ranked."
-    if table.histories and len(table.ranked) >= LEAST_MODELS:
-        return "Unknown: the changes are point estimates from different validation windows."
+    if table.histories or not table.ranked:
+        return "Unknown: no model is ranked by held-out windows."
     return trend([(row.model, row.change) for row in table.ranked], costs, "model", "parameters and change")
 
 
@@ -103,11 +100,9 @@ def _largest(table: Table, alike: Table, costs: Mapping[str, UseCost]) -> str:
     gain = mine.cosine - best.cosine
     figures = f"{mine.title} has {cosine(mine.cosine)}, {best.title} {cosine(best.cosine)}"
     price = f", {ratio}" if (ratio := cost_ratio(mine, best)) else ""
-    if gain <= 0:
-        return f"No: {figures}{price}."
-    if small_lead(gain, mine.cosine):
+    if gain > 0 and small_lead(gain, mine.cosine):
         return f"Hardly: {figures}, a negligible lead{price}."
-    return f"It has the highest cosine: {figures}{price}."
+    return f"{'It has the highest cosine' if gain > 0 else 'No'}: {figures}{price}."
 
 
 def _best_model(table: Table) -> str:
@@ -117,25 +112,17 @@ def _best_model(table: Table) -> str:
     was = sorted(both, key=lambda row: -(row.baseline.cosine or 0.0))
     now = sorted(both, key=lambda row: -(row.expanded.cosine or 0.0))
     (before, runner_up), (after, next_best) = was[:2], now[:2]
-    first, second = table.labels
     rival = next_best if before is after else before
     led = (before.baseline.cosine or 0.0) - (runner_up.baseline.cosine or 0.0)
     leads = (after.expanded.cosine or 0.0) - (rival.expanded.cosine or 0.0)
-    if small_lead(led, before.baseline.cosine or 0.0) or small_lead(leads, after.expanded.cosine or 0.0):
-        firsts = (
-            f"with {label} {' and '.join(f'{row.title} ({cosine(row.cell(arm).cosine)})' for row in rows[:2])}"
-            for arm, label, rows in zip(ARMS, table.labels, (was, now), strict=True)
-        )
-        return f"Too close to tell: the first two are {', '.join(firsts)}. A lead under {NEGLIGIBLE} % is negligible."
-    if before is after:
-        return (
-            f"Yes: {before.title} is first with {first} ({cosine(before.baseline.cosine)}) and with {second} "
-            f"({cosine(before.expanded.cosine)})."
-        )
-    return (
-        f"No: {before.title} is best with {first} ({cosine(before.baseline.cosine)}), {after.title} with {second} "
-        f"({cosine(after.expanded.cosine)}, {before.title} {cosine(before.expanded.cosine)})."
+    close = small_lead(led, before.baseline.cosine or 0.0) or small_lead(leads, after.expanded.cosine or 0.0)
+    firsts = (
+        f"with {label} {' and '.join(f'{row.title} ({cosine(row.cell(arm).cosine)})' for row in rows[:2])}"
+        for arm, label, rows in zip(ARMS, table.labels, (was, now), strict=True)
     )
+    word = "Too close to tell" if close else "Yes" if before is after else "No"
+    why = f" A lead under {NEGLIGIBLE} % is negligible." if close else ""
+    return f"{word}: the first two are {', '.join(firsts)}.{why}"
 
 
 def _sources(table: Table) -> str:

@@ -76,7 +76,11 @@ def sizes_section(curve: LearningCurve | None, pictures: str) -> list[Block]:
     longest_first = sorted((one.points for one in curve.models), key=len, reverse=True)
     labels = list(dict.fromkeys(point.label for points in longest_first for point in points))
     judged = [one for one in curve.models if one.points]
-    rows = [_row(curve, one, labels) for one in judged]
+    by_label = [(one, {p.label: p.cosine for p in one.points}) for one in judged]
+    rows = [
+        [curve.title(one.model), *(cosine(of.get(n)) for n in labels), worth_words(one.doubling), one.word or "–"]
+        for one, of in by_label
+    ]
     rows += [
         row
         for context in dict.fromkeys(one.context for one in judged)
@@ -103,16 +107,6 @@ def sizes_section(curve: LearningCurve | None, pictures: str) -> list[Block]:
             Figure(f"Learning curve of {curve.title(one.model)}", f"{pictures}/{picture_of(one.model)}")
             for one in judged
         ),
-    ]
-
-
-def _row(curve: LearningCurve, one: ModelCurve, labels: Sequence[str]) -> list[str]:
-    by_label = {p.label: p.cosine for p in one.points}
-    return [
-        curve.title(one.model),
-        *(cosine(by_label.get(label)) for label in labels),
-        worth_words(one.doubling),
-        one.word or "–",
     ]
 
 

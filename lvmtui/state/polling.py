@@ -6,7 +6,6 @@ those, each look checks the next `AT_ONCE` run folders in turn; with fewer runs 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -45,7 +44,8 @@ class Polling:
             with suppress(OSError):
                 self._runs = [RunDir(path) for path in workspace.models.iterdir() if not path.name.startswith(".")]
             changed.add(str(workspace.models / "run"))
-        changed |= {str(path) for path in self._few() if self._moved(path)}
+        few = (path for of in newest for path in (of.comparisons, of.baselines, of.intent, of.report))
+        changed |= {str(path) for path in (workspace.supervisor, *few) if self._moved(path)}
         self._pulse.refresh()
         changed |= {str(RunDir(workspace.models / run).events) for run in self._pulse.moved}
         first = self._turn if self._turn < len(self._runs) else 0
@@ -53,12 +53,6 @@ class Polling:
         for run in self._runs[first : self._turn]:
             changed |= {str(path) for path in self._note(run)}
         return changed
-
-    def _few(self) -> Iterator[Path]:
-        """The supervisor's file, and the files of the newest campaign."""
-        yield self._workspace.supervisor
-        for folder in self._newest:
-            yield from (folder.comparisons, folder.baselines, folder.intent, folder.report)
 
     def _note(self, run: RunDir) -> list[Path]:
         return [path for path in (run.events, run.supervision, run.intent, run.spec) if self._moved(path)]

@@ -23,7 +23,7 @@ from lvmtui.state.run_state import RunState, SupervisionState, TrainerState
 from lvmtui.state.tail import LogCursor, read_lines
 from lvmtui.system import numbers as words
 from lvmtui.system.files import append_line
-from lvmtui.system.text import sanitise
+from lvmtui.system.text import grouped, sanitise
 from lvmtui.verdict.rows import early_change
 
 QUIET_KINDS = (b'"kind":"trained"', b'"kind":"checkpoint_saved"')
@@ -157,7 +157,7 @@ class ReadableLogs:
 
     def catch_up(self, states: Mapping[str, RunState | None]) -> None:
         """Write what is new in the campaign's runs. `states`: by the name of the run."""
-        lines: dict[str, list[Line]] = {}
+        told: list[tuple[str, Line]] = []
         endings: list[Line] = []
         for planned in self.campaign.runs:
             state, log = states.get(planned.run), self._runs.get(planned.run)
@@ -168,10 +168,10 @@ class ReadableLogs:
                 sentence = sentence_of(happened)
                 if sentence is None or sentence.detail or isinstance(happened, Unknown):
                     continue
-                text = sentence.words
-                lines.setdefault(label, []).append((happened.time, f"{planned.run}  {text}"))
-                if isinstance(happened, ENDINGS):
-                    endings.append((happened.time, f"{planned.run}  {text}"))
+                line = (happened.time, f"{planned.run}  {sentence.words}")
+                told.append((label, line))
+                endings += [line] * isinstance(happened, ENDINGS)
+        lines = grouped(told)
         for label, log_of_arm in self._arms.items():
             if label in lines:
                 log_of_arm.add(lines[label])

@@ -1,4 +1,4 @@
-"""Text made harmless, and text in columns. Pure.
+"""Text made harmless, text in columns, and things in groups, so that what they share is said once. Pure.
 
 A log line can carry terminal commands (set the clipboard, the title, move the cursor), bidirectional controls that
 reorder what a person reads, invalid UTF-8, or ten megabytes without a newline. `sanitise` makes any of these a
@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from itertools import islice
+from typing import TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
 
 LONGEST_LINE = 4096
 """Characters of one line that are kept; more than any screen shows, little enough to fold 500 runs."""
@@ -80,3 +84,11 @@ def aligned(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[
         "  ".join(padded(c, w, right=i in right) for i, (c, w) in enumerate(zip(row, widths, strict=True))).rstrip()
         for row in rows
     ]
+
+
+def grouped(pairs: Iterable[tuple[K, V]]) -> dict[K, list[V]]:
+    """The values of each key, in their order: what is said once of several models."""
+    found: dict[K, list[V]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return found

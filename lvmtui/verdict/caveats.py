@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lvmtui.system.grouping import grouped
 from lvmtui.system.numbers import plural
+from lvmtui.system.text import grouped
 from lvmtui.verdict.cross_checks import forward_doubts_of, retrieval_doubt
 from lvmtui.verdict.table import Row, Table, named
 from lvmtui.verdict.words import centre_words
@@ -83,10 +83,11 @@ def _folds(table: Table, ranked: Sequence[Row]) -> str:
 
 
 def _apart(table: Table) -> str:
+    apart = [row for row in table.ranked if row not in table.alike]
     return (
         f"Not the same seeds were compared for all models, and each seed holds out other articles: the cosines of "
-        f"{named(table.apart)} cannot be set beside those of the others."
-        if table.apart
+        f"{named(apart)} cannot be set beside those of the others."
+        if apart and not table.histories
         else ""
     )
 

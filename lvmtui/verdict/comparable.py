@@ -18,9 +18,8 @@ from lvmtui.formats.results import METRIC, Check
 from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.trainer_log import Started
 from lvmtui.state.run_state import RunState
-from lvmtui.system.grouping import V, grouped
 from lvmtui.system.numbers import cosine, numbered, plural
-from lvmtui.system.text import sanitise
+from lvmtui.system.text import V, grouped, sanitise
 from lvmtui.verdict.health import at_plateau, late_gain
 
 SHARED_MACHINE = 1.5

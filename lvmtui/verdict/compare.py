@@ -24,6 +24,7 @@ from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.formats.trainer_log import Started, events_in
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
 from lvmtui.system.errors import unknown
+from lvmtui.system.filesystem import signature
 from lvmtui.system.numbers import plural
 from lvmtui.verdict.comparable import ComparedRun, check_code, checks_of, contention_notes, merged, version_doubts
 from lvmtui.verdict.comparison import complete_pairs, context_pairs, inputs_of, is_current, scores_fault
@@ -176,7 +177,7 @@ def _side(view: RunView) -> tuple[WindowScores | None, ComparedRun]:
 
 
 def read_scores(path: Path, digest: str) -> tuple[WindowScores | None, str]:
-    if fault := scores_fault(path, digest):
+    if fault := scores_fault(path, digest, signature(path)):
         return None, fault
     try:
         with np.load(path, allow_pickle=False) as arrays:

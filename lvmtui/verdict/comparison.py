@@ -16,7 +16,7 @@ from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.system.files import sealed_digest
 from lvmtui.system.filesystem import Signature, signature
-from lvmtui.system.grouping import grouped
+from lvmtui.system.text import grouped
 
 REVISION = 4
 """Increased when a comparison gains figures: older files are then recomputed from the same scores."""
@@ -126,23 +126,19 @@ def read_comparisons(state: CampaignState) -> dict[str, Comparison]:
     return {model: comparison for model, comparison in found.items() if comparison and still_true(comparison, state)}
 
 
-def scores_fault(scores: Path, logged: str) -> str:
-    """Why a run's `heldout.npz` is not the file whose checksum it logged, in words; empty: it is."""
+@lru_cache(maxsize=4096)
+def scores_fault(scores: Path, logged: str, seen: Signature) -> str:
+    """Why a run's `heldout.npz` is not the file whose checksum it logged, in words; empty: it is. Kept as long as the
+    file is as it was `seen`, because a screen asks again and again."""
     if not scores.exists():
         return f"{scores.name} is missing"
     return "" if sealed_digest(scores) == logged else f"{scores.name} is not the file the run wrote"
 
 
-@lru_cache(maxsize=4096)
-def _fault_of(scores: Path, logged: str, seen: Signature) -> str:
-    """Kept as long as the file is as it was `seen`, because a screen asks again and again."""
-    return scores_fault(scores, logged)
-
-
 def lost_scores(state: CampaignState) -> tuple[str, ...]:
     """A doubt where the scores of a run are no longer what it wrote, and was compared by."""
     told = [(v.folder.heldout, v.finished.heldout_digest, v.planned.run) for v in state.runs if v.finished]
-    lost = ", ".join(run for file, digest, run in told if digest and _fault_of(file, digest, signature(file)))
+    lost = ", ".join(run for file, digest, run in told if digest and scores_fault(file, digest, signature(file)))
     words = f"heldout.npz of {lost} was removed or changed since it was written; restore it from a copy"
     return (f"{words}, or do not rely on what was compared by it.",) if lost else ()
 

@@ -18,9 +18,8 @@ from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ENDED_EARLY, Phase
-from lvmtui.system.grouping import grouped
 from lvmtui.system.numbers import cosine as figure
-from lvmtui.system.text import sanitise
+from lvmtui.system.text import grouped, sanitise
 from lvmtui.verdict.comparison import complete_pairs
 from lvmtui.verdict.health import Finding, cosine_of, finite, of_seeds, peak, scored
 from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row
@@ -59,9 +58,7 @@ def draft_row(
     compared = f"{len(seeds)} of {len(state.campaign.seeds)} seeds compared"
     used = {run for p in comparison.pairs for run in (p.baseline_run, p.expanded_run)} if comparison else set()
     gone = [v for v in views if v.planned.run in used and v.status.phase is Phase.MISSING]
-    causes = {"did not finish": ENDED_EARLY - {Phase.MISSING}, "cannot be read any more": {Phase.MISSING}}
-    others = {view.status.phase for view in views if view.planned.run not in used}
-    why = [words for words, phases in causes.items() if others & phases]
+    ended = {v.status.phase.value for v in views if v.planned.run not in used and v.status.phase in ENDED_EARLY}
     word = Verdict(Word.NO_VERDICT)
     if history:
         word, moved, change = _history_verdict(state, model, health)
@@ -103,7 +100,7 @@ def draft_row(
             *((SO_FAR,) if early else (no_change,) if no_change else ()),
             *(comparison.doubts if comparison else ()),
             *([SAME] if any(b and e and _same(b, e) for b, e in _pairs(state, model)) else []),
-            *([f"{compared}; the others {' or '.join(why)}"] if judged and why else []),
+            *([f"{compared}; the others: {', '.join(sorted(ended))}"] if judged and ended else []),
             *(f"compared before its run on {_label(state, v.planned.arm)} was {_ending(v)}" for v in gone),
         ),
         early=early,

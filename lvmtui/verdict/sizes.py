@@ -158,7 +158,8 @@ class _Grid:
         return Design([scores.cluster[self._judging(scores)] for scores in held], campaign.cluster_cap)
 
     def measured(self) -> Measured:
-        windows = [fmean(self._windows(arm, seed) for seed in self.seeds) for arm in self.arms]
+        runs = {arm: [self.state.view(self.model, arm, seed) for seed in self.seeds] for arm in self.arms}
+        windows = [fmean(v.state.spec.train_windows if v and v.state else 0 for v in views) for views in runs.values()]
         return measure(self.design, windows, [self._pooled(arm, self._scores(arm)) for arm in self.arms])
 
     def points(self, measured: Measured) -> tuple[Point, ...]:
@@ -184,10 +185,6 @@ class _Grid:
 
     def _scores(self, arm: ArmName) -> list[WindowScores]:
         return [self.cells[arm, seed] for seed in self.seeds]
-
-    def _windows(self, arm: ArmName, seed: int) -> int:
-        view = self.state.view(self.model, arm, seed)
-        return view.state.spec.train_windows if view and view.state else 0
 
     def _judging(self, scores: WindowScores) -> Booleans:
         """(W,) the held-out windows that the verdict is about."""

@@ -9,8 +9,8 @@ from lvmtui.formats.data_facts import Centring, ForwardScores
 from lvmtui.formats.results import ALPHA, ArmScores, Estimate, Interval, Population, Retrieval, Skill, Stratum
 from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.state.status import Phase
-from lvmtui.system.grouping import grouped
 from lvmtui.system.numbers import percent, signed
+from lvmtui.system.text import grouped
 from lvmtui.verdict.health import Finding
 from lvmtui.verdict.words import (
     DOWN,
@@ -222,8 +222,8 @@ class Row:
 
     @property
     def change_words(self) -> str:
-        """`improved, minor (+1.54 %)`; for a history the change alone."""
-        return self.figure if self.history else f"{self.verdict.words} ({self.figure})"
+        """`improved, minor (+1.54 %)`."""
+        return f"{self.verdict.words} ({self.figure})"
 
     @property
     def figure(self) -> str:
@@ -267,10 +267,6 @@ class TrivialRow:
     @property
     def title(self) -> str:
         return trivial_title(self.name)
-
-    def is_of(self, context: str) -> bool:
-        """True if models with this context, `@20` or empty, are held against it."""
-        return self.name == of_context(self.name.partition("@")[0], context)
 
 
 @dataclass(frozen=True)
@@ -369,22 +365,18 @@ class Table:
     def best_trivial(self) -> tuple[TrivialRow, ...]:
         """What a network must beat: of each context the best trivial baseline."""
         contexts = dict.fromkeys(row.context for row in self.rows)
-        first = [next((row for row in self.trivial if row.is_of(at)), None) for at in contexts]
+        named = [(row, row.name.partition("@")[0]) for row in self.trivial]
+        first = [next((row for row, name in named if row.name == of_context(name, at)), None) for at in contexts]
         return tuple(row for row in self.trivial if row in first)
 
     @property
     def alike(self) -> tuple[Row, ...]:
         """The rows whose cosines may be set side by side: those that allow a fair comparison, which are of the same
-        windows; with folds the largest group compared over the same seeds."""
-        fair = tuple(row for row in self.rows if row.verdict.word is not Word.NOT_COMPARABLE)
+        windows; with folds the largest group compared over the same seeds. Histories have windows of their own."""
+        fair = tuple(r for r in self.rows if r.verdict.word not in (Word.NOT_COMPARABLE, Word.POINT_ESTIMATE))
         groups = grouped((row.compared, row) for row in fair if row.compared)
         of_most = max(groups.items(), key=lambda item: (len(item[1]), len(item[0])), default=((), fair))[1]
         return tuple(of_most) if self.folds else fair
-
-    @property
-    def apart(self) -> list[Row]:
-        """The ranked rows whose cosines cannot be set beside those of `alike`."""
-        return [row for row in self.ranked if row not in self.alike]
 
     def with_word(self, *words: Word) -> tuple[Row, ...]:
         return tuple(row for row in self.rows if row.verdict.word in words)

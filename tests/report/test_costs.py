@@ -62,7 +62,7 @@ def test_a_model_without_known_costs_is_not_on_the_front() -> None:
     said = answers(questions(two, {}))["Did larger models gain more?"]
     assert said == "Unknown: the parameters of the models are not known."
     unfair = answers(questions(table(row("a", 1, 0.5, Word.NOT_COMPARABLE)), {"a": UseCost(100, 1.0)}))
-    assert unfair["Did larger models gain more?"] == "Unknown: no model is ranked."
+    assert unfair["Did larger models gain more?"] == "Unknown: no model is ranked by held-out windows."
 
 
 costs = st.builds(

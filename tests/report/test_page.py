@@ -106,9 +106,9 @@ def test_one_run_missing(tmp_path: Path) -> None:
     workspace, campaign = finished(tmp_path, UP, seeds=(1,), states={("gru", "expanded"): "running"})
     report, md = report_of(workspace, campaign)
     assert report.progress.to_come == 1
-    assert "**Provisional: 1 of 6 runs still to come.**" in md
+    assert "**Provisional: 5 of 6 runs finished, 1 running.**" in md
     assert "- Not finished: GRU 23k: running (training)." in section(md, "Runs")
-    assert "5 of 6 runs finished; started 2026-11-22" in md and "still going on" in md
+    assert "5 of 6 runs finished, 1 running; started 2026-11-22" in md and "still going on" in md
     assert "Wait for the runs that are still to come" in section(md, "What to do")
     gru = report.table.row("gru")
     assert gru and gru.verdict.words == "provisional" and gru.rank is None
@@ -140,7 +140,7 @@ def test_nothing_has_started(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     campaign = make_campaign(workspace, models=("amn",), total_steps=24)
     _, md = report_of(workspace, campaign)
-    assert "0 of 2 runs finished; not started." in md
+    assert "0 of 2 runs finished, 2 queued; not started." in md
     assert "Curves" not in md
 
 

@@ -52,12 +52,14 @@ def test_the_best_model_of_the_baseline_is_looked_for_among_the_expanded_ones() 
     def asked(*rows: Row) -> str:
         return answers(questions(table(*rows), COSTS))["Is the best 8k model still the best with 23k?"]
 
-    assert asked(row("a", 1, 0.52), row("b", 1, 0.51)).startswith("Yes: a is first")
+    assert asked(row("a", 1, 0.52), row("b", 1, 0.51)) == (
+        "Yes: the first two are with 8k a (.5149) and b (.5050), with 23k a (.5200) and b (.5100)."
+    )
     assert asked(row("a", 1, 0.51411), row("b", 1, 0.51407)) == (
         "Too close to tell: the first two are with 8k a (.5090) and b (.5090), with 23k a (.5141) and b (.5141). A "
         "lead under 0.5 % is negligible."
     )
-    assert asked(row("a", 0.1, 0.51), row("b", 4, 0.52)).startswith("No: a is best with 8k")
+    assert asked(row("a", 0.1, 0.51), row("b", 4, 0.52)).startswith("No: the first two are with 8k a")
 
 
 def test_hits_that_fall_while_the_cosine_rises_are_said() -> None:

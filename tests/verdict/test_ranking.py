@@ -229,7 +229,7 @@ def test_seeds_that_will_never_come_are_counted_and_not_waited_for(tmp_path: Pat
     compare(workspace.campaign(campaign.id), "amn")
     (amn,) = read_table(state_of(workspace, campaign)).rows
     assert amn.verdict.word is Word.LEANS_UP and not amn.cancelled
-    assert "1 of 3 seeds compared; the others did not finish" in amn.notes
+    assert "1 of 3 seeds compared; the others: cancelled" in amn.notes
 
 
 def test_a_run_folder_that_was_removed_is_missing_and_not_a_run_that_failed(tmp_path: Path) -> None:
@@ -239,13 +239,13 @@ def test_a_run_folder_that_was_removed_is_missing_and_not_a_run_that_failed(tmp_
             shutil.rmtree(workspace.run(planned_run(campaign, model, "expanded", seed)).path)
         compare(workspace.campaign(campaign.id), model)
     amn, gru = read_table(state_of(workspace, campaign)).rows
-    assert "2 of 3 seeds compared; the others cannot be read any more" in amn.notes
+    assert "2 of 3 seeds compared; the others: missing" in amn.notes
     assert gru.verdict.word is Word.NOT_COMPARABLE and gru.verdict.reason.startswith("23k missing: ")
     _, page = report_of(workspace, campaign)
-    assert "**4 of 12 runs are missing.**" in page
+    assert "**8 of 12 runs finished, 4 missing.**" in page
     doubts = page.split("## What to doubt")[1].split("##")[0]
-    assert "cannot be read any more" in doubts and "23k missing" in doubts
-    assert "failed" not in page.split("## Evidence")[0] and "did not finish" not in page.split("## Evidence")[0]
+    assert "the others: missing" in doubts and "23k missing" in doubts
+    assert "failed" not in page.split("## Evidence")[0]
 
 
 def test_a_pair_that_was_compared_before_a_run_was_damaged_is_doubted(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from lvmtui.report.interval_bars import OUTSIDE, SHADE, ZERO, Scale, scale_of
 from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words
-from lvmtui.system.grouping import grouped
+from lvmtui.system.text import grouped
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.curves import figure, gain_chart, is_outgained, loss_chart, measure_words
 from lvmtui.ui.draw.lines import (

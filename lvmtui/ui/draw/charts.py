@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from rich.cells import cell_len
 
 from lvmtui.system import numbers as words
-from lvmtui.system.grouping import grouped
+from lvmtui.system.text import grouped
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.lines import Line, Piece, cut, joined, left, right
 

@@ -18,8 +18,7 @@ from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import TrainerState
 from lvmtui.state.status import Phase
-from lvmtui.system.grouping import grouped
-from lvmtui.system.text import sanitise
+from lvmtui.system.text import grouped, sanitise
 from lvmtui.ui.read.machine import MachineFigures
 from lvmtui.ui.read.run_facts import NAME, RunFacts
 from lvmtui.verdict.answer import answer, headline
