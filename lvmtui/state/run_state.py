@@ -11,26 +11,15 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import assert_never
 
+from lvmtui.formats import trainer_log
 from lvmtui.formats.intent import Intent
 from lvmtui.formats.live import Progress
 from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
-from lvmtui.formats.trainer_log import (
-    Cancelled,
-    CheckpointSaved,
-    Evaluated,
-    Event,
-    Failed,
-    Finished,
-    Interrupted,
-    Paused,
-    Started,
-    Trained,
-    Unknown,
-)
+from lvmtui.formats.trainer_log import CheckpointSaved, Evaluated, Event, Finished, Started, Trained
 from lvmtui.system.process_id import Identity
 
-Ending = Paused | Interrupted | Cancelled | Failed | Finished
+Ending = trainer_log.Paused | trainer_log.Interrupted | trainer_log.Cancelled | trainer_log.Failed | Finished
 
 
 @dataclass(frozen=True)
@@ -181,16 +170,16 @@ def apply(run: TrainerState, event: Event) -> TrainerState:
             return replace(_at(run, event), evaluations=(*run.evaluations, event))
         case CheckpointSaved():
             return replace(_at(run, event), checkpoint=event)
-        case Interrupted():
+        case trainer_log.Interrupted():
             got_on = run.started is None or event.step > run.started.resumed_from
             return replace(
                 _at(run, event),
                 ending=event,
                 fruitless=0 if got_on else run.fruitless + 1,
             )
-        case Paused() | Cancelled() | Failed() | Finished():
+        case trainer_log.Paused() | trainer_log.Cancelled() | trainer_log.Failed() | Finished():
             return replace(_at(run, event), ending=event, fruitless=0)
-        case Unknown():
+        case trainer_log.Unknown():
             return replace(run, unknown=run.unknown + 1)
         case _:
             assert_never(event)
@@ -239,7 +228,7 @@ def apply_record(run: SupervisionState, record: Record) -> SupervisionState:
             return replace(run, stopped=record)
         case GaveUp():
             return replace(run, gave_up=record)
-        case Unknown():
+        case trainer_log.Unknown():
             return replace(run, unknown=run.unknown + 1)
         case _:
             assert_never(record)

@@ -20,7 +20,7 @@ from lvmtui.formats.json_codec import dump_document, encode
 from lvmtui.formats.live import Pulse, write_live
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.results import Estimate, Stratum, read_comparison
-from lvmtui.formats.spec import ARMS, ArmName
+from lvmtui.formats.spec import ARMS
 from lvmtui.formats.user_code import OwnTrainer
 from lvmtui.report.make import write_report
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
@@ -58,7 +58,7 @@ def test_of_a_campaign_that_is_over_only_the_ending_is_told(tmp_path: Path, caps
     write_report(workspace, campaign.id)
     assert follow.follow(workspace, workspace.campaign(campaign.id), headless=True) == 0
     out = capsys.readouterr().out
-    assert "validation cosine" not in out and "  finished" not in out, "its log is not told again"
+    assert "validation cosine" not in out and "  finished" not in out
     assert f"report  {workspace.final_comparison(campaign)}" in out and "VERDICT " in out.splitlines()[-1]
 
 
@@ -172,8 +172,8 @@ def test_a_run_whose_folder_is_gone_keeps_nobody_waiting(tmp_path: Path, monkeyp
 def test_what_happened_before_is_told_in_its_order(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    going_on: dict[tuple[str, ArmName], State] = {("amn", "expanded"): "running"}
-    workspace, campaign = finished(tmp_path, UP | {"gru": (0.51, 0.52)}, seeds=(1,), states=going_on)
+    cosines = UP | {"gru": (0.51, 0.52)}
+    workspace, campaign = finished(tmp_path, cosines, seeds=(1,), states={("amn", "expanded"): "running"})
     monkeypatch.setattr(follow, "_states", lambda reader: [reader.refresh()])
     follow._lines(CampaignReader(workspace, workspace.campaign(campaign.id)))
     lines = capsys.readouterr().out.splitlines()
