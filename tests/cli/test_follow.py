@@ -53,15 +53,6 @@ def test_the_report_that_is_shown_is_of_the_runs_as_they_are(tmp_path: Path, mon
     assert awaited(workspace, campaign)
 
 
-def test_of_a_campaign_that_is_over_only_the_ending_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    workspace, campaign = finished(tmp_path, UP, seeds=(1,))
-    write_report(workspace, campaign.id)
-    assert follow.follow(workspace, workspace.campaign(campaign.id), headless=True) == 0
-    out = capsys.readouterr().out
-    assert "validation cosine" not in out and "  finished" not in out
-    assert f"report  {workspace.final_comparison(campaign)}" in out and "VERDICT " in out.splitlines()[-1]
-
-
 def test_where_not_all_runs_have_room_those_at_work_are_shown(tmp_path: Path) -> None:
     campaign, workspace = make_campaign(tmp_path), Workspace(tmp_path)
     for model in ("amn", "lstm"):
@@ -172,8 +163,7 @@ def test_a_run_whose_folder_is_gone_keeps_nobody_waiting(tmp_path: Path, monkeyp
 def test_what_happened_before_is_told_in_its_order(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cosines = UP | {"gru": (0.51, 0.52)}
-    workspace, campaign = finished(tmp_path, cosines, seeds=(1,), states={("amn", "expanded"): "running"})
+    workspace, campaign = finished(tmp_path, {**UP, "gru": UP["amn"]}, states={("amn", "expanded"): "running"})
     monkeypatch.setattr(follow, "_states", lambda reader: [reader.refresh()])
     follow._lines(CampaignReader(workspace, workspace.campaign(campaign.id)))
     lines = capsys.readouterr().out.splitlines()

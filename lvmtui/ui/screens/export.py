@@ -53,12 +53,11 @@ class Export(Dialog[str]):
 
     def body(self, width: int) -> list[Line]:
         where, style = _where(self._path)
-        writing = f"{self._said or 'writing'}{glyphs.ELLIPSIS}"
-        said, said_style = (writing, "dim") if self._writing else (self._said, "alarm")
+        said_style = "dim" if self._writing else "alarm"
         return [
             *(((one, style),) for one in wrapped(where, width)[:3]),
             (),
-            *(((one, said_style),) for one in wrapped(said, width)[:4]),
+            *(((one, said_style),) for one in wrapped(self._said, width)[:4]),
             (("enter", "key"), (" write    ", ""), ("tab", "key"), (" format    ", ""), ("esc", "key"), (" leave", "")),
         ]
 
@@ -72,7 +71,7 @@ class Export(Dialog[str]):
             self.query_one(Field).insert_text_at_cursor(event.character)
 
     def on_input_changed(self) -> None:
-        self._said = ""
+        self._said = self._said if self._writing else ""
         self.redraw()
 
     def on_select_changed(self, event: Select.Changed) -> None:
@@ -94,7 +93,7 @@ class Export(Dialog[str]):
     def action_leave(self) -> None:
         """Not before it is written: the file, or why there is none, would never be told."""
         if self._writing:
-            self._said = "still writing"
+            self._said = f"still writing{glyphs.ELLIPSIS}"
             self.redraw()
         else:
             super().action_leave()
@@ -111,7 +110,7 @@ class Export(Dialog[str]):
             self._said = f"{target.absolute().parent}: cannot be made ({error.strerror}); name another folder"
             self.redraw()
             return
-        self._writing, self._said = True, ""
+        self._writing, self._said = True, f"writing{glyphs.ELLIPSIS}"
         self.redraw()
         output = "-" if self._read_only else os.fspath(target)
         arguments = ["report", "--campaign", self._campaign.id, "--format", form, "--output", output]
