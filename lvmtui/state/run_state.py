@@ -86,6 +86,7 @@ class SupervisionState:
     """Every death."""
     stopped: Stopped | None = None
     gave_up: GaveUp | None = None
+    """That it is not tried again, if nothing was started since."""
     signalled: Signalled | None = None
     """The newest signal to the newest attempt."""
     insisted: tuple[int, ...] = ()
@@ -208,11 +209,13 @@ def apply_record(run: SupervisionState, record: Record) -> SupervisionState:
                 after=record.after,
                 deaths=deaths,
                 lost=None,
+                gave_up=None,
                 signalled=None,
                 insisted=(),
             )
         case Adopted():
-            return replace(run, process=record.process, launch=record.launch, after=record.after, lost=None)
+            run = replace(run, lost=None, gave_up=None)
+            return replace(run, process=record.process, launch=record.launch, after=record.after)
         case Signalled():
             killed = record.pids if record.signal == "KILL" else ()
             return replace(run, signalled=record, insisted=(*run.insisted, *killed))
