@@ -7,20 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lvmtui.formats import trainer_log
 from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
-from lvmtui.formats.trainer_log import (
-    Cancelled,
-    CheckpointSaved,
-    Evaluated,
-    Event,
-    Failed,
-    Finished,
-    Interrupted,
-    Paused,
-    Started,
-    Trained,
-    Unknown,
-)
+from lvmtui.formats.trainer_log import Event, Unknown
 from lvmtui.state.status import left_words
 from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
@@ -49,30 +38,30 @@ def sentence_of(happened: Event | Record) -> Sentence | None:
 
 def _of_trainer(event: Event) -> Sentence | None:
     match event:
-        case Started():
+        case trainer_log.Started():
             return _started(event)
-        case Evaluated():
+        case trainer_log.Evaluated():
             return Sentence(_evaluated(event))
-        case CheckpointSaved():
+        case trainer_log.CheckpointSaved():
             text = f"checkpoint of step {event.step:,}: {words.size(event.bytes)} in {event.seconds:.1f} s"
             return Sentence(text, "dim", detail=True)
-        case Paused():
+        case trainer_log.Paused():
             return Sentence(f"paused at step {event.step:,}", "waiting")
-        case Interrupted():
+        case trainer_log.Interrupted():
             why = sanitise(left_words(event), 80).removeprefix("left")
             return Sentence(f"left at step {event.step:,}{why}", "waiting")
-        case Cancelled():
+        case trainer_log.Cancelled():
             return Sentence(f"cancelled at step {event.step:,}", "waiting")
-        case Failed():
+        case trainer_log.Failed():
             reason = event.reason.replace("_", " ")
             return Sentence(f"failed at step {event.step:,} ({reason}): {sanitise(event.message, 400)}", "alarm")
-        case Finished():
+        case trainer_log.Finished():
             return Sentence(_finished(event), "done")
-        case Trained() | Unknown():
+        case trainer_log.Trained() | Unknown():
             return None
 
 
-def _started(event: Started) -> Sentence:
+def _started(event: trainer_log.Started) -> Sentence:
     if not event.process.pid:  # an imported history: nothing ran here
         return Sentence("another program's history begins")
     if event.resumed_from:
@@ -86,7 +75,7 @@ def _started(event: Started) -> Sentence:
     return Sentence(f"{text}; damaged and not used: {sanitise(', '.join(event.passed_over), 120)}", "note")
 
 
-def _evaluated(event: Evaluated) -> str:
+def _evaluated(event: trainer_log.Evaluated) -> str:
     step = f"step {event.step:,}"
     where = step if event.where == step else f"epoch {event.epoch:.1f}, {step}"
     return (
@@ -96,7 +85,7 @@ def _evaluated(event: Evaluated) -> str:
     )
 
 
-def _finished(event: Finished) -> str:
+def _finished(event: trainer_log.Finished) -> str:
     early = ", early" if event.stopped_early else ""
     held = f": held-out cosine {words.cosine(event.heldout.cosine)} (plain mean)" if event.heldout.windows else ""
     best = f", best {event.best_where}" if held else ""

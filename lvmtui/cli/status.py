@@ -37,8 +37,6 @@ NARROWEST = 30
 LONG = 80
 """Characters of a note up to which it is told again: `as AMN 8k` would hide an alarm, or that a run ended early."""
 WRAP = partial(textwrap.wrap, break_on_hyphens=False, break_long_words=False)
-LOOKED_BACK = 5
-"""How many of the newest campaigns are looked at."""
 GAIN = "gain: best cosine less the best trivial baseline's, on own validation windows"
 BARE = "best: validation cosine; on which windows is not known of other programs"
 EPOCH = "epoch: a pass over its own windows; with equal updates a small arm makes more"
@@ -75,7 +73,7 @@ def status(given: argparse.Namespace) -> int:
         print(json.dumps(status_as_json(state, supervisor), indent=1))
         return ExitCode.OK
     print(status_as_text(state, supervisor))
-    for other in newest_campaigns(workspace, LOOKED_BACK):
+    for other in newest_campaigns(workspace):
         if other.campaign.id != state.campaign.id and other.needs_supervisor:
             print(f"campaign {other.campaign.id} is not over either: --campaign {other.campaign.id}")
     return ExitCode.OK

@@ -15,22 +15,11 @@ from typing import TypeVar
 
 from lvmtui.cli.shared import ExitCode, pattern_reader
 from lvmtui.cli.watch_logs import LogFacts
+from lvmtui.formats import trainer_log
 from lvmtui.formats.intent import Want, write_intent
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.patterns import LineReading
-from lvmtui.formats.trainer_log import (
-    LONGEST_REASON,
-    CheckpointSaved,
-    Evaluated,
-    Event,
-    Failed,
-    Finished,
-    Paused,
-    Started,
-    Told,
-    Trained,
-    events_in,
-)
+from lvmtui.formats.trainer_log import LONGEST_REASON, CheckpointSaved, Evaluated, Trained
 from lvmtui.formats.user_code import FIX
 from lvmtui.state.run_reader import RunReader
 from lvmtui.system.errors import UserError
@@ -191,7 +180,7 @@ class _Test:
         yield PartFound("events", True, ", ".join(counts), needed=True)
         if not self._over():
             yield from self._leaving()
-        elif self._newest(Failed):
+        elif self._newest(trainer_log.Failed):
             yield PartFound("leave", False, f"it failed before it was asked: {self._ending_words()}", needed=True)
         else:
             ended = "it ended before it was asked"
@@ -229,7 +218,7 @@ class _Test:
             self._wait(self._over, CANCEL_WAIT, beyond=True)
             return
         seconds = time.monotonic() - began
-        left = isinstance(self._events()[-1], Paused)
+        left = isinstance(self._events()[-1], trainer_log.Paused)
         words = f"left {seconds:.1f} s after it was asked" if left else self._ending_words()
         yield PartFound("leave", left, words, needed=True)
         saved, kept = self._newest(CheckpointSaved), any((self.run.path / "out").iterdir())
@@ -240,19 +229,19 @@ class _Test:
         self._want("run")
         self._start()
         self._wait(lambda: len(self._told()) > before or self._over(), LEAVE_AFTER)
-        started, first = self._newest(Started), next((e.step for e in self._told()[before:]), 0)
+        started, first = self._newest(trainer_log.Started), next((e.step for e in self._told()[before:]), 0)
         begun = started.resumed_from if started else 0
         words = f"went on after step {begun:,}, its next word was of step {first:,}"
         yield PartFound("resume", 0 < begun < first, words if begun else "it began again from the start", needed=True)
 
     def _predictions(self) -> Iterator[PartFound]:
         self._wait(self._over)
-        finished = self._newest(Finished)
+        finished = self._newest(trainer_log.Finished)
         if self.killed:
             yield PartFound("predictions", False, "it was killed; they are handed in at the end")
         elif finished is None:
             why = self._ending_words() if self._over() else f"it did not finish within {self.limit:.0f} s"
-            failed = self._newest(Failed) is not None
+            failed = self._newest(trainer_log.Failed) is not None
             yield PartFound("predictions", False, f"{why}; they are handed in at the end", needed=failed)
         elif finished.heldout.windows:
             judged = f"{finished.heldout.windows:,} held-out windows, cosine {finished.heldout.cosine:.4f}"
@@ -272,14 +261,14 @@ class _Test:
     def _want(self, want: Want) -> None:
         write_intent(self.run.intent, want, by="trainer test")
 
-    def _events(self) -> list[Event]:
-        return events_in(self.run.events)
+    def _events(self) -> list[trainer_log.Event]:
+        return trainer_log.events_in(self.run.events)
 
     def _newest(self, kind: type[E]) -> E | None:
         return next((e for e in reversed(self._events()) if isinstance(e, kind)), None)
 
-    def _told(self) -> list[Told]:
-        return [e for e in self._events() if isinstance(e, Told)]
+    def _told(self) -> list[trainer_log.Told]:
+        return [e for e in self._events() if isinstance(e, trainer_log.Told)]
 
     def _can_checkpoint(self) -> bool:
         state = RunReader(self.run).refresh()
@@ -289,7 +278,7 @@ class _Test:
         return self.process is not None and self.process.poll() is not None
 
     def _ending_words(self) -> str:
-        if failed := self._newest(Failed):
+        if failed := self._newest(trainer_log.Failed):
             said, fix, _ = sanitise(failed.message, LONGEST_REASON).partition(f"; {FIX}")  # here is no campaign
             return f"{said}{fix}, or give a --pattern that fits" if fix else said
         return last_line(self.run.log) if self._over() else ""

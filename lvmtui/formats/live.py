@@ -84,8 +84,7 @@ class Job:
     never: bool = False
     """It asks for what it cannot get, and will not start."""
     last_start: float | None = None
-    """Time of the newest start in the run's log when the job was first seen waiting; 0: there was none. A newer one
-    shows that it waits no more, before the engine is asked again."""
+    """Time of the newest start in the run's log when it was first seen waiting, 0: none. A newer one: it trains."""
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,6 @@ BUSY = 0.5
 """Cores that other programs keep busy, from which on the plan says so."""
 NAMED = 3
 """How many runs a line names before it says "and 5 more"."""
-LOOKED_BACK = 5
-"""How many of the newest other campaigns are read."""
 
 
 def plan_as_text(plan: Plan, width: int = 10_000) -> str:
@@ -237,7 +235,7 @@ def _arm_line(name: str, arm: ArmFacts, dim: int) -> str:
 def others(campaign: Campaign, specs: Sequence[RunSpec], workspace: Workspace) -> Iterator[tuple[str, bool]]:
     """What to know about other campaigns before this one is started, a sentence each, the newest first; and whether
     that one has the same runs and is not over."""
-    for state in newest_campaigns(workspace, LOOKED_BACK):
+    for state in newest_campaigns(workspace):
         theirs = state.campaign
         name = f"{sanitise(theirs.title, 60)} of {words.date(theirs.created)[:-3]}"
         same = _vectors(theirs) == _vectors(campaign)

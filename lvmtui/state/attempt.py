@@ -56,13 +56,7 @@ def is_silent(run: RunState) -> bool:
 
 
 def _attempt(run: RunState, process: Identity, generation: int, ending: Ending | None, *, spoke: bool) -> Attempt:
-    supervision = run.supervision
-    lost, stopped, signalled, gave_up = (
-        supervision.lost,
-        supervision.stopped,
-        supervision.signalled,
-        supervision.gave_up,
-    )
+    lost, stopped, signalled = run.supervision.lost, run.supervision.stopped, run.supervision.signalled
     # an error that is to be tried again, or a stall, is written down as a death, so that there is one count of them
     tried_again = isinstance(ending, Failed) and ending.reason in RETRIED
     # so is what its cluster did to a job: a trainer that is told to end does not know by whom
@@ -72,7 +66,7 @@ def _attempt(run: RunState, process: Identity, generation: int, ending: Ending |
     by_itself = ending is not None and not tried_again and not untold
     by_us = lost is not None and lost.process in (None, process)
     cancelled = stopped is not None and stopped.generation > generation
-    given_up = gave_up is not None and gave_up.generation >= generation
+    given_up = run.supervision.gave_up is not None
     return Attempt(process, generation, ending, by_itself or by_us or cancelled or given_up, spoke)
 
 

@@ -28,6 +28,9 @@ from lvmtui.system.numbers import plural
 from lvmtui.system.process_id import Identity
 from lvmtui.system.text import sanitise
 
+LOOKED_BACK = 5
+"""How many of the newest campaigns are looked at, to know what else is here."""
+
 
 @dataclass(frozen=True)
 class RunView:
@@ -208,7 +211,7 @@ def campaign_or_fault(folder: CampaignDir) -> CampaignState | str:
         return sanitise(str(error), 300)
 
 
-def newest_campaigns(workspace: Workspace, most: int) -> Iterator[CampaignState]:
+def newest_campaigns(workspace: Workspace, most: int = LOOKED_BACK) -> Iterator[CampaignState]:
     """So many of the newest campaigns as they are now, the newest first; those that cannot be read are left out."""
     found = map(campaign_or_fault, reversed(workspace.campaign_dirs()[-most:]))
     return (state for state in found if not isinstance(state, str))

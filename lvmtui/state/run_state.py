@@ -11,26 +11,15 @@ from dataclasses import dataclass, replace
 from functools import reduce
 from typing import assert_never
 
+from lvmtui.formats import trainer_log
 from lvmtui.formats.intent import Intent
 from lvmtui.formats.live import Progress
 from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
-from lvmtui.formats.trainer_log import (
-    Cancelled,
-    CheckpointSaved,
-    Evaluated,
-    Event,
-    Failed,
-    Finished,
-    Interrupted,
-    Paused,
-    Started,
-    Trained,
-    Unknown,
-)
+from lvmtui.formats.trainer_log import CheckpointSaved, Evaluated, Event, Finished, Started, Trained
 from lvmtui.system.process_id import Identity
 
-Ending = Paused | Interrupted | Cancelled | Failed | Finished
+Ending = trainer_log.Paused | trainer_log.Interrupted | trainer_log.Cancelled | trainer_log.Failed | Finished
 
 
 @dataclass(frozen=True)
@@ -97,6 +86,7 @@ class SupervisionState:
     """Every death."""
     stopped: Stopped | None = None
     gave_up: GaveUp | None = None
+    """That it is not tried again, if nothing was started since."""
     signalled: Signalled | None = None
     """The newest signal to the newest attempt."""
     insisted: tuple[int, ...] = ()
@@ -181,16 +171,16 @@ def apply(run: TrainerState, event: Event) -> TrainerState:
             return replace(_at(run, event), evaluations=(*run.evaluations, event))
         case CheckpointSaved():
             return replace(_at(run, event), checkpoint=event)
-        case Interrupted():
+        case trainer_log.Interrupted():
             got_on = run.started is None or event.step > run.started.resumed_from
             return replace(
                 _at(run, event),
                 ending=event,
                 fruitless=0 if got_on else run.fruitless + 1,
             )
-        case Paused() | Cancelled() | Failed() | Finished():
+        case trainer_log.Paused() | trainer_log.Cancelled() | trainer_log.Failed() | Finished():
             return replace(_at(run, event), ending=event, fruitless=0)
-        case Unknown():
+        case trainer_log.Unknown():
             return replace(run, unknown=run.unknown + 1)
         case _:
             assert_never(event)
@@ -219,11 +209,13 @@ def apply_record(run: SupervisionState, record: Record) -> SupervisionState:
                 after=record.after,
                 deaths=deaths,
                 lost=None,
+                gave_up=None,
                 signalled=None,
                 insisted=(),
             )
         case Adopted():
-            return replace(run, process=record.process, launch=record.launch, after=record.after, lost=None)
+            run = replace(run, lost=None, gave_up=None)
+            return replace(run, process=record.process, launch=record.launch, after=record.after)
         case Signalled():
             killed = record.pids if record.signal == "KILL" else ()
             return replace(run, signalled=record, insisted=(*run.insisted, *killed))
@@ -239,7 +231,7 @@ def apply_record(run: SupervisionState, record: Record) -> SupervisionState:
             return replace(run, stopped=record)
         case GaveUp():
             return replace(run, gave_up=record)
-        case Unknown():
+        case trainer_log.Unknown():
             return replace(run, unknown=run.unknown + 1)
         case _:
             assert_never(record)

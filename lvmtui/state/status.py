@@ -183,12 +183,11 @@ def status_of(run: RunState, life: Life, told: str = "") -> Status:
 def _waiting(run: RunState) -> Status:
     """The status of a run without a process that is to go on."""
     ending, lost, given_up = run.trainer.ending, run.supervision.lost, run.supervision.gave_up
-    launched = run.supervision.launched
-    if (launched is None and run.trainer.attempts == 0) or (lost and lost.reason == AS_ASKED):
+    if (run.supervision.launches == 0 and run.trainer.attempts == 0) or (lost and lost.reason == AS_ASKED):
         return Status(Phase.QUEUED)
     if isinstance(ending, (Paused, Cancelled, Failed)):  # resumed or retried, and waiting its turn
         return Status(Phase.QUEUED, ending.message if isinstance(ending, Failed) else "", ending.time)
-    if given_up and launched and given_up.generation >= launched.generation:
+    if given_up:
         return Status(Phase.QUEUED, given_up.reason, given_up.time)
     last = lost or (ending if isinstance(ending, Interrupted) else None)
     reason = GONE if last is None else last.reason if isinstance(last, Lost) else left_words(last)

@@ -258,10 +258,7 @@ def _about_dead(run: RunSeen, state: RunState, rules: Rules) -> Action | None:
 
 
 def _death(run: RunSeen, attempt: Attempt, state: RunState) -> WriteDown:
-    """How a process that is gone without an ending (or with one that is to be tried again) is written down.
-
-    A job whose script fails before any trainer of the run has logged a start is not tried again by itself.
-    """
+    """How a process that is gone without an ending (or with one that is to be tried again) is written down."""
     process, generation, ending = attempt.process, attempt.generation, attempt.ending
     ended = run.probe.ended if run.probe.ended and run.probe.ended.process == process else None
     signalled = state.supervision.signalled
@@ -289,6 +286,7 @@ def _death(run: RunSeen, attempt: Attempt, state: RunState) -> WriteDown:
     if ended is None or ended.code is None:
         return lose(reason)
     said = f"{reason}: {run.last_words}" if run.last_words else reason
+    # before any trainer of it has logged a start: the script of its job would fail again
     by_script = process.is_job and state.trainer.attempts == 0 and signalled is None
     if by_script and 0 < ended.code < KILLED and generation == state.intent.generation:
         return WriteDown(run.name, GaveUp(0.0, generation, said))

@@ -8,6 +8,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from lvmtui.cli import follow
 from lvmtui.cli.campaigns import campaigns_as_json, campaigns_as_text
 from lvmtui.cli.ending import read_ending, result_rows
 from lvmtui.formats.data_facts import ForwardScores
@@ -15,6 +18,7 @@ from lvmtui.formats.json_codec import write_document
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.results import ContextGain, Estimate
 from lvmtui.formats.trainer_log import IN_THE_PLAN
+from lvmtui.report.make import write_report
 from lvmtui.state.status import Phase, Status
 from lvmtui.system.text import aligned
 from lvmtui.verdict.answer import answer
@@ -26,7 +30,7 @@ from lvmtui.verdict.words import Verdict, Word
 from tests.factory import bring_to, make_campaign
 from tests.report.test_sizes import CURVE
 from tests.ui.showcase import end, middle
-from tests.verdict.scenes import state_of
+from tests.verdict.scenes import finished, state_of
 from tests.verdict.tables import made_row, made_table, two_contexts, with_skill
 
 
@@ -157,3 +161,15 @@ def test_every_context_has_a_row_of_its_best_trivial_baseline() -> None:
         ("recency mean@10", ".5247", ".5247"),
         ("recency mean@5", ".5068", ".5068"),
     ]
+
+
+def test_of_a_campaign_that_is_over_only_the_ending_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    workspace, campaign = finished(tmp_path, {"amn": (0.51, 0.52)}, seeds=(1,))
+    write_report(workspace, campaign.id)
+    assert follow.follow(workspace, workspace.campaign(campaign.id), headless=True) == 0
+    out = capsys.readouterr().out
+    assert (
+        "validation cosine" not in out
+        and f"report  {workspace.final_comparison(campaign)}" in out
+        and "VERDICT " in out.splitlines()[-1]
+    )

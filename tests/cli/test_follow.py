@@ -20,7 +20,7 @@ from lvmtui.formats.json_codec import dump_document, encode
 from lvmtui.formats.live import Pulse, write_live
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.results import Estimate, Stratum, read_comparison
-from lvmtui.formats.spec import ARMS, ArmName
+from lvmtui.formats.spec import ARMS
 from lvmtui.formats.user_code import OwnTrainer
 from lvmtui.report.make import write_report
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
@@ -51,15 +51,6 @@ def test_the_report_that_is_shown_is_of_the_runs_as_they_are(tmp_path: Path, mon
     assert not awaited(workspace, campaign), "it is of the time before the run was tried again"
     write_report(workspace, campaign.id)
     assert awaited(workspace, campaign)
-
-
-def test_of_a_campaign_that_is_over_only_the_ending_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    workspace, campaign = finished(tmp_path, UP, seeds=(1,))
-    write_report(workspace, campaign.id)
-    assert follow.follow(workspace, workspace.campaign(campaign.id), headless=True) == 0
-    out = capsys.readouterr().out
-    assert "validation cosine" not in out and "  finished" not in out, "its log is not told again"
-    assert f"report  {workspace.final_comparison(campaign)}" in out and "VERDICT " in out.splitlines()[-1]
 
 
 def test_where_not_all_runs_have_room_those_at_work_are_shown(tmp_path: Path) -> None:
@@ -172,8 +163,7 @@ def test_a_run_whose_folder_is_gone_keeps_nobody_waiting(tmp_path: Path, monkeyp
 def test_what_happened_before_is_told_in_its_order(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    going_on: dict[tuple[str, ArmName], State] = {("amn", "expanded"): "running"}
-    workspace, campaign = finished(tmp_path, UP | {"gru": (0.51, 0.52)}, seeds=(1,), states=going_on)
+    workspace, campaign = finished(tmp_path, {**UP, "gru": UP["amn"]}, states={("amn", "expanded"): "running"})
     monkeypatch.setattr(follow, "_states", lambda reader: [reader.refresh()])
     follow._lines(CampaignReader(workspace, workspace.campaign(campaign.id)))
     lines = capsys.readouterr().out.splitlines()

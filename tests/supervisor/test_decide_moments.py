@@ -102,6 +102,23 @@ def test_a_campaign_that_waits_for_an_older_one_knows_for_which(spec: RunSpec) -
     assert decide(Observation((let_go_first, second)), RULES) == (Start("other"),)
 
 
+def test_a_campaign_of_which_nothing_can_start_blocks_no_other(spec: RunSpec) -> None:
+    """Forgotten and paused, missing, out of sight, in want of room: the next one has its turn, and only it."""
+    stuck = (
+        seen_with(spec, Intent("pause", 1)),
+        replace(seen_with(spec, Intent()), state=None),
+        seen_with(spec, Intent(), launched(1), started(1), probe=Probe(known=False)),
+        seen_with(
+            spec, Intent(), launched(1), started(1), Failed(2.0, 5, "no_space", "full", 1.0), room=10, quiet=60.0
+        ),
+    )
+    older = CampaignSeen("older", 9, tuple(replace(run, name=f"old-{i}") for i, run in enumerate(stuck)))
+    newer = CampaignSeen("newer", 9, (replace(seen_with(spec, Intent()), name="new"),))
+    observation = Observation((older, newer))
+    assert turns(observation, RULES) == {}
+    assert [action for action in decide(observation, RULES) if isinstance(action, Start)] == [Start("new")]
+
+
 def deaths(number: int, generation: int = 0) -> list[Record]:
     return [
         record

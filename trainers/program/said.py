@@ -8,20 +8,11 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from lvmtui.formats import trainer_log
 from lvmtui.formats.live import Activity
 from lvmtui.formats.patterns import LineReading
 from lvmtui.formats.spec import RunSpec
-from lvmtui.formats.trainer_log import (
-    CheckpointSaved,
-    Evaluated,
-    Event,
-    Failed,
-    Interrupted,
-    Paused,
-    Told,
-    Trained,
-    decode_event,
-)
+from lvmtui.formats.trainer_log import Evaluated, Event, Told
 from lvmtui.trainer_kit import POINTS, Teller
 from trainers.log_writer import Journal
 from trainers.program.output import Thinned
@@ -67,9 +58,9 @@ class Said:
 
     def hear(self, line: bytes) -> None:
         """One line through the pipe: an event, or live digits."""
-        event = decode_event(line)
+        event = trainer_log.decode_event(line)
         match event:
-            case Trained() | Evaluated():
+            case trainer_log.Trained() | Evaluated():
                 self._advance(event.step)
                 if abs(event.cosine or 0.0) > 1 + ROUNDING:
                     self._doubt(f"at {self.spec.unit} {event.step}", event.cosine)
@@ -77,11 +68,11 @@ class Said:
                 if isinstance(event, Evaluated) and event.cosine is event.loss is None:
                     event = replace(event, best=False)
                 self.log(event)
-            case CheckpointSaved() if event.file:
+            case trainer_log.CheckpointSaved() if event.file:
                 self._advance(event.step)
                 self.can_checkpoint, self.checkpoint = True, event.step
                 self.log(event)
-            case Failed():
+            case trainer_log.Failed():
                 self.hopeless = True
             case _:
                 with suppress(ValueError, TypeError, AttributeError, KeyError, RecursionError):
@@ -131,9 +122,9 @@ class Said:
             event = event if self.spec.counts_epochs else replace(event, epoch=0.0)
             self.evaluated_step = max(self.evaluated_step, event.step)
             self.best = event if event.best else self.best
-        thinned = {Evaluated: self.evaluations, Trained: self.points}.get(type(event))
+        thinned = {Evaluated: self.evaluations, trainer_log.Trained: self.points}.get(type(event))
         if thinned is None or thinned.takes():
-            kept = isinstance(event, CheckpointSaved)
+            kept = isinstance(event, trainer_log.CheckpointSaved)
             self.journal.event(replace(event, active=self.journal.active), durable=kept)
 
     def _advance(self, step: int) -> None:
@@ -159,9 +150,9 @@ def checkpoint_in(past: Sequence[Event], out: Path, *, untold: bool) -> tuple[Pa
     """The newest checkpoint of those the log tells of that is in `out`, and its step. `untold`: the program keeps
     checkpoints without telling of them, and goes on by itself."""
     for event in reversed(past):
-        if isinstance(event, CheckpointSaved) and event.file:
+        if isinstance(event, trainer_log.CheckpointSaved) and event.file:
             path = out / event.file
             if path.exists() and path.resolve().is_relative_to(out.resolve()):
                 return path, event.step
-    ending = next((e for e in reversed(past) if isinstance(e, (Paused, Interrupted))), None)
+    ending = next((e for e in reversed(past) if isinstance(e, (trainer_log.Paused, trainer_log.Interrupted))), None)
     return None, ending.step if ending and untold and any(out.iterdir()) else 0

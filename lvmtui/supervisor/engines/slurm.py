@@ -36,32 +36,8 @@ from lvmtui.supervisor.engine import (
     environment_of,
     mark_of,
 )
-from lvmtui.supervisor.engines.slurm_text import (
-    BY_ITSELF,
-    EVERY,
-    EXCUSED,
-    FORMAT,
-    LAUNCH,
-    NEVER,
-    NO_FOLDER,
-    NO_SETUP,
-    NODES,
-    OVER,
-    SCRIPT,
-    SETTINGS,
-    WAITING,
-    SlurmJob,
-    check_settings,
-    fault_of,
-    job_identity,
-    jobs_in,
-    nodes_in,
-    passing,
-    resources,
-    script,
-    seconds_of,
-    value_of,
-)
+from lvmtui.supervisor.engines import slurm_text as words
+from lvmtui.supervisor.engines.slurm_text import SlurmJob, value_of
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file
 from lvmtui.system.filesystem import filesystem_kind, is_shared, locks_reach, try_lock
@@ -152,7 +128,7 @@ class Queue:
     every: float | None
     started_with: StartedWith | None
     variables: Mapping[str, str]
-    _pause: float = EVERY
+    _pause: float = words.EVERY
     """Seconds between two queries."""
     _asked: float = float("-inf")
     _hurry: bool = True
@@ -176,27 +152,27 @@ class Queue:
             if lock is None:
                 raise Occupied("its folder is locked by a process that is none of its jobs")
             lock.close()
-            text = script(place, spec.threads)
-            replace_file(folder.path / SCRIPT, text.encode(), durable=False)
+            text = words.script(place, spec.threads)
+            replace_file(folder.path / words.SCRIPT, text.encode(), durable=False)
         except OSError as error:
             raise CannotStart(f"could not be submitted: {error.strerror or error}") from None
-        submit = ("sbatch", "--parsable", str(folder.path / SCRIPT))
+        submit = ("sbatch", "--parsable", str(folder.path / words.SCRIPT))
         done = self.command(submit, environment(environment_of(place)))
         self._hurry = self._hurry or bool(done.code) or len(self._living) < FEW
         number = done.out.strip().partition(";")[0]
         if done.code or not number.isdigit():
-            fault = f"Slurm refused the job: {fault_of(done)}"
-            raise Occupied(fault) if passing(fault) else CannotStart(fault)
+            fault = f"Slurm refused the job: {words.fault_of(done)}"
+            raise Occupied(fault) if words.passing(fault) else CannotStart(fault)
         job = SlurmJob(int(number), "PENDING", "None", "", None, mark_of(folder), place.name)
         self._jobs[job.id] = job
         self._living.setdefault(job.name, []).append(job)
-        return Begun(job.identity, f"{LAUNCH}{job.id}", "")
+        return Begun(job.identity, f"{words.LAUNCH}{job.id}", "")
 
     # -- looking --
 
     def look(self, places: Sequence[Place]) -> dict[Path, Probe]:
         """What is known about the jobs of the runs, from one query for all of them."""
-        self._pause = float(value_of(places[0].settings, "every") or EVERY) if self.every is None else self.every
+        self._pause = float(value_of(places[0].settings, "every") or words.EVERY) if self.every is None else self.every
         self._ask_controller()
         if self._fault:
             unseen = Probe(known=False, detail=self._fault)
@@ -208,10 +184,10 @@ class Queue:
         if not living:
             return Probe(ended=self._end_of(place), sees_all_hosts=True)
         # of two jobs one was accepted by Slurm without our hearing of it; the one that waits is cancelled
-        job, *doubles = sorted(living, key=lambda job: (job.state in WAITING, job.id))
-        if waiting := [double.id for double in doubles if double.state in WAITING]:
+        job, *doubles = sorted(living, key=lambda job: (job.state in words.WAITING, job.id))
+        if waiting := [double.id for double in doubles if double.state in words.WAITING]:
             self._cancel(waiting)
-        never = job.state in WAITING and NEVER in job.detail
+        never = job.state in words.WAITING and words.NEVER in job.detail
         return Probe((job.member,), True, None, True, job.detail, job.node, job.starts, never)
 
     def _ask_controller(self) -> None:
@@ -220,12 +196,12 @@ class Queue:
             return
         self._asked, self._hurry = now, False
         user = str(os.getuid())
-        done = self._call("squeue", "--noheader", "--states=all", f"--user={user}", f"--format={FORMAT}")
+        done = self._call("squeue", "--noheader", "--states=all", f"--user={user}", f"--format={words.FORMAT}")
         if done.code:
-            self._fault = f"Slurm {CANNOT if done.code == MISSING else 'does not answer'} ({fault_of(done)})"
+            self._fault = f"Slurm {CANNOT if done.code == MISSING else 'does not answer'} ({words.fault_of(done)})"
             return
         self._fault = ""
-        self._jobs, self._living = {job.id: job for job in jobs_in(done.out)}, {}
+        self._jobs, self._living = {job.id: job for job in words.jobs_in(done.out)}, {}
         for job in self._jobs.values():
             if job.alive:
                 self._living.setdefault(job.name, []).append(job)
@@ -238,23 +214,23 @@ class Queue:
         number = max(named)
         job, known = self._jobs.get(number), self._ended.get(number)
         if job is None or job.alive or job.name != place.name:
-            return known or Ended(job_identity(number), "Slurm does not know its job any more")
+            return known or Ended(words.job_identity(number), "Slurm does not know its job any more")
         if known is None:  # without a query first: most runs log themselves how they ended
-            known = self._ended[number] = _ended(job, OVER[job.state])
+            known = self._ended[number] = _ended(job, words.OVER[job.state])
         elif place.unsettled and number not in self._explained:
             self._explained.add(number)
             known = self._ended[number] = self._ended_job(job)
         return known
 
     def _ended_job(self, job: SlurmJob) -> Ended:
-        text, code = OVER[job.state], None
-        if job.state in BY_ITSELF:
+        text, code = words.OVER[job.state], None
+        if job.state in words.BY_ITSELF:
             shown = self._call("scontrol", "show", "job", "--oneliner", str(job.id)).out
             found = re.search(r"\bExitCode=(\d+):(\d+)", shown)
             status, number = map(int, found.groups()) if found else (0, 0)
-            if (status, number) == (0, 53) or status == NO_FOLDER:  # 53: its output could not be opened
+            if (status, number) == (0, 53) or status == words.NO_FOLDER:  # 53: its output could not be opened
                 text = UNSEEN_FOLDER
-            elif status == NO_SETUP:
+            elif status == words.NO_SETUP:
                 code, text = status, f"ended by a setup line {IN_THE_PLAN}"
             elif status:
                 code, text = status, f"left with exit code {status}"
@@ -282,7 +258,7 @@ class Queue:
 
     def insist(self, places: Sequence[Place]) -> dict[Path, Sent]:
         """Send KILL to all processes of the jobs, and cancel them again."""
-        numbers = [job.id for place in places for job in self._living_of(place) if job.state not in WAITING]
+        numbers = [job.id for place in places for job in self._living_of(place) if job.state not in words.WAITING]
         self._cancel(numbers, "--full", f"--signal={signal.SIGKILL.name}")
         return self.ask(places)
 
@@ -316,7 +292,7 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
 
 def _ended(job: SlurmJob, text: str, code: int | None = None) -> Ended:
     where = f"job {job.id} on {job.node}: " if job.node else f"job {job.id}: "
-    return Ended(job.identity, where + text, code, job.state in EXCUSED, job.state not in BY_ITSELF)
+    return Ended(job.identity, where + text, code, job.state in words.EXCUSED, job.state not in words.BY_ITSELF)
 
 
 def _is_of(job: SlurmJob, folder: RunDir) -> bool:
@@ -338,11 +314,15 @@ def ready(workspace: Workspace, settings: Settings, threads: int, command: Comma
     if setup := settings.get("setup"):
         read = command(("bash", "-n", "-c", "\n".join(setup)), environment(os.environ))
         if read.code not in (0, MISSING):
-            raise UserError(f"--setup: bash cannot read it: {fault_of(read).removeprefix('bash: -c: ')}; correct it")
-    done = command(("sbatch", "--test-only", *resources(settings, threads), "--wrap=true"), environment(os.environ))
+            raise UserError(
+                f"--setup: bash cannot read it: {words.fault_of(read).removeprefix('bash: -c: ')}; correct it"
+            )
+    done = command(
+        ("sbatch", "--test-only", *words.resources(settings, threads), "--wrap=true"), environment(os.environ)
+    )
     if done.code:
-        fault = fault_of(done)
-        what = CANNOT if done.code == MISSING else "does not answer" if passing(fault) else "refuses such a job"
+        fault = words.fault_of(done)
+        what = CANNOT if done.code == MISSING else "does not answer" if words.passing(fault) else "refuses such a job"
         raise UserError(f"--engine slurm: Slurm {what}: {fault}")
 
 
@@ -357,14 +337,14 @@ def notes(
     elif not locks_reach(root):
         said.append(f"locks on {filesystem_kind(root)} hold on one host only here; supervise from one host")
     cpus = int(value_of(settings, "cpus") or threads)
-    asked = ("sinfo", "--noheader", "--Node", f"--format={NODES}")
+    asked = ("sinfo", "--noheader", "--Node", f"--format={words.NODES}")
     partition = value_of(settings, "partition") or os.environ.get("SBATCH_PARTITION", "")
-    nodes = nodes_in(command(asked, environment(os.environ)).out, partition)
+    nodes = words.nodes_in(command(asked, environment(os.environ)).out, partition)
     fit = sum(has // cpus for has in nodes)
     if 0 < fit < jobs and not settings.get("sbatch"):  # which may name other nodes
         run = f"{len(nodes)} nodes with {sum(nodes)} CPUs run" if len(nodes) > 1 else f"a node of {nodes[0]} CPUs runs"
         said.append(f"{run} at most {fit} of these jobs at once, of {cpus} CPUs each: it takes longer than expected")
-    if limit and longest > (seconds_of(limit) or math.inf):
+    if limit and longest > (words.seconds_of(limit) or math.inf):
         said.append(f"the longest run may take {duration(longest)}, --time is {limit}: it goes on in further jobs")
     return tuple(said)
 
@@ -375,5 +355,11 @@ def room(settings: Settings) -> tuple[int, int]:
 
 
 KIND = EngineKind(
-    make=SlurmEngine, settings=SETTINGS, program="sbatch", check=check_settings, ready=ready, room=room, notes=notes
+    make=SlurmEngine,
+    settings=words.SETTINGS,
+    program="sbatch",
+    check=words.check_settings,
+    ready=ready,
+    room=room,
+    notes=notes,
 )

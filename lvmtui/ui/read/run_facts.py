@@ -9,7 +9,7 @@ from functools import cached_property
 from lvmtui.estimate.eta import RunEta
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.spec import ArmName
-from lvmtui.formats.trainer_log import Failed, Trained
+from lvmtui.formats.trainer_log import Trained
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import RunView
 from lvmtui.state.run_state import RunState
@@ -228,12 +228,6 @@ class RunFacts:
 
 def why_it_stands(facts: RunFacts) -> str:
     """What a run left behind that stands still, or does not do as it is told; empty for others."""
-    state = facts.state
-    if facts.phase is Phase.NO_SPACE or PHASES[facts.phase].style == "failed":
-        ending = state.trainer.ending if state else None
-        said = ending.message if isinstance(ending, Failed) else ""
-        reason = facts.view.status.reason
-        return sanitise(reason if said in reason else f"{reason}; {said}", 600)
     if facts.view.status.no_step is not None:
         return facts.view.status.no_step_words
     return "" if facts.phase is Phase.RUNNING else sanitise(facts.view.status.reason, 600)

@@ -40,11 +40,13 @@ class Campaigns(Dialog[str]):
         threading.Thread(target=self._read, name="lvmtui-campaigns", daemon=True).start()
 
     def _read(self) -> None:
-        """What each of them says. In a thread: it reads run folders."""
+        """How far each has come and its answer, or why it cannot be read. In a thread: it reads run folders."""
         for folder in self._folders:
             if not self.is_attached:
                 return
-            self.app.call_later(self._tell, folder, about(folder))
+            state = campaign_or_fault(folder)
+            said = state if isinstance(state, str) else f"{state.progress_words}. {answer(Judgement(state).table)}"
+            self.app.call_later(self._tell, folder, said)
 
     def _tell(self, folder: CampaignDir, said: str) -> None:
         if self.is_attached:
@@ -56,9 +58,3 @@ class Campaigns(Dialog[str]):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(event.option_id)
-
-
-def about(folder: CampaignDir) -> str:
-    """How far it has come and its answer, or why it cannot be read. Reads run folders, so it can take a moment."""
-    state = campaign_or_fault(folder)
-    return state if isinstance(state, str) else f"{state.progress_words}. {answer(Judgement(state).table)}"

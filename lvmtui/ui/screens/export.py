@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
 
@@ -25,21 +24,17 @@ from lvmtui.ui.widgets.field import Field, OneOf
 from lvmtui.ui.widgets.picker import typed_path
 
 
-class Export(Dialog[None]):
-    """Writes the report with `lvmtui report`; `tell` hears where it is. Once begun the writing goes on without the
-    dialog.
+class Export(Dialog[str]):
+    """Writes the report with `lvmtui report`; answers with what was written.
 
     That command renews the reports of the workspace as well; `read_only` leaves those alone.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("tab,shift+tab", "turn", "format", priority=True, show=False)]
 
-    def __init__(
-        self, workspace: Workspace, campaign: Campaign, tell: Callable[[str], object], *, read_only: bool = False
-    ) -> None:
+    def __init__(self, workspace: Workspace, campaign: Campaign, *, read_only: bool = False) -> None:
         super().__init__("Export the report")
         self._read_only = read_only
-        self._tell = tell
         self._campaign = campaign
         self._format = "md"
         self._said = ""
@@ -58,11 +53,11 @@ class Export(Dialog[None]):
 
     def body(self, width: int) -> list[Line]:
         where, style = _where(self._path)
-        said, said_style = ("writing" + glyphs.ELLIPSIS, "dim") if self._writing else (self._said, "alarm")
+        said_style = "dim" if self._writing else "alarm"
         return [
             *(((one, style),) for one in wrapped(where, width)[:3]),
             (),
-            *(((one, said_style),) for one in wrapped(said, width)[:4]),
+            *(((one, said_style),) for one in wrapped(self._said, width)[:4]),
             (("enter", "key"), (" write    ", ""), ("tab", "key"), (" format    ", ""), ("esc", "key"), (" leave", "")),
         ]
 
@@ -76,7 +71,7 @@ class Export(Dialog[None]):
             self.query_one(Field).insert_text_at_cursor(event.character)
 
     def on_input_changed(self) -> None:
-        self._said = ""
+        self._said = self._said if self._writing else ""
         self.redraw()
 
     def on_select_changed(self, event: Select.Changed) -> None:
@@ -96,9 +91,12 @@ class Export(Dialog[None]):
         self.query_one(OneOf).value = names[(names.index(self._format) + 1) % len(names)]
 
     def action_leave(self) -> None:
+        """Not before it is written: the file, or why there is none, would never be told."""
         if self._writing:
-            self._tell("the report is still being written; it is said when it is there")
-        super().action_leave()
+            self._said = f"still writing{glyphs.ELLIPSIS}"
+            self.redraw()
+        else:
+            super().action_leave()
 
     def _write(self) -> None:
         if self._writing or not self._path.strip():
@@ -112,11 +110,10 @@ class Export(Dialog[None]):
             self._said = f"{target.absolute().parent}: cannot be made ({error.strerror}); name another folder"
             self.redraw()
             return
-        self._writing = True
+        self._writing, self._said = True, f"writing{glyphs.ELLIPSIS}"
         self.redraw()
         output = "-" if self._read_only else os.fspath(target)
         arguments = ["report", "--campaign", self._campaign.id, "--format", form, "--output", output]
-        app = self.app  # not to be found from a dialog that was left
 
         def done(out: str, words: str, code: int) -> None:
             if self._read_only and code == 0:
@@ -124,18 +121,17 @@ class Export(Dialog[None]):
                     write_output(target, out.encode())
                 except OSError as error:
                     words, code = f"{target}: cannot be written ({error.strerror}); name another file", 2
-            app.call_later(self._written, target, words, code)
+            self.app.call_later(self._written, target, words, code)
 
         self._child.run(arguments, self._root, done)
 
     def _written(self, target: Path, words: str, code: int) -> None:
         self._writing = False
-        self._said = words or f"lvmtui report ended with code {code}"
-        if code == 0 or not self.is_attached:
-            self._tell(self._said if code else f"report written to {target.absolute()}")
-        if not self.is_attached:
-            return
-        self.redraw() if code else self.dismiss()
+        if code == 0:
+            self.dismiss(f"report written to {target.absolute()}")
+        else:
+            self._said = words or f"lvmtui report ended with code {code}"
+            self.redraw()
 
 
 def _where(text: str) -> tuple[str, str]:
