@@ -57,7 +57,7 @@ def pattern_speed(share: float) -> float:
         for n in range(100_000)
     ]
     text = b"\n".join(lines) + b"\n"
-    output = Output(io.BytesIO(), [PATTERN], lambda reading: None)
+    output = Output(io.BytesIO(), [PATTERN], lambda reading, line: None)
     done, began = 0, time.process_time()
     while done < MEGABYTES << 20:
         for start in range(0, len(text), 1 << 16):
