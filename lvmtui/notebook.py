@@ -143,7 +143,6 @@ class ComparisonRecord:
     reason: str
 
 
-Source = TypeVar("Source")
 Found = TypeVar("Found")
 T = TypeVar("T", bound=RunRecord | CurvePoint | HeldoutRecord | ComparisonRecord)
 
@@ -302,7 +301,7 @@ def open_workspace(folder: str | os.PathLike[str]) -> OpenWorkspace:
     return OpenWorkspace(Workspace(root.resolve()))
 
 
-def _readable(read: Callable[[Source], Found], sources: Iterable[Source]) -> list[Found]:
+def _readable(read: Callable[[Any], Found], sources: Iterable[Any]) -> list[Found]:
     """What can be read of these; a warning names each file that cannot."""
     found = []
     for source in sources:

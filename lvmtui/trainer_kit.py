@@ -57,6 +57,26 @@ LONGEST = 4096
 """Bytes of a telling: the kernel never mixes shorter ones of several processes (PIPE_BUF)."""
 
 
+@dataclass
+class Mean:
+    """Running means of loss and cosine, added up one step at a time so that a pause cannot change them."""
+
+    loss: float = 0.0
+    cosine: float = 0.0
+    steps: int = 0
+
+    def add(self, loss: float | None, cosine: float | None) -> None:
+        self.loss += math.nan if loss is None else loss
+        self.cosine += math.nan if cosine is None else cosine
+        self.steps += 1
+
+    def take(self) -> tuple[float | None, float | None]:
+        """The means so far; begins anew."""
+        taken = (self.loss / self.steps, self.cosine / self.steps) if self.steps else (None, None)
+        self.loss, self.cosine, self.steps = 0.0, 0.0, 0
+        return taken
+
+
 class Teller:
     """Turns what a trainer says into events, and thins the training curve to `POINTS` points."""
 
@@ -64,8 +84,7 @@ class Teller:
         """`steps`: of the whole run."""
         self._tell = tell
         self._every = max(1, math.ceil(steps / POINTS))
-        self._sums = [0.0, 0.0, 0.0]
-        self._since_evaluation = [0.0, 0.0, 0.0]
+        self._since_point, self._since_evaluation = Mean(), Mean()
         self._mark: int | None = None
         """Step of the point before."""
         self._best = {"loss": math.inf, "cosine": math.inf}
@@ -73,15 +92,12 @@ class Teller:
 
     def step(self, step: int, loss: float | None, cosine: float | None, rate: float) -> None:
         """A step was made; a point is logged now and then, the mean since the point before."""
-        sums = self._sums
-        for one in (sums, self._since_evaluation):
-            one[0] += math.nan if loss is None else loss
-            one[1] += math.nan if cosine is None else cosine
-            one[2] += 1
+        self._since_point.add(loss, cosine)
+        self._since_evaluation.add(loss, cosine)
         self._mark = step - 1 if self._mark is None else self._mark
         if step // self._every > self._mark // self._every:
-            self.point(step, sums[0] / sums[2], sums[1] / sums[2], rate)
-            self._sums, self._mark = [0.0, 0.0, 0.0], step
+            self.point(step, *self._since_point.take(), rate)
+            self._mark = step
 
     def point(
         self, step: int, loss: float | None, cosine: float | None, rate: float, speed: float = 0.0, active: float = 0.0
@@ -92,10 +108,9 @@ class Teller:
     def evaluated(self, step: int, *, epoch: float, loss: float | None, cosine: float | None, **more: Any) -> None:
         """The validation windows were evaluated. `more`: fields of `Evaluated`; without `best`, the lowest loss is, or
         the highest cosine where no loss is told."""
-        loss_sum, cosine_sum, steps = self._since_evaluation
-        self._since_evaluation = [0.0, 0.0, 0.0]
-        if steps:
-            more = {"train_loss": loss_sum / steps, "train_cosine": cosine_sum / steps, **more}
+        train_loss, train_cosine = self._since_evaluation.take()
+        if train_loss is not None:
+            more = {"train_loss": train_loss, "train_cosine": train_cosine, **more}
         if "best" not in more:
             by, value = ("loss", loss) if loss is not None else ("cosine", -cosine if cosine is not None else math.inf)
             more["best"] = value < self._best[by]

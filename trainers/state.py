@@ -16,6 +16,7 @@ from lvmtui.datasets.centre import Centre
 from lvmtui.formats.json_codec import decode
 from lvmtui.formats.spec import Recipe, RunSpec
 from lvmtui.system.errors import UserError
+from lvmtui.trainer_kit import Mean
 from trainers.correction import Correction
 from trainers.data import TensorWindows
 from trainers.device import random_state, set_random_state
@@ -28,26 +29,6 @@ SAMPLE = 4096
 """Training windows to which the weights of a correction's mean are fitted: a few numbers need no more."""
 SAMPLE_BYTES = 256 << 20
 """Bytes of these windows; with long contexts there are fewer of them."""
-
-
-@dataclass
-class Mean:
-    """Running means of loss and cosine, added up one step at a time so that a pause cannot change them."""
-
-    loss: float = 0.0
-    cosine: float = 0.0
-    steps: int = 0
-
-    def add(self, loss: float, cosine: float) -> None:
-        self.loss += loss
-        self.cosine += cosine
-        self.steps += 1
-
-    def take(self) -> tuple[float | None, float | None]:
-        """The means so far; begins anew."""
-        taken = (self.loss / self.steps, self.cosine / self.steps) if self.steps else (None, None)
-        self.loss, self.cosine, self.steps = 0.0, 0.0, 0
-        return taken
 
 
 @dataclass

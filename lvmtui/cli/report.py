@@ -59,16 +59,13 @@ def _long_table(given: argparse.Namespace, folder: CampaignDir) -> int:
         open_workspace(folder.workspace.root).campaign(folder.id).table(given.table).write_csv(text)
     for one in left_out:
         print(f"lvmtui: {one.message}", file=sys.stderr)
-    code = ExitCode.RUNS_FAILED if left_out else ExitCode.OK
-    if given.output == "-":
-        print(text.getvalue(), end="")
-        return code
     try:
-        write_output(Path(given.output), text.getvalue().encode())
+        if given.output != "-":
+            write_output(Path(given.output), text.getvalue().encode())
     except OSError as error:
         raise UserError(f"--output {given.output}: cannot be written ({error.strerror}); name another file") from None
-    print(given.output)
-    return code
+    print(text.getvalue() if given.output == "-" else f"{given.output}\n", end="")
+    return ExitCode.RUNS_FAILED if left_out else ExitCode.OK
 
 
 def tensorboard(given: argparse.Namespace) -> int:

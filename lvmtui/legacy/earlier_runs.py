@@ -81,9 +81,8 @@ class Earlier:
         fits = sizes_that_fit([run for _, run in loading], planned[0].size, planned[0].dim)
         for (spec, run), (size, fault) in zip(loading, fits, strict=True):
             if size != spec.size:
-                why = f"its weights are those of --size {size}, not {spec.size}; give that" if size else fault
-                cure = "" if size else "; import its folder again, and its history serves without them"
-                _refuse(str(run), f"{why}{cure}")
+                other = f"its weights are those of --size {size}, not {spec.size}; give that"
+                _refuse(str(run), other if size else f"{fault}; import its folder again, and its history serves alone")
 
     def arm(self, workspace: Workspace, normalise: bool) -> Arm:
         """The vectors they were trained on. Raises UserError if they are gone."""

@@ -87,15 +87,14 @@ def import_folders(
 
 
 def _dim_of(histories: Sequence[ImportedHistory], arm: str | None, trained_on: Path) -> int:
-    """The dimension of the file, 0 where nobody needs it. Raises UserError if the runs cannot all have been trained
-    on it."""
+    """The dimension of the file. Raises UserError if the runs cannot all have been trained on it."""
     sizes = sorted({label for label in (arm, *(history.label for history in histories)) if label})
     if len(sizes) > 1:
         of = f"the folders are of {len(sizes)} sizes ({', '.join(sizes)}), and a file has the vectors of one"
         raise UserError(f"--trained-on {trained_on}: {of}; import the folders of each size with its own file")
-    dim = open_source(trained_on).facts.dim if any(h.dim or h.weights for h in histories) else 0
-    for history in (h for h in histories if h.dim):
-        if history.dim != dim:
+    dim = open_source(trained_on).facts.dim
+    for history in histories:
+        if history.dim not in (0, dim):
             of = f"its vectors have {dim} numbers, those of {history.folder} had {history.dim}"
             raise UserError(f"--trained-on {trained_on}: {of}; name the file that it was trained on")
     return dim

@@ -289,19 +289,6 @@ def test_a_restart_begins_with_an_empty_folder(bench: Bench) -> None:
             f"and pattern are those {IN_THE_PLAN}; 'lvmtui trainer test --pattern REGEX "
             "artifacts/lvm/models/mine_*/train.log' shows what a pattern finds",
         ),
-        (
-            "print('hello'); print('epoch 1 val 1.7')",
-            "told of no evaluation (1 of 2 lines understood; line 2 of its output: cosine 1.7 is no cosine, which lies "
-            "between -1 and 1), and it left",
-        ),
-        (
-            "print('epoch 1 val nan')",
-            "told of no evaluation (1 of 1 lines understood; line 1 of its output: cosine nan is no",
-        ),
-        (
-            "from lvmtui.trainer_kit import Run; Run.open().evaluated(1, cosine=-4)",
-            "told of no evaluation (no line understood; at step 1: cosine -4 is no",
-        ),
         ("import os; os.kill(os.getpid(), 9)", "killed by signal 9"),
         ("import sys; print('\\x1b]0;owned\\x07\\x1b[31mred'); sys.exit(3)", "left with exit code 3: red"),
     ],
@@ -312,14 +299,6 @@ def test_how_it_ended_is_said_in_one_line(bench: Bench, script: str, words: str)
     assert words in failed(run)
     last = ending(run)
     assert isinstance(last, Failed) and (last.reason == "setup") is ("no evaluation" in words), "else it is tried again"
-
-
-def test_a_cosine_that_is_none_is_told_and_the_others_count(bench: Bench) -> None:
-    lines = [f"epoch {n} val {cosine}" for n, cosine in enumerate((0.5, 51, 0.6, 62), 1)]
-    run = bench.plan(f"print({chr(10).join(lines)!r})", pattern=PATTERN, epochs=4, steps=None)
-    assert bench.to_the_end() is Exit.FINISHED
-    assert [e.cosine for e in events_of(run) if isinstance(e, Evaluated)] == [0.5, 0.6]
-    assert bench.log().count("is no cosine") == 1 and "line 2 of its output: cosine 51 is no cosine" in bench.log()
 
 
 def test_the_end_of_a_failure_is_kept_whatever_it_printed_last(bench: Bench) -> None:

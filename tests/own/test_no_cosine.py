@@ -1,0 +1,38 @@
+"""Cosines that are none, as a user's own program tells them: named, and left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lvmtui.formats.trainer_log import Evaluated, Exit
+from tests.own.test_program import PATTERN, Bench, failed
+from tests.trainers.tiny import events_of
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("print('hello'); print('epoch 1 val 1.7')", "1 of 2 lines understood; line 2 of its output: cosine 1.7 is no"),
+        ("print('epoch 1 val nan')", "1 of 1 lines understood; line 1 of its output: cosine nan is no cosine, which"),
+        (
+            "from lvmtui.trainer_kit import Run; Run.open().evaluated(1, cosine=-4)",
+            "no line understood; at step 1: cosine -4 is no cosine, which lies between -1 and 1), and it left no",
+        ),
+    ],
+)
+def test_where_nothing_else_was_told_the_failure_names_it(tmp_path: Path, script: str, words: str) -> None:
+    bench = Bench(tmp_path)
+    run = bench.plan(script, pattern=PATTERN)
+    assert bench.to_the_end() is Exit.FAILED
+    assert f"told of no evaluation ({words}" in failed(run)
+
+
+def test_a_cosine_that_is_none_is_told_and_the_others_count(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    lines = [f"epoch {n} val {cosine}" for n, cosine in enumerate((0.5, 51, 0.6, 62), 1)]
+    run = bench.plan(f"print({chr(10).join(lines)!r})", pattern=PATTERN, epochs=4, steps=None)
+    assert bench.to_the_end() is Exit.FINISHED
+    assert [e.cosine for e in events_of(run) if isinstance(e, Evaluated)] == [0.5, 0.6]
+    assert bench.log().count("is no cosine") == 1 and "line 2 of its output: cosine 51 is no cosine" in bench.log()
