@@ -38,38 +38,48 @@ class Sentence:
     """True: only the screen shows it. Logs and `attach` leave it out."""
 
 
-def sentence_of(happened: Event | Record) -> Sentence | None:
+def sentence_of(happened: Event | Record) -> Sentence | None:  # noqa: C901, PLR0912  a table, a case an event
     """The sentence for an event of the trainer or a record of the supervisor; None for a point of the curve."""
-    if isinstance(happened, Unknown):
-        return Sentence(f"a line that cannot be read ({sanitise(happened.reason, 80)})", "note", detail=True)
-    if isinstance(happened, Launched | Adopted | Signalled | Lost | Stopped | GaveUp):
-        return _of_supervisor(happened)
-    return _of_trainer(happened)
-
-
-def _of_trainer(event: Event) -> Sentence | None:
-    match event:
-        case Started():
-            return _started(event)
-        case Evaluated():
-            return Sentence(_evaluated(event))
-        case CheckpointSaved():
-            text = f"checkpoint of step {event.step:,}: {words.size(event.bytes)} in {event.seconds:.1f} s"
-            return Sentence(text, "dim", detail=True)
-        case Paused():
-            return Sentence(f"paused at step {event.step:,}", "waiting")
-        case Interrupted():
-            why = sanitise(left_words(event), 80).removeprefix("left")
-            return Sentence(f"left at step {event.step:,}{why}", "waiting")
-        case Cancelled():
-            return Sentence(f"cancelled at step {event.step:,}", "waiting")
-        case Failed():
-            reason = event.reason.replace("_", " ")
-            return Sentence(f"failed at step {event.step:,} ({reason}): {sanitise(event.message, 400)}", "alarm")
-        case Finished():
-            return Sentence(_finished(event), "done")
-        case Trained() | Unknown():
+    match happened:
+        case Trained():
             return None
+        case Unknown():
+            return Sentence(f"a line that cannot be read ({sanitise(happened.reason, 80)})", "note", detail=True)
+        case Started():
+            return _started(happened)
+        case Evaluated():
+            return Sentence(_evaluated(happened))
+        case CheckpointSaved(step=step):
+            text = f"checkpoint of step {step:,}: {words.size(happened.bytes)} in {happened.seconds:.1f} s"
+            return Sentence(text, "dim", detail=True)
+        case Paused(step=step):
+            return Sentence(f"paused at step {step:,}", "waiting")
+        case Interrupted(step=step):
+            why = sanitise(left_words(happened), 80).removeprefix("left")
+            return Sentence(f"left at step {step:,}{why}", "waiting")
+        case Cancelled(step=step):
+            return Sentence(f"cancelled at step {step:,}", "waiting")
+        case Failed(step=step):
+            reason = happened.reason.replace("_", " ")
+            return Sentence(f"failed at step {step:,} ({reason}): {sanitise(happened.message, 400)}", "alarm")
+        case Finished():
+            return Sentence(_finished(happened), "done")
+        case Launched(process=process):
+            where = f", CUDA device {sanitise(happened.devices, 20)}" if happened.devices else ""
+            return Sentence(f"launched, {sanitise(process.words, 60)}{where}")
+        case Adopted(process=process):
+            return Sentence(f"found running, {sanitise(process.words, 60)}")
+        case Signalled():
+            return Sentence(_signalled(happened), "waiting")
+        case Lost():
+            return Sentence(f"ended: {sanitise(happened.reason, 200)}", "alarm")
+        case Stopped():
+            what = sanitise(happened.what, 12)
+            killed = words.numbered(happened.killed[:MOST_NUMBERS], what)
+            forced = f"; {killed} had to be killed" if happened.killed else ""
+            return Sentence(f"cancelled, no {what} is left{forced}", "waiting")
+        case GaveUp():
+            return Sentence(f"not tried again: {sanitise(happened.reason, 300)}", "alarm")
 
 
 def _started(event: Started) -> Sentence:
@@ -101,28 +111,6 @@ def _finished(event: Finished) -> str:
     held = f": held-out cosine {words.cosine(event.heldout.cosine)} (plain mean)" if event.heldout.windows else ""
     best = f", best {event.best_where}" if held else ""
     return f"finished at step {event.step:,}{early} after {words.duration(event.active)} of kept work{held}{best}"
-
-
-def _of_supervisor(record: Record) -> Sentence | None:
-    match record:
-        case Launched():
-            where = f", CUDA device {sanitise(record.devices, 20)}" if record.devices else ""
-            return Sentence(f"launched, {sanitise(record.process.words, 60)}{where}")
-        case Adopted():
-            return Sentence(f"found running, {sanitise(record.process.words, 60)}")
-        case Signalled():
-            return Sentence(_signalled(record), "waiting")
-        case Lost():
-            return Sentence(f"ended: {sanitise(record.reason, 200)}", "alarm")
-        case Stopped():
-            what = sanitise(record.what, 12)
-            killed = words.numbered(record.killed[:MOST_NUMBERS], what)
-            forced = f"; {killed} had to be killed" if record.killed else ""
-            return Sentence(f"cancelled, no {what} is left{forced}", "waiting")
-        case GaveUp():
-            return Sentence(f"not tried again: {sanitise(record.reason, 300)}", "alarm")
-        case Unknown():
-            return None
 
 
 def _signalled(record: Signalled) -> str:

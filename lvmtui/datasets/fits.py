@@ -200,18 +200,17 @@ def fit_ridge(
 def _uphill(fitted: Callable[[float], tuple[float, Ridge]], strengths: Sequence[float]) -> Ridge:
     """The best of the strengths, tried from the middle one on in the direction in which the cosine rises: too weak and
     too strong a penalty are both bad, so it has one top."""
-    at = len(strengths) // 2
-    cosine, best = fitted(strengths[at])
-    for step in (1, -1):
-        risen = False
-        while 0 <= at + step < len(strengths):
-            next_cosine, next_ = fitted(strengths[at + step])
-            if next_cosine <= cosine:
+    middle = len(strengths) // 2
+    start = best = fitted(strengths[middle])
+    for direction in (strengths[middle + 1 :], strengths[:middle][::-1]):
+        for strength in direction:
+            found = fitted(strength)
+            if found[0] <= best[0]:
                 break
-            at, cosine, best, risen = at + step, next_cosine, next_, True
-        if risen:
+            best = found
+        if best is not start:
             break
-    return best
+    return best[1]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from lvmtui.formats.paths import RunDir
 from lvmtui.formats.supervisor_log import Record, decode_record
 from lvmtui.formats.trainer_log import Event, Unknown, decode_event
 from lvmtui.state.tail import LogCursor
-from lvmtui.system.filesystem import Signature, signature
 
 
 @dataclass(frozen=True)
@@ -27,19 +26,12 @@ class RunHistory:
     """Reads both logs of a run, and of a log that has grown only what is new."""
 
     def __init__(self, folder: RunDir) -> None:
-        self.folder = folder
-        self._seen: tuple[Signature, Signature] | None = None
         self._trainer = _Side("trainer", LogCursor(folder.events, decode_event))
         self._supervisor = _Side("supervisor", LogCursor(folder.supervision, decode_record))
 
-    def refresh(self) -> tuple[HistoryLine, ...]:
+    def refresh(self) -> list[HistoryLine]:
         """All that happened, the oldest first."""
-        seen = signature(self.folder.events), signature(self.folder.supervision)
-        if seen != self._seen:
-            self._seen = seen
-            self._trainer.read()
-            self._supervisor.read()
-        return tuple(sorted((*self._trainer.known, *self._supervisor.known), key=attrgetter("time")))
+        return sorted((*self._trainer.read(), *self._supervisor.read()), key=attrgetter("time"))
 
 
 @dataclass
@@ -50,7 +42,8 @@ class _Side:
     cursor: LogCursor[Event] | LogCursor[Record]
     known: list[HistoryLine] = field(default_factory=list)
 
-    def read(self) -> None:
+    def read(self) -> list[HistoryLine]:
+        """All of it, the newest lines among it."""
         happened, restarted = self.cursor.read()
         if restarted:
             self.known = []
@@ -60,3 +53,4 @@ class _Side:
             if sentence is not None:
                 last = last if isinstance(one, Unknown) else one.time
                 self.known.append(HistoryLine(last, self.who, sentence.words, sentence.style))
+        return self.known
