@@ -156,7 +156,8 @@ class Run:
         self._teller = Teller(lambda event: self._send(encode_line(event), patience=PATIENCE), self.steps)
         self._teller.knows(facts["best_loss"], facts["best_cosine"])
         self._told = -math.inf
-        self._asked = False
+        self.asked_to_leave = False
+        """True once somebody paused or cancelled the run, or the machine goes down: write a checkpoint and leave."""
         self._listen()
 
     @classmethod
@@ -238,16 +239,11 @@ class Run:
 
     # -- what it is asked --
 
-    @property
-    def asked_to_leave(self) -> bool:
-        """True once somebody paused or cancelled the run, or the machine goes down: write a checkpoint and leave."""
-        return self._asked
-
     def _listen(self) -> None:
         """lvmtui asks with TERM. Only a program's main thread can listen; elsewhere TERM ends the process."""
 
         def note(number: int, frame: FrameType | None) -> None:
-            self._asked = True
+            self.asked_to_leave = True
 
         with suppress(ValueError):
             signal.signal(signal.SIGTERM, note)

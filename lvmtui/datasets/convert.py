@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, replace
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -212,13 +212,20 @@ def _write_vectors(
     scan, kept = RowScan(), [np.empty(0, np.float32)]
     with path.open("w+b") as out:
         out.write(bytes(HEADER_BYTES))
-        put = (lambda rows: out.write(rows.data)) if places is None else _at_places(out, places, file.dim)
+        if places is not None:
+            out.truncate(HEADER_BYTES + 4 * file.dim * len(places))
+            placed = np.memmap(out, np.float32, "r+", HEADER_BYTES, (len(places), file.dim))
         for block in blocks:
             lengths = np.sqrt(np.einsum("nd,nd->n", block, block, dtype=np.float64))
-            scan = scan.plus(lengths)
+            first, scan = scan.rows, scan.plus(lengths)
             kept.append(lengths.astype(np.float32))
-            if scan.fault(may_scale) is None:
-                put(block / lengths[:, None].astype(np.float32))
+            if scan.fault(may_scale) is not None:
+                continue
+            unit = block / lengths[:, None].astype(np.float32)
+            if places is None:
+                out.write(unit.data)
+            else:
+                placed[places[first : scan.rows]] = unit
         if fault := scan.fault(may_scale):
             raise UserError(f"{shown(file.path)}: {fault}")
         if scan.rows < 2:
@@ -236,20 +243,6 @@ def _write_vectors(
         stored[slice(None) if places is None else places] = in_file
         _save(path.with_name("lengths.npy"), stored)
     return scan
-
-
-def _at_places(out: IO[bytes], places: Integers, dim: int) -> Callable[[Floats], object]:
-    """A function that puts the next rows where they belong."""
-    out.truncate(HEADER_BYTES + 4 * dim * len(places))
-    kept = np.memmap(out, np.float32, "r+", HEADER_BYTES, (len(places), dim))
-    done = 0
-
-    def put(rows: Floats) -> None:
-        nonlocal done
-        kept[places[done : done + len(rows)]] = rows
-        done += len(rows)
-
-    return put
 
 
 def _counted(blocks: Iterator[Floats], total: int, progress: Progress) -> Iterator[Floats]:
@@ -309,15 +302,15 @@ class Joined:
         `number_of`: the article of each window, where the file has it.
         """
         lengths = np.diff([*self._pieces, rows])
-        if number_of is not None:
-            named = number_of[self._first_windows]
-            if len(np.unique(named)) == len(named):
-                return "articles", np.repeat(named, lengths), ()
         notes: tuple[str, ...] = ()
         if number_of is not None:
+            named = number_of[self._first_windows]
+            articles = len(np.unique(named))
+            if articles == len(named):
+                return "articles", np.repeat(named, lengths), ()
             notes = (
                 f"windows of an article do not all follow each other: {len(named):,} pieces of "
-                f"{len(np.unique(named)):,} articles, and each piece counts as one article",
+                f"{articles:,} articles, and each piece counts as one article",
             )
         if len(self._pieces) == 1:
             return "sequence", None, notes

@@ -132,7 +132,6 @@ def restore(attributes: list[Any] | None) -> None:
 
 def _attributes() -> list[Any] | None:
     try:
-        assert sys.__stdin__ is not None
-        return termios.tcgetattr(sys.__stdin__.fileno())
-    except (OSError, ValueError, termios.error, AttributeError, AssertionError):
+        return termios.tcgetattr(0)
+    except termios.error:
         return None

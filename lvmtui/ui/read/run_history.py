@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
 
 from lvmtui.event_sentences import sentence_of
@@ -26,31 +27,21 @@ class RunHistory:
     """Reads both logs of a run, and of a log that has grown only what is new."""
 
     def __init__(self, folder: RunDir) -> None:
-        self._trainer = _Side("trainer", LogCursor(folder.events, decode_event))
-        self._supervisor = _Side("supervisor", LogCursor(folder.supervision, decode_record))
+        self._cursors: dict[str, LogCursor[Event] | LogCursor[Record]] = {
+            "trainer": LogCursor(folder.events, decode_event),
+            "supervisor": LogCursor(folder.supervision, decode_record),
+        }
+        self._known: dict[str, list[HistoryLine]] = {who: [] for who in self._cursors}
 
     def refresh(self) -> list[HistoryLine]:
         """All that happened, the oldest first."""
-        return sorted((*self._trainer.read(), *self._supervisor.read()), key=attrgetter("time"))
-
-
-@dataclass
-class _Side:
-    """What one of the two logs says."""
-
-    who: str
-    cursor: LogCursor[Event] | LogCursor[Record]
-    known: list[HistoryLine] = field(default_factory=list)
-
-    def read(self) -> list[HistoryLine]:
-        """All of it, the newest lines among it."""
-        happened, restarted = self.cursor.read()
-        if restarted:
-            self.known = []
-        last = self.known[-1].time if self.known else 0.0
-        for one in happened:
-            sentence = sentence_of(one)
-            if sentence is not None:
-                last = last if isinstance(one, Unknown) else one.time
-                self.known.append(HistoryLine(last, self.who, sentence.words, sentence.style))
-        return self.known
+        for who, cursor in self._cursors.items():
+            happened, restarted = cursor.read()
+            known = self._known[who] = [] if restarted else self._known[who]
+            last = known[-1].time if known else 0.0
+            for one in happened:
+                sentence = sentence_of(one)
+                if sentence is not None:
+                    last = last if isinstance(one, Unknown) else one.time
+                    known.append(HistoryLine(last, who, sentence.words, sentence.style))
+        return sorted(chain(*self._known.values()), key=attrgetter("time"))
