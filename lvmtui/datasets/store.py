@@ -142,11 +142,6 @@ class Store:
         return read_names(self.folder / "titles.json")
 
     @property
-    def loose_windows(self) -> bool:
-        """The file's windows hardly follow each other: most pieces are single windows."""
-        return self.facts.kind == "pieces" and self.facts.rows < 2 * (self.facts.file_context + 1) * self.facts.articles
-
-    @property
     def longest_context(self) -> int:
         """The longest context of any window in its file; 0 where no two vectors follow each other."""
         if self.facts.file_kind == "sequences":

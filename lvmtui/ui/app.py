@@ -143,7 +143,7 @@ class LvmApp(Talks, inherit_bindings=False):
         """Something is left to do and there is no supervisor: try to start one, at most every `ENSURE` seconds."""
         if not self.read_only and time.monotonic() - self._ensured > ENSURE:
             self._ensured = time.monotonic()
-            self.run_orders.ensure_supervisor()
+            self.run_orders.give(list)  # nothing to write
 
     def _depart(self) -> None:
         """Leave, called from a signal or another thread."""

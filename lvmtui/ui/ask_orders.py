@@ -118,10 +118,6 @@ class AskOrders:
 
     # -- how ---------------------------------------------------------------------------------------------------------
 
-    def ensure_supervisor(self) -> None:
-        """Start a supervisor if there is none."""
-        self.give(list)
-
     def _again(self, run: RunFacts) -> RunFacts:
         """The run as it is now: it went on while the question was open."""
         snapshot = self._app.snapshot

@@ -77,7 +77,6 @@ class Departure:
     def __init__(self, leave: Callable[[], None]) -> None:
         self._leave = leave
         self._attributes = _attributes()
-        self._asked = threading.Event()
         self._left = threading.Event()
         self.signal: int | None = None
         """The signal that ended the program; None: its user left."""
@@ -97,9 +96,8 @@ class Departure:
         self._go(signal.SIGHUP)
 
     def _go(self, number: int) -> None:
-        if self._asked.is_set():
+        if self.signal is not None:
             return
-        self._asked.set()
         self.signal = number
         threading.Thread(target=self._insist, daemon=True).start()
         self._leave()

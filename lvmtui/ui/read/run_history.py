@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import chain
-from operator import attrgetter
+from operator import itemgetter
 
-from lvmtui.event_sentences import sentence_of
+from lvmtui.event_sentences import Sentence, sentence_of
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.supervisor_log import Record, decode_record
 from lvmtui.formats.trainer_log import Event, Unknown, decode_event
 from lvmtui.state.tail import LogCursor
 
-
-@dataclass(frozen=True)
-class HistoryLine:
-    time: float
-    """Seconds since 1970. A line that cannot be read has the time of the line before."""
-    who: str
-    """`trainer` or `supervisor`."""
-    words: str
-    style: str = ""
+Happened = tuple[float, str, Sentence]
+"""When, in seconds since 1970 (a line that cannot be read has the time of the line before); who, `trainer` or
+`supervisor`; and what."""
 
 
 class RunHistory:
@@ -31,17 +24,17 @@ class RunHistory:
             "trainer": LogCursor(folder.events, decode_event),
             "supervisor": LogCursor(folder.supervision, decode_record),
         }
-        self._known: dict[str, list[HistoryLine]] = {who: [] for who in self._cursors}
+        self._known: dict[str, list[Happened]] = {who: [] for who in self._cursors}
 
-    def refresh(self) -> list[HistoryLine]:
+    def refresh(self) -> list[Happened]:
         """All that happened, the oldest first."""
         for who, cursor in self._cursors.items():
             happened, restarted = cursor.read()
             known = self._known[who] = [] if restarted else self._known[who]
-            last = known[-1].time if known else 0.0
+            last = known[-1][0] if known else 0.0
             for one in happened:
                 sentence = sentence_of(one)
                 if sentence is not None:
                     last = last if isinstance(one, Unknown) else one.time
-                    known.append(HistoryLine(last, who, sentence.words, sentence.style))
-        return sorted(chain(*self._known.values()), key=attrgetter("time"))
+                    known.append((last, who, sentence))
+        return sorted(chain(*self._known.values()), key=itemgetter(0))
