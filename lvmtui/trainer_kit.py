@@ -152,7 +152,9 @@ class Run:
         self.first_step: int = facts["first_step"]
         """Of that checkpoint; 0 from the start."""
         self._steps_per_epoch: float = facts["steps_per_epoch"]
-        self._pipe: int | None = _opened(facts["pipe"])
+        self._pipe: int | None = None
+        with suppress(OSError):  # nobody listens there
+            self._pipe = os.open(facts["pipe"], os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         self._teller = Teller(lambda event: self._send(encode_line(event), patience=PATIENCE), self.steps)
         self._teller.knows(facts["best_loss"], facts["best_cosine"])
         self._told = -math.inf
@@ -266,11 +268,3 @@ class Run:
                 if error.errno == errno.EPIPE:  # nobody listens any more
                     self._pipe = None
                 return
-
-
-def _opened(path: str) -> int | None:
-    """The pipe to lvmtui; None if nobody listens there."""
-    try:
-        return os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return None

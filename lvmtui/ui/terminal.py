@@ -76,7 +76,9 @@ class Departure:
 
     def __init__(self, leave: Callable[[], None]) -> None:
         self._leave = leave
-        self._attributes = _attributes()
+        self._attributes: list[Any] | None = None
+        with suppress(termios.error):  # there is no terminal
+            self._attributes = termios.tcgetattr(0)
         self._left = threading.Event()
         self.signal: int | None = None
         """The signal that ended the program; None: its user left."""
@@ -126,10 +128,3 @@ def restore(attributes: list[Any] | None) -> None:
         with suppress(OSError, termios.error):
             termios.tcsetattr(descriptor, termios.TCSANOW, attributes)
     os.close(descriptor)
-
-
-def _attributes() -> list[Any] | None:
-    try:
-        return termios.tcgetattr(0)
-    except termios.error:
-        return None

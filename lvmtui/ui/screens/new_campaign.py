@@ -8,6 +8,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -87,7 +88,10 @@ class NewScreen(View):
 
     def on_mount(self) -> None:
         self.query(Field).first().focus()
-        self._cache = plan_cache()
+        self._cache: tuple[str, ...] = ()
+        """`--cache FOLDER`: a temporary folder for the compact stores of plans that may never start."""
+        with suppress(OSError):  # where none can be made, they are made in the workspace
+            self._cache = "--cache", tempfile.mkdtemp(prefix="lvmtui-plan-")
         self.set_interval(1.0, self._tick)
         self._ask_later()
 
@@ -303,12 +307,3 @@ class NewScreen(View):
         if called_off:
             self.ui.say("called off; nothing was started")
         self.redraw()
-
-
-def plan_cache() -> tuple[str, ...]:
-    """`--cache FOLDER`: a temporary folder for the compact stores of plans that may never start. Empty where none can
-    be made; then they are made in the workspace."""
-    try:
-        return "--cache", tempfile.mkdtemp(prefix="lvmtui-plan-")
-    except OSError:
-        return ()
