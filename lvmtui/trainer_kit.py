@@ -167,11 +167,14 @@ class Run:
         self.first_step: int = facts["first_step"]
         """Of that checkpoint; 0 from the start."""
         self._steps_per_epoch: float = facts["steps_per_epoch"]
-        self._pipe: int | None = _opened(facts["pipe"])
+        self._pipe: int | None = None
+        with suppress(OSError):  # nobody listens there
+            self._pipe = os.open(facts["pipe"], os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         self._teller = Teller(lambda event: self._send(encode_line(event), patience=PATIENCE), self.steps)
         self._teller.knows(facts["best_loss"], facts["best_cosine"])
         self._told = -math.inf
-        self._asked = False
+        self.asked_to_leave = False
+        """True once somebody paused or cancelled the run, or the machine goes down: write a checkpoint and leave."""
         self._listen()
 
     @classmethod
@@ -253,16 +256,11 @@ class Run:
 
     # -- what it is asked --
 
-    @property
-    def asked_to_leave(self) -> bool:
-        """True once somebody paused or cancelled the run, or the machine goes down: write a checkpoint and leave."""
-        return self._asked
-
     def _listen(self) -> None:
         """lvmtui asks with TERM. Only a program's main thread can listen; elsewhere TERM ends the process."""
 
         def note(number: int, frame: FrameType | None) -> None:
-            self._asked = True
+            self.asked_to_leave = True
 
         with suppress(ValueError):
             signal.signal(signal.SIGTERM, note)
@@ -285,11 +283,3 @@ class Run:
                 if error.errno == errno.EPIPE:  # nobody listens any more
                     self._pipe = None
                 return
-
-
-def _opened(path: str) -> int | None:
-    """The pipe to lvmtui; None if nobody listens there."""
-    try:
-        return os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return None

@@ -81,10 +81,10 @@ def measure(
     begins = narrowed(heldout.starts, heldout.context, context)
     if not len(windows.validation):  # another program trained on this arm: which windows it kept apart is not known
         windows = ArmWindows(windows.train, windows.train)
-    fitted = fit(store, windows, context)
+    predictors, ridge = fit(store, windows, context)
     arrays: dict[str, npt.NDArray[np.generic]] = {"cluster": heldout.cluster, "stratum": heldout.stratum}
     scored, validated, forward = {}, {}, {}
-    for title, predict in fitted.predictors.items():
+    for title, predict in predictors.items():
         scores = score_baseline(predict, heldout, context)
         arrays |= {
             f"{title}_cosine": scores.cosine_next,
@@ -101,15 +101,15 @@ def measure(
         windows=len(heldout.starts),
         scores=scored,
         validation_mean=validated["mean"].cosine,
-        recency_weights=tuple(fitted.recency_weights.tolist()),
+        recency_weights=tuple(ridge.features.recency.tolist()),
         seconds=time.monotonic() - began,
         spread_mean=validated["mean"].spread,
         echo_margin=validated["copy_last"].margin,
         mean_margin=validated["mean"].margin,
         forward=forward,
         key=key,
-        ridge_strength=fitted.ridge.strength,
-        ridge_directions=fitted.ridge.directions,
+        ridge_strength=ridge.strength,
+        ridge_directions=ridge.directions,
         context=context,
         train_windows=len(windows.train),
         validation_windows=len(windows.validation),

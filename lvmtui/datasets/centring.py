@@ -15,6 +15,7 @@ from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.datasets.split import Split
 from lvmtui.datasets.windows import covered
 from lvmtui.formats.data_facts import Centring
+from lvmtui.system.text import grouped
 
 MOST_BYTES = 256 << 20
 """Bytes of vectors that it is fitted to; of more, evenly spread ones."""
@@ -27,11 +28,8 @@ def centred(splits: Sequence[Split], arms: Sequence[Arm], groups: Groups, by: st
 
     `arms`: smallest first, as in the splits. Raises UserError.
     """
-    fitted: dict[str, tuple[Centre, Centring]] = {}
-    for fingerprint in (split.facts.fingerprint for split in splits):
-        if fingerprint not in fitted:
-            alike = [split for split in splits if split.facts.fingerprint == fingerprint]
-            fitted[fingerprint] = _fit(alike, arms, groups, by)
+    alike = grouped((split.facts.fingerprint, split) for split in splits)
+    fitted = {fingerprint: _fit(some, arms, groups, by) for fingerprint, some in alike.items()}
     return tuple(with_centre(split, *fitted[split.facts.fingerprint]) for split in splits)
 
 

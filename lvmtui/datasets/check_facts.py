@@ -76,19 +76,22 @@ class DataCheck(DataFacts):
     @property
     def warning(self) -> str:
         """Why the two files can give no verdict, or what of them cannot be kept apart; empty where all is well."""
-        if not self.faults and self.pair and self.pair.space and self.pair.space.elsewhere:
+        pair = self.pair
+        if self.faults or pair is None:
+            return ""
+        if pair.space and pair.space.elsewhere:
             return (
-                f"vectors of another space than the baseline's: {'; '.join(self.pair.space.elsewhere)}. No verdict "
+                f"vectors of another space than the baseline's: {'; '.join(pair.space.elsewhere)}. No verdict "
                 "will come of it; embed all rows with the same encoder and settings"
             )
-        if not self.faults and self.pair and self.pair.same_ids:
+        if pair.same_ids:
             return (
-                f"{self.pair.same_ids:,} article ids are in both files, which have no vector in common. If an id means "
+                f"{pair.same_ids:,} article ids are in both files, which have no vector in common. If an id means "
                 "the same text in both, embedded in another way, that text may be held out in one file and trained on "
                 "in the other. Then give titles, by which texts are held out together, or else give each its own id"
             )
         unnamed = [facts.file for facts in (*self.files[:1], *self.files[-1:]) if facts.kind != "articles"]
-        if self.faults or self.pair is None or not self.pair.shared or len(unnamed) != 1:
+        if not pair.shared or len(unnamed) != 1:
             return ""
         return (
             f"one file, {unnamed[0]}, names no articles; the other, which has vectors in common with it, does. What is "

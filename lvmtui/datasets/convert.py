@@ -15,21 +15,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, replace
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from lvmtui.datasets import vector_files
 from lvmtui.datasets.readers.source import Floats, Integers, SourceFacts, VectorSource, shown
-from lvmtui.datasets.store import HEADER_BYTES, Kind, RowScan, Store, StoreFacts, is_whole, open_store
+from lvmtui.datasets.store import HEADER_BYTES, Kind, RowScan, Store, StoreFacts, facts_of, open_store
 from lvmtui.datasets.vector_files import FileIdentity
 from lvmtui.formats.json_codec import write_document
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import USUAL_CONTEXT, Reading
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import DISK_FULL, replace_file, sync_folder
-from lvmtui.system.filesystem import try_lock
+from lvmtui.system.filesystem import signature, try_lock
 from lvmtui.system.text import sanitise
 
 READER = 3
@@ -62,14 +62,14 @@ def convert(
     if store is None:
         source = vector_files.open_source(path, reading)
         fingerprint = source.fingerprint()
-        if cache is not None and not is_whole(datasets / fingerprint[:24]):
+        if cache is not None and not facts_of(datasets / fingerprint[:24]):
             datasets = cache
         folder = datasets / fingerprint[:24]
         with _write_errors(datasets):
             datasets.mkdir(parents=True, exist_ok=True)
-            if not is_whole(folder):
+            if not facts_of(folder):
                 with _only_writer(datasets):
-                    if not is_whole(folder):
+                    if not facts_of(folder):
                         _write(source, folder, identity, fingerprint, normalise, progress or (lambda done, total: None))
             note = _note(datasets, identity, reading)
             note.parent.mkdir(exist_ok=True)
@@ -83,14 +83,14 @@ def convert(
 def move_stores(cache: Path, workspace: Path) -> None:
     """Move the stores that plans have made in `cache` to the workspace. Raises UserError if that cannot be written."""
     datasets = Workspace(workspace).datasets
-    made = [folder for folder in cache.iterdir() if is_whole(folder)] if cache.is_dir() else []
+    made = [folder for folder in cache.iterdir() if facts_of(folder)] if cache.is_dir() else []
     if not made:
         return
     with _write_errors(datasets):
         datasets.mkdir(parents=True, exist_ok=True)
         with _only_writer(datasets):
             for folder in made:
-                if not is_whole(datasets / folder.name):
+                if not facts_of(datasets / folder.name):
                     part = datasets / f".{folder.name}.part"
                     shutil.move(folder, part)
                     part.rename(datasets / folder.name)
@@ -110,7 +110,7 @@ def _seen(datasets: Path, identity: FileIdentity, reading: Reading) -> Store | N
         folder = datasets / _note(datasets, identity, reading).read_text().strip()
     except (OSError, ValueError):
         return None
-    return open_store(folder) if folder.parent == datasets and is_whole(folder) else None
+    return open_store(folder) if folder.parent == datasets and facts_of(folder) else None
 
 
 # ---------------------------------------------------------------------------------------------------- writing
@@ -125,7 +125,7 @@ def _only_writer(datasets: Path) -> Iterator[None]:
     """Be the only process that writes stores here; what writers that died have left is removed."""
     lock, since, last = None, time.monotonic(), -1
     while (lock := try_lock(datasets / ".lock")) is None:
-        size = sum(_size(p) for p in datasets.glob(".*.part/*"))
+        size = sum(signature(p)[1] for p in datasets.glob(".*.part/*"))
         if size != last:
             since, last = time.monotonic(), size
         if time.monotonic() - since > STUCK_SECONDS:
@@ -135,13 +135,6 @@ def _only_writer(datasets: Path) -> Iterator[None]:
         for part in datasets.glob(".*.part"):
             shutil.rmtree(part, ignore_errors=True)
         yield
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
 
 
 @contextmanager
@@ -219,19 +212,28 @@ def _write_vectors(
     scan, kept = RowScan(), [np.empty(0, np.float32)]
     with path.open("w+b") as out:
         out.write(bytes(HEADER_BYTES))
-        put = (lambda rows: out.write(rows.data)) if places is None else _at_places(out, places, file.dim)
+        if places is not None:
+            out.truncate(HEADER_BYTES + 4 * file.dim * len(places))
+            placed = np.memmap(out, np.float32, "r+", HEADER_BYTES, (len(places), file.dim))
         for block in blocks:
             lengths = np.sqrt(np.einsum("nd,nd->n", block, block, dtype=np.float64))
-            scan = scan.plus(lengths)
+            first, scan = scan.rows, scan.plus(lengths)
             kept.append(lengths.astype(np.float32))
-            if scan.fault(may_scale) is None:
-                put(block / lengths[:, None].astype(np.float32))
+            if scan.fault(may_scale) is not None:
+                continue
+            unit = block / lengths[:, None].astype(np.float32)
+            if places is None:
+                out.write(unit.data)
+            else:
+                placed[places[first : scan.rows]] = unit
         if fault := scan.fault(may_scale):
             raise UserError(f"{shown(file.path)}: {fault}")
         if scan.rows < 2:
             raise UserError(f"{shown(file.path)}: one vector; a window takes two or more, give a larger file")
         out.seek(0)
-        out.write(_npy_header(scan.rows, file.dim))
+        header = {"descr": "<f4", "fortran_order": False, "shape": (scan.rows, file.dim)}
+        np.lib.format.write_array_header_1_0(out, header)
+        assert out.tell() == HEADER_BYTES  # or it would lie over the first vectors
         out.flush()
         os.fsync(out.fileno())
     if file.kind == "quantised":  # lengths of 1 are part of what the form means
@@ -244,32 +246,12 @@ def _write_vectors(
     return scan
 
 
-def _at_places(out: IO[bytes], places: Integers, dim: int) -> Callable[[Floats], object]:
-    """A function that puts the next rows where they belong."""
-    out.truncate(HEADER_BYTES + 4 * dim * len(places))
-    kept = np.memmap(out, np.float32, "r+", HEADER_BYTES, (len(places), dim))
-    done = 0
-
-    def put(rows: Floats) -> None:
-        nonlocal done
-        kept[places[done : done + len(rows)]] = rows
-        done += len(rows)
-
-    return put
-
-
 def _counted(blocks: Iterator[Floats], total: int, progress: Progress) -> Iterator[Floats]:
     done = 0
     for block in blocks:
         yield block
         done += len(block)
         progress(done, total)
-
-
-def _npy_header(rows: int, dim: int) -> bytes:
-    words = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {dim}), }}".encode()
-    text = words.ljust(HEADER_BYTES - 11) + b"\n"
-    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
 
 
 def _save(path: Path, array: npt.NDArray[np.int32] | Floats) -> None:
@@ -321,15 +303,15 @@ class Joined:
         `number_of`: the article of each window, where the file has it.
         """
         lengths = np.diff([*self._pieces, rows])
-        if number_of is not None:
-            named = number_of[self._first_windows]
-            if len(np.unique(named)) == len(named):
-                return "articles", np.repeat(named, lengths), ()
         notes: tuple[str, ...] = ()
         if number_of is not None:
+            named = number_of[self._first_windows]
+            articles = len(np.unique(named))
+            if articles == len(named):
+                return "articles", np.repeat(named, lengths), ()
             notes = (
                 f"windows of an article do not all follow each other: {len(named):,} pieces of "
-                f"{len(np.unique(named)):,} articles, and each piece counts as one article",
+                f"{articles:,} articles, and each piece counts as one article",
             )
         if len(self._pieces) == 1:
             return "sequence", None, notes

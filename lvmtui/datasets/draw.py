@@ -79,8 +79,7 @@ def draw_split(
     `groups`: what the arms have in common (`clusters.group_arms`), found here if it is not given.
     """
     ground = _ground((baseline, *larger), cross_articles, baseline_used, groups, context)
-    share, (held,) = _draw_held_out(_free(ground), seed, 1)
-    return _split(ground, held, share, seed, None)
+    return _draw_held_out(ground, seed, None)[0]
 
 
 def draw_folds(
@@ -94,8 +93,7 @@ def draw_folds(
 ) -> tuple[Split, ...]:
     """Draw several splits whose held-out clusters are disjoint. Raises UserError where the data are too few."""
     ground = _ground((baseline, *larger), cross_articles, False, groups, context)
-    share, drawn = _draw_held_out(_free(ground), seed, folds)
-    return tuple(_split(ground, held, share, seed, fold) for fold, held in enumerate(drawn, 1))
+    return tuple(_draw_held_out(ground, seed, folds))
 
 
 def draw_sizes(  # noqa: PLR0913  what is drawn, from what, for whom
@@ -118,8 +116,7 @@ def draw_sizes(  # noqa: PLR0913  what is drawn, from what, for whom
     """
     groups = groups or group_arms(whole)
     ground = _ground((whole, whole), cross_articles, False, Groups((groups.of[0],) * 2, groups.facts), context)
-    share, drawn = _draw_held_out(_free(ground), seed, len(seeds) if folds else 1)
-    splits = [_split(ground, held, share, seed, n if folds else None) for n, held in enumerate(drawn, 1)]
+    splits = _draw_held_out(ground, seed, len(seeds) if folds else None)
     if not folds and subsets == "random":
         splits *= len(seeds)
     found: list[Split] = []
@@ -190,18 +187,19 @@ def _free(ground: _Ground) -> Union:
     return replace(union, windows=np.where(touched | ~union.in_expanded, 0, union.windows))
 
 
-def _draw_held_out(union: Union, seed: int, folds: int) -> tuple[float, list[Mask]]:
-    """The smallest share that gives enough clusters in all folds together, and the clusters drawn for each fold."""
+def _draw_held_out(ground: _Ground, seed: int, folds: int | None) -> list[Split]:
+    """The split of each fold, or one (None), with the smallest share that gives enough clusters in all together."""
+    union, count = _free(ground), folds or 1
     total = float(union.windows.sum())
-    for share in sorted({min(share, MOST / folds) for share in SHARES}):
+    for share in sorted({min(share, MOST / count) for share in SHARES}):
         left, drawn = union.windows, []
-        for _ in range(folds):
+        for _ in range(count):
             held = _draw(union, left, share * total / max(1.0, float(left.sum())), f"held-out {seed}")
             left = np.where(held, 0, left)
             drawn.append(held)
         if sum(effective(union.windows[held]) for held in drawn) >= ENOUGH_CLUSTERS:
             break
-    return share, drawn
+    return [_split(ground, held, share, seed, fold if folds else None) for fold, held in enumerate(drawn, 1)]
 
 
 def _draw(union: Union, windows: Integers, share: float, salt: str) -> Mask:
@@ -297,7 +295,8 @@ def _too_few(ground: _Ground, fold: int | None) -> str:
 def _cure(arm: Arm, side: Side, otherwise: str = "give a larger file") -> str:
     """What helps where an arm has too few windows to use."""
     repeated = 1 - len(np.unique(side.group)) / len(side.group)
-    if side.store.loose_windows:
+    facts = side.store.facts
+    if facts.kind == "pieces" and facts.rows < 2 * (facts.file_context + 1) * facts.articles:  # most are single windows
         return f"the windows of {arm.title} do not follow each other, save them in reading order"
     if repeated >= REPEATED:
         return f"{repeated:.0%} of the vectors of {arm.title} repeat others, leave the copies out"

@@ -117,12 +117,6 @@ class Features:
             return projected
         return np.concatenate([weighted_mean(self.recency)(contexts), projected], axis=1)
 
-    def width(self, dim: int) -> int:
-        """F for vectors of `dim` numbers."""
-        if self.directions is None:
-            return len(self.recency) * dim
-        return dim * self.with_mean + len(self.recency) * int(self.directions.shape[1])
-
 
 def features_of(store: Store, train: Integers, recency: npt.NDArray[np.float64]) -> Features:
     """The features of a ridge. Main directions are those with the most of the squared length of the vectors that follow
@@ -172,7 +166,7 @@ def fit_ridge(
     """
     context, dim = len(recency), store.facts.dim
     features_in = features_of(store, train, recency)
-    width = features_in.width(dim)
+    width = features_in(np.zeros((1, context, dim), np.float32)).shape[1]
     gram, cross = np.zeros((width, width)), np.zeros((width, dim))
     feature_sum, target_sum = np.zeros(width), np.zeros(dim)
     for contexts, targets in store.windows(train, context):
@@ -200,18 +194,17 @@ def fit_ridge(
 def _uphill(fitted: Callable[[float], tuple[float, Ridge]], strengths: Sequence[float]) -> Ridge:
     """The best of the strengths, tried from the middle one on in the direction in which the cosine rises: too weak and
     too strong a penalty are both bad, so it has one top."""
-    at = len(strengths) // 2
-    cosine, best = fitted(strengths[at])
-    for step in (1, -1):
-        risen = False
-        while 0 <= at + step < len(strengths):
-            next_cosine, next_ = fitted(strengths[at + step])
-            if next_cosine <= cosine:
+    middle = len(strengths) // 2
+    start = best = fitted(strengths[middle])
+    for direction in (strengths[middle + 1 :], strengths[:middle][::-1]):
+        for strength in direction:
+            found = fitted(strength)
+            if found[0] <= best[0]:
                 break
-            at, cosine, best, risen = at + step, next_cosine, next_, True
-        if risen:
+            best = found
+        if best is not start:
             break
-    return best
+    return best[1]
 
 
 @dataclass(frozen=True)
@@ -238,17 +231,9 @@ def means(store: Store, starts: Integers, context: int, predict: Predictor) -> M
     return Means(next_ / windows, (next_ - last) / windows, 1 - float(np.linalg.norm(total)) / windows)
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """What the baselines learned from an arm's training windows."""
-
-    recency_weights: npt.NDArray[np.float64]
-    ridge: Ridge
-    predictors: dict[str, Predictor]
-    """By name, in the order of `verdict.words.TRIVIAL_TITLES`."""
-
-
-def fit(store: Store, windows: ArmWindows, context: int) -> Fitted:
+def fit(store: Store, windows: ArmWindows, context: int) -> tuple[dict[str, Predictor], Ridge]:
+    """The baselines by name, in the order of `verdict.words.TRIVIAL_TITLES`, with what they learn from an arm's
+    training windows; and the last of them, which knows how it was fitted."""
     recency = recency_weights(store, windows.train, context)
     ridge = fit_ridge(store, windows.train, windows.validation, recency)
     predictors: dict[str, Predictor] = {
@@ -258,4 +243,4 @@ def fit(store: Store, windows: ArmWindows, context: int) -> Fitted:
         "constant_mean": constant(mean_target(store, windows.train, context)),
         "ridge": ridge,
     }
-    return Fitted(recency, ridge, predictors)
+    return predictors, ridge

@@ -129,11 +129,11 @@ def any_near(vectors: Floats, only: Integers, among: Floats, same: float, releas
         return only[:0]
     sample = np.concatenate([vectors[_spread(len(vectors))], among[_spread(len(among))]])
     directions = main_directions(sample, DIRECTIONS)
-    pool = _signatures(lambda index: among[index], np.arange(len(among)), directions)
+    pool = _signatures(among, directions)
     near = np.zeros(len(only), bool)
     for first in range(0, len(only), ROWS):
         mine = only[first : first + ROWS]
-        signatures = _signatures(lambda index: vectors[index], mine, directions)
+        signatures = _signatures(vectors[mine], directions)
         for start in range(0, len(among), COLUMNS):
             bounds = signatures @ pool[start : start + COLUMNS].T
             rows = np.flatnonzero((bounds.max(axis=1) >= same - ROUNDING) & ~near[first : first + len(mine)])
@@ -209,9 +209,9 @@ def _spread(rows: int) -> Integers:
     return np.unique(starts[:, None] + np.arange(stretch))
 
 
-def _signatures(take: Callable[[Integers], Floats], index: Integers, directions: Floats) -> Floats:
+def _signatures(rows: Floats, directions: Floats) -> Floats:
     """(n, K + 1): the projections of rows and the length of the rest."""
-    projected = take(index) @ directions
+    projected = rows @ directions
     rest = np.sqrt(np.maximum(0, 1 - np.einsum("nk,nk->n", projected, projected)))
     return np.column_stack([projected, rest])
 
@@ -246,7 +246,7 @@ def _search(rows: _Rows, distinct: Integers, same: float) -> tuple[Integers, Int
     signatures = np.empty((len(distinct), directions.shape[1] + 1), np.float32)
     for first in range(0, len(distinct), COLUMNS):
         some = slice(first, first + COLUMNS)
-        signatures[some] = _signatures(rows.take, distinct[some], directions)
+        signatures[some] = _signatures(rows.take(distinct[some]), directions)
         rows.release()
     near, equal = _Joined(len(distinct)), _Joined(len(distinct))
     for first in range(0, len(distinct), ROWS):

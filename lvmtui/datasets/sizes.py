@@ -18,7 +18,7 @@ import numpy as np
 
 from lvmtui.datasets.clusters import Side, Union
 from lvmtui.datasets.readers.source import Integers
-from lvmtui.datasets.split import ArmWindows, Split
+from lvmtui.datasets.split import ArmCounts, ArmWindows, Split
 from lvmtui.datasets.windows import Mask, covered, touches
 from lvmtui.formats.spec import arm_names
 from lvmtui.system.errors import UserError
@@ -84,10 +84,6 @@ class Pool:
         return Size(starts + self._side.first, int(covered(starts, len(chosen), self._side.context).sum()), count)
 
 
-_UNCUT: dict[str, int] = dict.fromkeys(("held_out", "gap", "equal_to_held_out", "equal_to_validation", "spare"), 0)
-"""A size is cut from the training windows, so none of its windows is dropped for another reason."""
-
-
 def sized(split: Split, sizes: Sequence[Size]) -> Split:
     """The split of a file with the training windows of these sizes; they share its validation windows."""
     for smaller_one, larger_one in pairwise(sizes):
@@ -99,8 +95,8 @@ def sized(split: Split, sizes: Sequence[Size]) -> Split:
     validation = split.expanded.validation
     windows = [ArmWindows(size.starts, validation) for size in sizes]
     whole = split.facts.expanded
-    counts = [
-        replace(whole, windows=len(one.train) + len(validation), train=len(one.train), **_UNCUT)
+    counts = [  # a size is cut from the training windows, so none of its windows is dropped for another reason
+        ArmCounts(len(one.train) + len(validation), len(one.train), whole.validation, 0, 0, 0, 0)
         if len(one.train) < whole.train
         else whole
         for one in windows

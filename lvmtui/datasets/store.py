@@ -26,6 +26,7 @@ from lvmtui.datasets.windows import gather, window_starts
 from lvmtui.formats.json_codec import find_document, read_names
 from lvmtui.formats.spec import USUAL_CONTEXT
 from lvmtui.system.errors import UserError
+from lvmtui.system.filesystem import signature
 from lvmtui.system.text import sanitise
 
 VERSION = 1
@@ -84,13 +85,12 @@ class RowScan:
     def fault(self, normalise: bool) -> str | None:
         """What is wrong with the rows and what to do, or None."""
         again, off = "leave them out or embed them again", 0 if normalise else self.off_unit
+        lengths = f"are not of unit length (from {self.shortest or 0:.4g} to {self.longest or 0:.4g})"
         found = [
             (self.not_finite, self.first_not_finite, "hold NaN or infinite numbers", again),
             (self.zero, self.first_zero, "are zero", again),
+            (off, self.first_off_unit, lengths, "add --normalise to scale them to 1"),
         ]
-        if off:
-            lengths = f"are not of unit length (from {self.shortest:.4g} to {self.longest:.4g})"
-            found.append((off, self.first_off_unit, lengths, "add --normalise to scale them to 1"))
         for count, first, what, remedy in found:
             if count:
                 return f"{count:,} of {self.rows:,} vectors {what}, the first is vector {first:,}; {remedy}"
@@ -140,11 +140,6 @@ class Store:
     def titles(self) -> tuple[str, ...]:
         """Titles by article number, sanitised; empty where the file has none."""
         return read_names(self.folder / "titles.json")
-
-    @property
-    def loose_windows(self) -> bool:
-        """The file's windows hardly follow each other: most pieces are single windows."""
-        return self.facts.kind == "pieces" and self.facts.rows < 2 * (self.facts.file_context + 1) * self.facts.articles
 
     @property
     def longest_context(self) -> int:
@@ -208,8 +203,8 @@ class Store:
 
 def open_store(folder: Path) -> Store:
     """Open a store. Raises UserError if it is missing or not whole."""
-    facts = _facts(folder)
-    if facts is None or not is_whole(folder):
+    facts = facts_of(folder)
+    if facts is None:
         raise UserError(f"{sanitise(str(folder))}: the compact store is gone or damaged; run the command again")
     with (folder / "vectors.npy").open("rb") as file:
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -218,19 +213,11 @@ def open_store(folder: Path) -> Store:
     return Store(folder, facts, vectors, article_of, mapped)
 
 
-def _facts(folder: Path) -> StoreFacts | None:
+def facts_of(folder: Path) -> StoreFacts | None:
+    """What `store.json` says; None if there is no store in this folder, or not all of its files."""
     facts = find_document(StoreFacts, folder / "store.json")
-    return facts if facts and facts.version == VERSION else None
-
-
-def is_whole(folder: Path) -> bool:
-    """Is there a store in this folder, with all of its files?"""
-    facts = _facts(folder)
-    if facts is None:
-        return False
-    try:
-        size = (folder / "vectors.npy").stat().st_size
-        articles = facts.kind == "sequence" or (folder / "articles.npy").stat().st_size > 4 * facts.rows
-    except OSError:
-        return False
-    return articles and size == HEADER_BYTES + 4 * facts.rows * facts.dim
+    if facts is None or facts.version != VERSION:
+        return None
+    vectors, articles = (signature(folder / name)[1] for name in ("vectors.npy", "articles.npy"))
+    whole = vectors == HEADER_BYTES + 4 * facts.rows * facts.dim
+    return facts if whole and (facts.kind == "sequence" or articles > 4 * facts.rows) else None

@@ -7,8 +7,10 @@ stops, a large one continues), starting from a weak prior. The probability of ev
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from lvmtui.formats.trainer_log import Evaluated
 from lvmtui.state.run_state import RunState
@@ -73,9 +75,5 @@ def ends_of(left: int, patience: int | None, so_far: int | None, chance: Worseni
 
 def quantile(ends: Ends, share: float) -> int:
     """The number of evaluations left that is not exceeded with probability `share`."""
-    total = 0.0
-    for evaluations, chance in ends:
-        total += chance
-        if total >= share:
-            return evaluations
-    return ends[-1][0]
+    totals = list(accumulate(chance for _, chance in ends))
+    return ends[min(bisect_left(totals, share), len(ends) - 1)][0]

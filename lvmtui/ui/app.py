@@ -6,7 +6,6 @@ nothing for them.
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import time
 from collections.abc import Callable, Sequence
@@ -112,8 +111,8 @@ class LvmApp(Talks, inherit_bindings=False):
         self._judged: bool | None = None
         self._needy: frozenset[str] | None = None
         """Runs that needed a person at the last look; those that come to it ring."""
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._ends_all = ends_the_container()
+        self.parting = "runs stop with a checkpoint" if ends_the_container() else "runs go on"
+        """What happens to the runs when the screen is left."""
         self.departure = Departure(self._depart)
 
     def get_css_variables(self) -> dict[str, str]:
@@ -125,7 +124,6 @@ class LvmApp(Talks, inherit_bindings=False):
         return BoardScreen(self)
 
     def on_mount(self) -> None:
-        self._loop = asyncio.get_running_loop()
         self.reading = self._live and self.source.large
         if not self.reading:
             self._accept(self.source.look())
@@ -145,7 +143,7 @@ class LvmApp(Talks, inherit_bindings=False):
         """Something is left to do and there is no supervisor: try to start one, at most every `ENSURE` seconds."""
         if not self.read_only and time.monotonic() - self._ensured > ENSURE:
             self._ensured = time.monotonic()
-            self.run_orders.ensure_supervisor()
+            self.run_orders.give(list)  # nothing to write
 
     def _depart(self) -> None:
         """Leave, called from a signal or another thread."""
@@ -169,11 +167,6 @@ class LvmApp(Talks, inherit_bindings=False):
         self.copy_to_clipboard(selected)
         self.screen.clear_selection()
         self.say(f"copied {plural(len(selected.splitlines()), 'line')}")
-
-    @property
-    def parting(self) -> str:
-        """What happens to the runs when the screen is left."""
-        return "runs stop with a checkpoint" if self._ends_all else "runs go on"
 
     async def on_event(self, event: events.Event) -> None:
         """Note when somebody typed or clicked, in a view or a dialog."""

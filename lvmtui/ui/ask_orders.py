@@ -118,10 +118,6 @@ class AskOrders:
 
     # -- how ---------------------------------------------------------------------------------------------------------
 
-    def ensure_supervisor(self) -> None:
-        """Start a supervisor if there is none."""
-        self._in_thread(self._ensure)
-
     def _again(self, run: RunFacts) -> RunFacts:
         """The run as it is now: it went on while the question was open."""
         snapshot = self._app.snapshot
@@ -133,24 +129,18 @@ class AskOrders:
         self.give(lambda: [f"{name} {line.removeprefix(run.name + ':').strip()}" for line in write()])
 
     def give(self, write: Write) -> None:
-        """Write the order, make sure a supervisor is there to carry it out, and say what came of it."""
+        """Write the order, make sure a supervisor is there to carry it out, and say what came of it. In a thread, as it
+        touches files and processes: the screen does not wait for it."""
         if self._app.read_only:
             self._app.say("read-only: this screen only looks")
             return
-        self._in_thread(lambda: [*write(), *self._ensure()])
-
-    def _ensure(self) -> list[str]:
-        from lvmtui.supervisor.lock import ensure_supervisor
-
-        ensure_supervisor(self._app.workspace)
-        return []
-
-    def _in_thread(self, work: Callable[[], list[str]]) -> None:
-        """Work that touches files and processes: the screen does not wait for it."""
 
         def run() -> None:
+            from lvmtui.supervisor.lock import ensure_supervisor
+
             try:
-                said = work()
+                said = write()
+                ensure_supervisor(self._app.workspace)
             except UserError as error:
                 said = [str(error)]
             except Exception as error:

@@ -76,8 +76,9 @@ class Departure:
 
     def __init__(self, leave: Callable[[], None]) -> None:
         self._leave = leave
-        self._attributes = _attributes()
-        self._asked = threading.Event()
+        self._attributes: list[Any] | None = None
+        with suppress(termios.error):  # there is no terminal
+            self._attributes = termios.tcgetattr(0)
         self._left = threading.Event()
         self.signal: int | None = None
         """The signal that ended the program; None: its user left."""
@@ -97,9 +98,8 @@ class Departure:
         self._go(signal.SIGHUP)
 
     def _go(self, number: int) -> None:
-        if self._asked.is_set():
+        if self.signal is not None:
             return
-        self._asked.set()
         self.signal = number
         threading.Thread(target=self._insist, daemon=True).start()
         self._leave()
@@ -128,11 +128,3 @@ def restore(attributes: list[Any] | None) -> None:
         with suppress(OSError, termios.error):
             termios.tcsetattr(descriptor, termios.TCSANOW, attributes)
     os.close(descriptor)
-
-
-def _attributes() -> list[Any] | None:
-    try:
-        assert sys.__stdin__ is not None
-        return termios.tcgetattr(sys.__stdin__.fileno())
-    except (OSError, ValueError, termios.error, AttributeError, AssertionError):
-        return None

@@ -25,10 +25,6 @@ class Foreign:
     suffixes: tuple[str, ...]
     starts: tuple[bytes, ...] = ()
 
-    @property
-    def lines(self) -> str:
-        return f'{self.opens}\nnumpy.savez("FILE.npz", vectors={self.vectors}, article_id={self.ids})'
-
 
 HDF5 = 'import h5py, numpy; f = h5py.File("FILE"); print(list(f))'
 TORCH = 'import torch, numpy; f = torch.load("FILE", weights_only=True); print(f.keys())'
@@ -94,7 +90,8 @@ def _texts(path: Path, what: str) -> UserError:
 
 def _error(path: Path, found: Foreign) -> UserError:
     name = shown(path)
-    lines = found.lines.replace("FILE", name).replace("\n", "\n    ")
+    saves = f'numpy.savez("FILE.npz", vectors={found.vectors}, article_id={found.ids})'
+    lines = f"{found.opens}\n    {saves}".replace("FILE", name)
     return UserError(
         f"{name}: {found.name}, which is not read; make an .npz of it in Python, with the names of your data in place "
         f"of those in capitals:\n    {lines}"

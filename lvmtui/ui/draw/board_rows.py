@@ -37,44 +37,37 @@ def rows(snapshot: Snapshot, selected: str, top: int, width: int, height: int) -
     return Drawing(tuple(lines), tuple(hits))
 
 
-def _state_width(width: int) -> int:
-    """Enough for `paused 13/24`; with room for `pausing 13/24`, `failed to learn` as well."""
-    return 14 if width < WIDE else 17
-
-
-def _time_width(width: int) -> int:
-    """Enough for `in 12h05`; with room for it `12h05 left`."""
-    return 9 if width < WIDE else 12
-
-
-def _bar_width(width: int, label: int) -> int:
-    """What is left goes to the bar, up to a point, then to the change."""
-    rest = width - 2 - MODEL - label - _state_width(width) - BEST - _time_width(width) - 2
-    return max(8, min(24, rest - 20 if rest < 44 else rest - 30))
+def _widths(width: int, label: int) -> tuple[int, int, int]:
+    """Cells of state, bar and time: enough for `paused 13/24` and `in 12h05`; with room for `pausing 13/24`, `failed to
+    learn` and `12h05 left` as well. What is left goes to the bar, up to a point, then to the change."""
+    state, time = (14, 9) if width < WIDE else (17, 12)
+    rest = width - 2 - MODEL - label - state - BEST - time - 2
+    return state, max(8, min(24, rest - 20 if rest < 44 else rest - 30)), time
 
 
 def _titles(label: int, width: int, part: str, measure: str) -> Line:
-    state, progress = _state_width(width), _bar_width(width, label)
+    state, progress, time = _widths(width, label)
     text = f"  {'model':<{MODEL}}{'arm':<{label}}{'state':<{state}}{measure:>{BEST - 1}}  {'':<{progress}}"
-    return spread([(f"{text}{'time':>{_time_width(width) - 1}}  change", "dim")], [(part, "note")], width)
+    return spread([(f"{text}{'time':>{time - 1}}  change", "dim")], [(part, "note")], width)
 
 
 def _row(model: ModelFacts, run: RunFacts, label: int, width: int, *, first: bool, last: bool, chosen: str) -> Line:
     selected = run.name == chosen
+    state, progress, time = _widths(width, label)
     pieces: list[Piece] = [
         (glyphs.SELECTED if selected else " ", "selected"),
         (" ", ""),
         (left(cut_title(model.title, MODEL - 1) if first else "", MODEL), "selected" if selected else "heading"),
         (left(run.label, label - 1) + " ", "selected" if selected else ""),
         (f"{run.glyph} ", run.style),
-        (left(run.word, _state_width(width) - 2), run.style),
+        (left(run.word, state - 2), run.style),
         (right(figure(run), BEST - 1), "worse" if (run.gain or 0.0) < 0 else ""),
         ("  ", ""),
     ]
     if run.trouble and not run.start_words:
         return fit([*pieces, (run.trouble, run.trouble_style)], width)
-    pieces.extend(bar(run.share, _bar_width(width, label), "done" if run.phase is Phase.FINISHED else run.style))
-    pieces.append((right(run.when(wide=width >= WIDE), _time_width(width) - 1) + "  ", "dim"))
+    pieces.extend(bar(run.share, progress, "done" if run.phase is Phase.FINISHED else run.style))
+    pieces.append((right(run.when(wide=width >= WIDE), time - 1) + "  ", "dim"))
     if last:
         pieces.extend(_change(model, width))
     return fit(pieces, width)

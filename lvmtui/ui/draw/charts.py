@@ -48,7 +48,6 @@ class Level:
 
     y: float
     label: str = ""
-    style: str = "level"
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ def chart(  # noqa: PLR0913  what a plot is made of
         canvas.draw(one)
     for one in curves:
         canvas.label(one)
-    rows = canvas.rows(_merged(marks, scale), tail)
+    rows = canvas.rows({scale.row(level.y): level.label for level in marks}, tail)
     lines: list[Line] = []
     for y, row in enumerate(rows):
         axis = glyphs.TICK if y in ticks else glyphs.AXIS
@@ -279,16 +278,16 @@ class _Canvas:
         elif (at := next((y for y in nearest if y not in self.ends), None)) is not None:
             self.ends[at] = label
 
-    def rows(self, levels: dict[int, Level], tail: int) -> list[list[Piece]]:
-        """Each row as pieces, with the labels at the right."""
+    def rows(self, levels: dict[int, str], tail: int) -> list[list[Piece]]:
+        """Each row as pieces, with the labels at the right. `levels`: row -> label."""
         drawn = []
         for y in range(self.height):
             cells: list[Piece] = [self._cell(y, x) for x in range(self.columns)]
             for (row, column), (text, style) in self.labels.items():
                 if row == y:
                     cells[column : column + len(text)] = [(c, style) for c in text][: self.columns - column]
-            if level := levels.get(y):
-                _lay(cells, level)
+            if y in levels:
+                _lay(cells, levels[y])
             pieces = joined(cells)
             if tail:
                 text, style = self.ends.get(y, ("", ""))
@@ -303,27 +302,16 @@ class _Canvas:
         return (glyphs.BAND, self.filled[y, x]) if (y, x) in self.filled else (" ", "")
 
 
-def _lay(cells: list[Piece], level: Level) -> None:
+def _lay(cells: list[Piece], label: str) -> None:
     """Draw a level in the cells that are free, its label in the first stretch that holds it."""
     free = [text == " " for text, _ in cells]
     for x, is_free in enumerate(free):
         if is_free:
-            cells[x] = (glyphs.LEVEL, level.style)
-    size = len(level.label)
+            cells[x] = (glyphs.LEVEL, "level")
+    size = len(label) + 2  # a blank on each side
     places = (x for x in range(len(cells) - size, -1, -1) if all(free[x : x + size]))
-    if size and (at := next(places, None)) is not None:
-        cells[at : at + size] = [(c, level.style) for c in level.label]
-
-
-def _merged(marks: Sequence[Level], scale: _Scale) -> dict[int, Level]:
-    """Levels by row; those of one row share their labels."""
-    found: dict[int, Level] = {}
-    for level in marks:
-        row = scale.row(level.y)
-        before = [found[row].label.strip()] if row in found else []
-        label = ", ".join(dict.fromkeys(filter(None, (*before, level.label))))
-        found[row] = replace(level, label=f" {label} " if label else "")
-    return found
+    if label and (at := next(places, None)) is not None:
+        cells[at : at + size] = [(c, "level") for c in f" {label} "]
 
 
 def _joined(dots: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int]]:

@@ -85,14 +85,11 @@ def fit(line: Sequence[Piece], width: int, fill: str = "") -> Line:
     pieces: list[Piece] = []
     room = width
     for text, style in line:
-        if not text:
-            continue
         cells = cell_len(text)
         if cells > room:
-            if room:
-                pieces.append((left(text, room), style))
-            return tuple(pieces)
-        pieces.append((text, style))
+            text, cells = left(text, room), room
+        if text:
+            pieces.append((text, style))
         room -= cells
     if room > 0:
         pieces.append((" " * room, fill))

@@ -15,7 +15,7 @@ from lvmtui.ui.draw.board_panels import bar
 from lvmtui.ui.draw.header import range_words
 from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece, beside, cut, hanging, left, spread, width_of, wrapped
 from lvmtui.ui.read.run_facts import RunFacts, why_it_stands
-from lvmtui.ui.read.run_history import HistoryLine
+from lvmtui.ui.read.run_history import Happened
 from lvmtui.verdict.words import the_trivial
 
 PANES = ("charts", "log", "facts", "events")
@@ -91,12 +91,12 @@ def tabs(shown: str, panes: Sequence[str], side: str, width: int) -> Drawing:
     return Drawing((spread(pieces, [(f" {side} ", "dim")] if side else [], width),), tuple(hits))
 
 
-def event_lines(happenings: Sequence[HistoryLine], width: int) -> list[Line]:
+def event_lines(history: Sequence[Happened], width: int) -> list[Line]:
     """Time, who, what; the oldest first."""
     lines: list[Line] = []
-    for one in happenings:
+    for one in history:
         head = f" {words.date(one.time)[5:]}  {left(one.who, 11)}"
-        lines += hanging([(head, "dim")], one.words, one.style, width - 1)
+        lines += hanging([(head, "dim")], one.said.words, one.said.style, width - 1)
     return lines or [(("  nothing has happened yet", "dim"),)]
 
 

@@ -58,11 +58,10 @@ def size_table(curve: LearningCurve, chosen: str, width: int, most: int) -> list
     worths = {one.model: worth_words(one.doubling) for one in judged}
     if max(map(cell_len, worths.values())) + 2 > room:  # without the interval
         worths = {one.model: words.percent(one.doubling.value) if one.doubling else "" for one in judged}
-    worth = max(map(cell_len, worths.values()))
-    with_worth = max(worth, cell_len("doubling")) if 0 < max(worth, cell_len("doubling")) + 1 <= room else 0
-    head = "doubling" if with_worth else ""
-    titles_ = "".join(right(label, CELL) for label in labels)
-    titles_ = f" {left('held out', name - 1)}{titles_}  {left(head, with_worth)}"
+    worth = max(len("doubling"), *map(cell_len, worths.values()))
+    with_worth = worth if worth < room else 0
+    sizes = "".join(right(label, CELL) for label in labels)
+    titles_ = f" {left('held out', name - 1)}{sizes}  {left('doubling' if with_worth else '', with_worth)}"
     part = place(first, len(shown), len(judged))
     lines: list[Line] = [spread([(titles_, "dim")], [(f"{part} ", "note")] if part else [], width)]
     for one in shown:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from lvmtui.system.filesystem import signature
 from lvmtui.system.text import sanitise
 
 BLOCK = 1 << 16
@@ -38,10 +39,7 @@ class LogFile:
 
     def size(self) -> int:
         """Bytes; 0 where there is no file."""
-        try:
-            return os.stat(self.path).st_size
-        except OSError:
-            return 0
+        return signature(self.path)[1]
 
     def after(self, offset: int, count: int) -> list[LogLine]:
         """At most `count` lines from the one that begins at `offset`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 EVERY = 2
 """Seconds between two looks."""
@@ -45,10 +45,8 @@ class MachineWatch:
 
     def read(self) -> MachineFigures | None:
         """What was measured last; None until the first look is over."""
-        base = self._base
-        if base is None or not self._gpus:
-            return base
-        return MachineFigures(base.cpu, base.used, base.total, tuple(gpu for _, gpu in sorted(self._gpus.items())))
+        base, gpus = self._base, tuple(gpu for _, gpu in sorted(self._gpus.items()))
+        return None if base is None else replace(base, gpus=gpus)
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="lvmtui-machine", daemon=True).start()

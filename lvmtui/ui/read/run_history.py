@@ -2,61 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
 
-from lvmtui.event_sentences import sentence_of
+from lvmtui.event_sentences import Sentence, sentence_of
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.supervisor_log import Record, decode_record
 from lvmtui.formats.trainer_log import Event, Unknown, decode_event
 from lvmtui.state.tail import LogCursor
-from lvmtui.system.filesystem import Signature, signature
 
 
 @dataclass(frozen=True)
-class HistoryLine:
+class Happened:
     time: float
     """Seconds since 1970. A line that cannot be read has the time of the line before."""
     who: str
     """`trainer` or `supervisor`."""
-    words: str
-    style: str = ""
+    said: Sentence
 
 
 class RunHistory:
     """Reads both logs of a run, and of a log that has grown only what is new."""
 
     def __init__(self, folder: RunDir) -> None:
-        self.folder = folder
-        self._seen: tuple[Signature, Signature] | None = None
-        self._trainer = _Side("trainer", LogCursor(folder.events, decode_event))
-        self._supervisor = _Side("supervisor", LogCursor(folder.supervision, decode_record))
+        self._cursors: dict[str, LogCursor[Event] | LogCursor[Record]] = {
+            "trainer": LogCursor(folder.events, decode_event),
+            "supervisor": LogCursor(folder.supervision, decode_record),
+        }
+        self._known: dict[str, list[Happened]] = {who: [] for who in self._cursors}
 
-    def refresh(self) -> tuple[HistoryLine, ...]:
+    def refresh(self) -> list[Happened]:
         """All that happened, the oldest first."""
-        seen = signature(self.folder.events), signature(self.folder.supervision)
-        if seen != self._seen:
-            self._seen = seen
-            self._trainer.read()
-            self._supervisor.read()
-        return tuple(sorted((*self._trainer.known, *self._supervisor.known), key=attrgetter("time")))
-
-
-@dataclass
-class _Side:
-    """What one of the two logs says."""
-
-    who: str
-    cursor: LogCursor[Event] | LogCursor[Record]
-    known: list[HistoryLine] = field(default_factory=list)
-
-    def read(self) -> None:
-        happened, restarted = self.cursor.read()
-        if restarted:
-            self.known = []
-        last = self.known[-1].time if self.known else 0.0
-        for one in happened:
-            sentence = sentence_of(one)
-            if sentence is not None:
-                last = last if isinstance(one, Unknown) else one.time
-                self.known.append(HistoryLine(last, self.who, sentence.words, sentence.style))
+        for who, cursor in self._cursors.items():
+            happened, restarted = cursor.read()
+            known = self._known[who] = [] if restarted else self._known[who]
+            last = known[-1].time if known else 0.0
+            for one in happened:
+                sentence = sentence_of(one)
+                if sentence is not None:
+                    last = last if isinstance(one, Unknown) else one.time
+                    known.append(Happened(last, who, sentence))
+        return sorted(chain(*self._known.values()), key=attrgetter("time"))

@@ -36,10 +36,8 @@ class Export(Dialog[str]):
         super().__init__("Export the report")
         self._read_only = read_only
         self._campaign = campaign
-        self._format = "md"
         self._said = ""
         self._root = workspace.root
-        self._child = Child()
         self._writing = False
 
     def compose_box(self) -> ComposeResult:
@@ -76,19 +74,18 @@ class Export(Dialog[str]):
 
     def on_select_changed(self, event: Select.Changed) -> None:
         """Another format: the path ends as it does."""
-        self._format = str(event.value)
         stem, dot, suffix = self._path.rpartition(".")
         if dot and suffix in FORMATS:
             field = self.query_one(Field)
-            field.value = f"{stem}.{self._format}"
+            field.value = f"{stem}.{event.value}"
             field.action_end()
 
     def on_input_submitted(self) -> None:
         self._write()
 
     def action_turn(self) -> None:
-        names = list(FORMATS)
-        self.query_one(OneOf).value = names[(names.index(self._format) + 1) % len(names)]
+        names, chosen = list(FORMATS), self.query_one(OneOf)
+        chosen.value = names[(names.index(str(chosen.value)) + 1) % len(names)]
 
     def action_leave(self) -> None:
         """Not before it is written: the file, or why there is none, would never be told."""
@@ -103,7 +100,7 @@ class Export(Dialog[str]):
             return
         target = typed_path(self._path)
         suffix = target.suffix.removeprefix(".").lower()
-        form = suffix if suffix in FORMATS else self._format
+        form = suffix if suffix in FORMATS else str(self.query_one(OneOf).value)
         try:
             target.absolute().parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -123,7 +120,7 @@ class Export(Dialog[str]):
                     words, code = f"{target}: cannot be written ({error.strerror}); name another file", 2
             self.app.call_later(self._written, target, words, code)
 
-        self._child.run(arguments, self._root, done)
+        Child().run(arguments, self._root, done)
 
     def _written(self, target: Path, words: str, code: int) -> None:
         self._writing = False

@@ -8,6 +8,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -20,6 +21,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Label
 
+from lvmtui.formats.paths import CampaignDir
 from lvmtui.models import MODELS, title_of
 from lvmtui.planning.options import OPTIONS
 from lvmtui.system import numbers as words
@@ -83,12 +85,13 @@ class NewScreen(View):
         """`_entered`: Enter was pressed before the plan was ready; the question follows when it is."""
         self._since = 0.0
         """When the current command began (monotonic clock)."""
-        self._before: frozenset[str] = frozenset()
-        """Campaigns that existed before this one was started."""
 
     def on_mount(self) -> None:
         self.query(Field).first().focus()
-        self._cache = plan_cache()
+        self._cache: tuple[str, ...] = ()
+        """`--cache FOLDER`: a temporary folder for the compact stores of plans that may never start."""
+        with suppress(OSError):  # where none can be made, they are made in the workspace
+            self._cache = "--cache", tempfile.mkdtemp(prefix="lvmtui-plan-")
         self.set_interval(1.0, self._tick)
         self._ask_later()
 
@@ -281,17 +284,18 @@ class NewScreen(View):
 
     def _begin(self, form: CampaignForm) -> None:
         self._starting, self._since = True, time.monotonic()
-        self._before = frozenset(folder.id for folder in self.ui.workspace.campaign_dirs())
+        before = self.ui.workspace.campaign_dirs()
         self._plan.stop()
         busy = "reading the runs" if form.folders else "starting: drawing the split, proving it, writing the runs"
         self._answers = replace(self._answers, fault="", busy=f"{busy}; esc calls it off")
         starting = form.starting if form.folders else [*form.starting, *self._cache]
-        self._start.run(starting, self.ui.workspace.root, partial(self.ui.call_later, self._started, form))
+        self._start.run(starting, self.ui.workspace.root, partial(self.ui.call_later, self._started, before))
         self.redraw()
 
-    def _started(self, form: CampaignForm, out: str, words: str, code: int) -> None:
+    def _started(self, before: list[CampaignDir], out: str, words: str, code: int) -> None:
+        """`before`: the campaigns that existed before this one was started."""
         self._starting = False
-        there = any(folder.id not in self._before for folder in self.ui.workspace.campaign_dirs())
+        there = any(folder not in before for folder in self.ui.workspace.campaign_dirs())
         if code == 0 or there:
             self.ui.open_campaign(None)
             self.pop_until_active()  # the palette or the help may have been opened meanwhile
@@ -303,12 +307,3 @@ class NewScreen(View):
         if called_off:
             self.ui.say("called off; nothing was started")
         self.redraw()
-
-
-def plan_cache() -> tuple[str, ...]:
-    """`--cache FOLDER`: a temporary folder for the compact stores of plans that may never start. Empty where none can
-    be made; then they are made in the workspace."""
-    try:
-        return "--cache", tempfile.mkdtemp(prefix="lvmtui-plan-")
-    except OSError:
-        return ()

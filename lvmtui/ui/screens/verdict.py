@@ -38,8 +38,8 @@ class VerdictScreen(RunsView):
         super().__init__(app)
         self._by = SORTS[0]
         self._report = False
-        self._page: tuple[Block, ...] | None = None
-        self._page_of: Snapshot | None = None
+        self._page: tuple[Snapshot, tuple[Block, ...]] | None = None
+        """The report, and what it was made of."""
         self._top = self._across = 0
         self._reading = False
         self._place: Line = ()
@@ -66,11 +66,11 @@ class VerdictScreen(RunsView):
     # -- the report --------------------------------------------------------------------------------------------------
 
     def _report_lines(self, snapshot: Snapshot, width: int, height: int) -> list[Line]:
-        if self._page is None or (self._page_of is not None and self._page_of.table is not snapshot.table):
+        if self._page is None or self._page[0].table is not snapshot.table:
             self._read(snapshot)
         if self._page is None:
             return [((f" reading{glyphs.ELLIPSIS}", "dim"),)]
-        lines = terminal_lines(self._page, width)
+        lines = terminal_lines(self._page[1], width)
         self._top = max(0, min(self._top, len(lines) - height))
         shown = [_shifted(line, self._across) for line in lines[self._top : self._top + height]]
         run = snapshot.run(self.ui.selected)
@@ -95,7 +95,7 @@ class VerdictScreen(RunsView):
         threading.Thread(target=read, name="lvmtui-report", daemon=True).start()
 
     def _take(self, page: tuple[Block, ...], snapshot: Snapshot) -> None:
-        self._reading, self._page, self._page_of = False, page, snapshot
+        self._reading, self._page = False, (snapshot, page)
         self.redraw()
 
     # -- keys --------------------------------------------------------------------------------------------------------

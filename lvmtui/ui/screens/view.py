@@ -85,18 +85,15 @@ class View(Screen[None]):
         return self.ui.snapshot
 
     def compose(self) -> ComposeResult:
-        self._size_up()
+        # the classes of the terminal's size: Textual takes them after the first layout, and then has to make another
+        width, height = self.app.size
+        for size, breakpoints in ((width, self.HORIZONTAL_BREAKPOINTS), (height, self.VERTICAL_BREAKPOINTS)):
+            self.add_class(*self._get_breakpoint_classes(size, breakpoints), update=False)
         yield from self.parts()
         yield Canvas(id="words")
         with Horizontal(id="last"):
             yield Keys()
             yield Canvas(id="machine")
-
-    def _size_up(self) -> None:
-        """Take the classes of the terminal's size. Textual does so after the first layout, and has to make another."""
-        width, height = self.app.size
-        for size, breakpoints in ((width, self.HORIZONTAL_BREAKPOINTS), (height, self.VERTICAL_BREAKPOINTS)):
-            self.add_class(*self._get_breakpoint_classes(size, breakpoints), update=False)
 
     def parts(self) -> Iterable[Widget]:
         """What is above the line of keys, from the top."""

@@ -11,6 +11,7 @@ widget's left edge, so a second region in a row sends its beginning twice.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -166,14 +167,9 @@ class Canvas(Widget):
 
 def changed(before: Line, after: Line) -> tuple[int, int] | None:
     """The first cell in which two lines of the same width differ, and one after the last; None if they are equal."""
-    old, new = _cells(before), _cells(after)
-    if old == new:
-        return None
-    least = min(len(old), len(new))
-    first = next((x for x in range(least) if old[x] != new[x]), least)
-    if len(old) != len(new):
-        return first, max(len(old), len(new))
-    return first, next(x for x in range(least, 0, -1) if old[x - 1] != new[x - 1])
+    cells = enumerate(zip_longest(_cells(before), _cells(after)))
+    differ = [x for x, (old, new) in cells if old != new]
+    return (differ[0], differ[-1] + 1) if differ else None
 
 
 def _cells(line: Line) -> list[tuple[str, str]]:

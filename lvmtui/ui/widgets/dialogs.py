@@ -49,12 +49,9 @@ class Dialog(ModalScreen[Result], Generic[Result]):
             text.paint(lambda width, height: self.body(width))
 
 
-Choice = tuple[str, str]
-"""Key, and what it does."""
-
-
 class AskDialog(Dialog[str]):
-    """A question with choices. Its result is the key of the choice; none if everything is to stay as it is.
+    """A question with choices, each a key and what it does. Its result is the key of the choice; none if everything is
+    to stay as it is.
 
     Enter keeps everything as it is, or takes the choice whose key is `enter`.
     """
@@ -65,7 +62,7 @@ class AskDialog(Dialog[str]):
     ]
 
     def __init__(
-        self, title: str, lines: Sequence[str], choices: Sequence[Choice], keep: str, *, enter: str = ""
+        self, title: str, lines: Sequence[str], choices: Sequence[tuple[str, str]], keep: str, *, enter: str = ""
     ) -> None:
         super().__init__(title)
         self._body, self._choices, self._keep, self._enter = lines, choices, keep, enter
