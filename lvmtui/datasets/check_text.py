@@ -173,7 +173,7 @@ def _file_notes(facts: CheckedFile) -> list[str]:
 
 
 def _pair_notes(files: Sequence[CheckedFile], pair: CheckedPair) -> list[str]:
-    notes = []
+    notes = [pair.other_data] if pair.other_data else []
     if pair.same_space == "unknown":
         notes.append("the two have no vector in common: nothing in the files tells whether one encoder made both")
     whole = files[1].forward_signal

@@ -174,6 +174,15 @@ class PairFacts:
     them). `unknown`: nothing in the files tells."""
     space: SpaceFacts | None = None
 
+    @property
+    def other_data(self) -> str:
+        """That the expanded arm is not the baseline and more, in words; empty where it is."""
+        if self.baseline_is_part or self.same_space == "no":
+            return ""
+        missing = 100 * (1 - self.shared)
+        part = "all" if missing >= 99.5 else f"{missing:.0f} %"
+        return f"{part} of the baseline's vectors are not in the expanded data: a change may be that of other data"
+
 
 @dataclass(frozen=True)
 class DataFacts:

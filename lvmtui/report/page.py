@@ -152,8 +152,10 @@ def _doubts(report: Report) -> list[Block]:
     notes = [(row, f": {note}") for row in rows for note in row.notes]
     reasons = [(row, f" ({row.verdict.words}): {row.verdict.reason}") for row in rows if row.verdict.reason]
     said = of_rows([*reasons, *notes], len(rows))
-    unordered = [f"{file.unordered}." for file in report.data.files if file.unordered] if report.data else []
-    planned = [f"{doubt[0].upper()}{doubt[1:]}." for doubt in report.campaign_facts.doubts]
+    data = report.data
+    unordered = [f"{file.unordered}." for file in data.files if file.unordered] if data else []
+    other = [data.pair.other_data] if data and data.pair and data.pair.other_data else []
+    planned = [f"{doubt[0].upper()}{doubt[1:]}." for doubt in (*other, *report.campaign_facts.doubts)]
     items = bullets(dict.fromkeys([*unordered, *report.caveats, *planned, *_recipes(report), *said]))
     return [Heading("What to doubt"), *items] if items else []
 

@@ -60,7 +60,7 @@ def headline(table: Table) -> str:
     said = [_lead(table), "one seed" if seeds == 1 else f"{seeds} seeds"]
     fallen, apart = falling(table), [row for row in table.ranked if row.disagreement]
     against = [
-        f"hits fell for {named([row for row, _ in fallen])}" if fallen else "",
+        f"retrieval fell for {named([row for row, _ in fallen])}" if fallen else "",
         f"sources disagree for {named(apart)}" if apart else "",
     ]
     words = beaten + "; ".join([", ".join(said), *filter(None, against)])
@@ -253,17 +253,18 @@ def _small(table: Table) -> str:
 
 
 def _retrieval(table: Table) -> str:
-    """Models that find the true next vector less often, whatever the cosine says."""
+    """Models that find the true next vector less often, or rank it lower, whatever the cosine says."""
     fallen = falling(table)
     if not fallen:
         return ""
     rows = [row for row, _ in fallen]
     worst_row, worst = min(fallen, key=lambda pair: pair[1].change.value)
     beside = "" if len(fallen) == 1 else f"{worst_row.title}: "
-    find = "finds" if len(rows) == 1 else "find"
+    verb, how = ("find", "less often") if all(set(row.fell) - {"mrr"} for row in rows) else ("rank", "lower")
+    verb += "s" if len(rows) == 1 else ""
     agrees = all(row.verdict.word in DOWN for row in rows)
-    lead = f"{named(rows)} also {find}" if agrees else f"But {named(rows)} {find}"
-    return f"{lead} the true next vector less often ({beside}{figure_words(worst, table.level)})."
+    lead = f"{named(rows)} also {verb}" if agrees else f"But {named(rows)} {verb}"
+    return f"{lead} the true next vector {how} ({beside}{figure_words(worst, table.level)})."
 
 
 def _sources(table: Table) -> str:

@@ -95,7 +95,7 @@ def check_code(sides: Sequence[ComparedRun]) -> Check:
             "same model",
             False,
             f"the code that trains changed between runs: one version trained {found}",
-            "train the runs of this model again with one version of the code (lvmtui retry --from-start)",
+            "plan a new campaign with the same options, which trains all runs with one version of the code",
         )
     words = "all runs have the same number of parameters" if parameters else "its code and its parameters are not known"
     return Check("same model", True, "all runs were trained by the same code" if codes else words)

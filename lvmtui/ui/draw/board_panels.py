@@ -190,7 +190,8 @@ def _row_doubts(row: Row | None) -> list[tuple[str, str]]:
     said = [
         (
             f"{TITLES.get(one.name, one.name)} fell {words.cosine(one.baseline, 3)} {glyphs.TO} "
-            f"{words.cosine(one.expanded, 3)}: the true next vector is found less often",
+            f"{words.cosine(one.expanded, 3)}: the true next vector is "
+            f"{'ranked lower' if one.name == 'mrr' else 'found less often'}",
             "note",
         )
         for one in fallen[:1]
