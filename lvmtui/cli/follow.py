@@ -129,7 +129,7 @@ def live_table(state: CampaignState, width: int, height: int) -> Group:
 
 def _lines(reader: CampaignReader) -> CampaignState:
     """A line for every change of a run and every evaluation; none of a campaign that is over already."""
-    shown: dict[str, tuple[Phase, int]] = {}
+    shown: dict[str, tuple[Phase, int, float]] = {}
     said = ""
     for state in _states(reader):
         if state.finished and not shown:
@@ -138,14 +138,16 @@ def _lines(reader: CampaignReader) -> CampaignState:
         for view in state.runs:
             run, name = view.state, view.planned.run
             evaluations = run.trainer.evaluations if run else ()
-            phase, seen = shown.get(name, (Phase.QUEUED, 0))
+            phase, seen, changed = shown.get(name, (Phase.QUEUED, 0, 0.0))
             where = state.title_of(view.planned)
             for event in evaluations[seen:]:
                 if sentence := sentence_of(event):
                     news.append((event.time, f"{where}  {sentence.words}"))
             if view.status.phase is not phase:
-                news.append((view.status.since or time.time(), f"{where}  {_how(view)}"))
-            shown[name] = (view.status.phase, len(evaluations))
+                since = view.status.since or 0.0  # a start of which nothing is logged yet has the time of the last one
+                changed = since if since > changed else time.time()
+                news.append((changed, f"{where}  {_how(view)}"))
+            shown[name] = (view.status.phase, len(evaluations), changed)
         for when, text in sorted(news, key=itemgetter(0)):  # what happened before is printed in its order too
             print(words.clock(when, seconds=True), text, flush=True)
         before, said = said, "" if state.finished else _paused(state)

@@ -119,7 +119,11 @@ def _neighbour_lines(neighbours: Neighbours) -> list[tuple[str, str]]:
     how = "--same" if neighbours.chosen_by_hand else "chosen from the gap between what is alike and copies"
     return [
         ("threshold", f"cosine {neighbours.same:.4g} ({how})"),
-        ("most alike", f"median cosine with the one most like it elsewhere {neighbours.median:.3f}{natural}"),
+        (
+            "most alike",
+            f"of {neighbours.sampled:,} vectors looked at, median cosine with the one most like it elsewhere "
+            f"{neighbours.median:.3f}{natural}",
+        ),
         ("repeated", f"{neighbours.repeated:,} vectors of all files together are the same as an earlier one"),
     ]
 

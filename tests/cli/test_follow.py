@@ -160,18 +160,6 @@ def test_a_run_whose_folder_is_gone_keeps_nobody_waiting(tmp_path: Path, monkeyp
     assert awaited(workspace, campaign)
 
 
-def test_what_happened_before_is_told_in_its_order(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    workspace, campaign = finished(tmp_path, {**UP, "gru": UP["amn"]}, states={("amn", "expanded"): "running"})
-    monkeypatch.setattr(follow, "_states", lambda reader: [reader.refresh()])
-    follow._lines(CampaignReader(workspace, workspace.campaign(campaign.id)))
-    lines = capsys.readouterr().out.splitlines()
-    times = [line.split()[0] for line in lines]
-    assert len(lines) > 10 and times == sorted(times)
-    assert {line.split()[1] for line in lines[:6]} != {"AMN"}, "runs beside each other are told beside each other"
-
-
 def test_nobody_knows_the_end_where_nobody_sees_to_it(tmp_path: Path) -> None:
     campaign = make_campaign(tmp_path, models=("amn", "gru"))
     bring_to(tmp_path, campaign, "amn", "baseline", state="finished")

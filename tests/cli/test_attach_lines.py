@@ -1,0 +1,49 @@
+"""The lines of `attach --headless`: what happened, in its order."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lvmtui.cli import follow
+from lvmtui.state.campaign_reader import CampaignReader, CampaignState
+from lvmtui.state.status import Phase, Status
+from lvmtui.system.numbers import clock
+from tests.verdict.scenes import finished, state_of
+
+UP = {"amn": (0.51, 0.52)}
+
+
+def test_what_happened_before_is_told_in_its_order(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, campaign = finished(tmp_path, {**UP, "gru": UP["amn"]}, states={("amn", "expanded"): "running"})
+    monkeypatch.setattr(follow, "_states", lambda reader: [reader.refresh()])
+    follow._lines(CampaignReader(workspace, workspace.campaign(campaign.id)))
+    lines = capsys.readouterr().out.splitlines()
+    times = [line.split()[0] for line in lines]
+    assert len(lines) > 10 and times == sorted(times)
+    assert {line.split()[1] for line in lines[:6]} != {"AMN"}, "runs beside each other are told beside each other"
+
+
+def test_a_new_start_is_not_told_with_the_time_of_the_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, campaign = finished(tmp_path, UP, states={("amn", "expanded"): "running"})
+    first = state_of(workspace, campaign)
+    at = next(i for i, view in enumerate(first.runs) if view.status.phase is Phase.RUNNING)
+
+    def later(phase: Phase, since: float) -> CampaignState:
+        run = replace(first.runs[at], status=Status(phase, since=since))
+        return replace(first, runs=(*first.runs[:at], run, *first.runs[at + 1 :]))
+
+    states = [later(Phase.INTERRUPTED, 5e9), later(Phase.STARTING, 4e9)]
+    monkeypatch.setattr(follow, "_states", lambda reader: states)
+    monkeypatch.setattr(time, "time", lambda: 5e9 + 60)
+    follow._lines(CampaignReader(workspace, workspace.campaign(campaign.id)))
+    ended, started = capsys.readouterr().out.splitlines()[-2:]
+    assert "interrupted" in ended and "starting" in started
+    assert started.split()[0] == clock(5e9 + 60, seconds=True)
