@@ -98,6 +98,8 @@ def test_the_name_of_a_file_says_its_format(root: Path, tmp_path: Path, capsys: 
     capsys.readouterr()
     assert main(["report", "--workspace", str(root), "--format", "html", "--output", str(tmp_path / "answer.md")]) == 2
     assert "answer.md is named as md; leave one of the two out" in capsys.readouterr().err
+    assert main(["report", "--workspace", str(root), "--output", str(tmp_path / "answer.docx")]) == 2
+    assert "no report is docx; name it .md, .html, .json, .csv" in capsys.readouterr().err
 
 
 def test_a_part_of_an_id_names_a_campaign_as_in_commands(root: Path) -> None:

@@ -17,6 +17,9 @@ from lvmtui.system.numbers import plural
 EVERY = 5.0
 """Seconds between two looks of `lvmtui tensorboard`."""
 
+OTHER_PROGRAMS = ("docx", "odt", "pdf", "rtf", "tex", "xls", "xlsx")
+"""Endings of files that other programs would open as what they are not."""
+
 
 def report(given: argparse.Namespace) -> int:
     """Write it and print its path, or print the report itself."""
@@ -41,10 +44,13 @@ def report(given: argparse.Namespace) -> int:
 
 
 def _format(given: argparse.Namespace) -> str:
-    """What was asked for, or what the name of the file says. Raises UserError where the two differ."""
+    """What was asked for, or what the name of the file says. Raises UserError where the two differ, or the name says
+    what no report is."""
     named = Path(given.output or "").suffix[1:].lower()
     if named in FORMATS and given.format not in (None, named):
         raise UserError(f"--format {given.format}: {given.output} is named as {named}; leave one of the two out")
+    if named in OTHER_PROGRAMS:
+        raise UserError(f"--output {given.output}: no report is {named}; name it {', '.join('.' + f for f in FORMATS)}")
     return str(given.format or (named if named in FORMATS else "md"))
 
 

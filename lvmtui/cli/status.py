@@ -225,7 +225,9 @@ def standing(state: CampaignState, supervisor: Identity | None) -> list[str]:
     if supervisor:
         lines.append(f"supervised by process {supervisor.pid} on {supervisor.host}")
     elif not state.needs_supervisor:
-        lines.append("nothing is left to do; no supervisor is needed")
+        paused = sum(view.status.phase is Phase.PAUSED for view in state.runs)
+        left = f"{words.plural(paused, 'run')} paused, nothing else" if paused else "nothing"
+        lines.append(f"{left} is left to do; no supervisor is needed")
     else:
         lines.append(f"no supervisor: {state.unmade or 'nothing that waits is started'}; 'lvmtui attach' starts one")
     return lines
