@@ -101,7 +101,8 @@ def next_steps(
     below = bool(judged) and all(cell.skill.gain.value < 0 for cell in judged if cell.skill)
     longer = any(row.verdict.remedy == LONGER for row in table.rows)
     if "overfitting" in most and (below or "failed_to_learn" in kinds) and not longer:
-        steps.append("Train fewer epochs (--epochs): most overfitted after their best evaluation, early in training.")
+        arms = f"{kinds['overfitting']} of {2 * len(table.rows)} arms"
+        steps.append(f"Train fewer epochs (--epochs): {arms} got worse after their best evaluation, early in training.")
     elif below:
         better = "better" if all(cell.below_words for cell in judged) else "as well"
         what = "longer or with another recipe" if "still_improving" in most else "with another recipe"

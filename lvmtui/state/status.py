@@ -176,7 +176,10 @@ def status_of(run: RunState, life: Life, told: str = "") -> Status:
     if isinstance(ending, Failed) and (final := _final_failure(run, ending)):
         return final
     if intent.want == "pause":
-        return Status(Phase.PAUSED, since=run.trainer.last_time or intent.time or None)
+        # a trainer that saves nothing was suspended, and has been ended since
+        lost = run.trainer.attempts > 0 and not run.can_pause
+        reason = f"resumed, it {goes_on_words(run)}" if lost else ""
+        return Status(Phase.PAUSED, reason, run.trainer.last_time or intent.time or None)
     return _waiting(run)
 
 
@@ -191,7 +194,7 @@ def _waiting(run: RunState) -> Status:
         return Status(Phase.QUEUED, given_up.reason, given_up.time)
     last = lost or (ending if isinstance(ending, Interrupted) else None)
     reason = GONE if last is None else last.reason if isinstance(last, Lost) else left_words(last)
-    return Status(Phase.INTERRUPTED, f"{reason}; {_goes_on_words(run)}", last.time if last else None)
+    return Status(Phase.INTERRUPTED, f"{reason}; {goes_on_words(run)}", last.time if last else None)
 
 
 GONE = "its process is gone, nobody saw how it ended"
@@ -255,7 +258,7 @@ def _alive(run: RunState, life: Life, told: str) -> Status:
     return Status(Phase.RUNNING, live.activity, started.time)
 
 
-def _goes_on_words(run: RunState) -> str:
+def goes_on_words(run: RunState) -> str:
     """`goes on from epoch 1.3, step 480`: where its checkpoint is."""
     step, spec = run.goes_on_from, run.spec
     if not step:

@@ -7,13 +7,14 @@ death is noted in one tick, the run started again in the next.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from lvmtui.formats.supervisor_log import Adopted, GaveUp, Lost, Stopped
-from lvmtui.formats.trainer_log import Exit, Failed, Finished, Interrupted
+from lvmtui.formats.trainer_log import Exit, Failed, Finished, Interrupted, Started
 from lvmtui.state.attempt import AS_ASKED, RETRIED, STALLED, Attempt, is_silent
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import GONE, Phase, left_words
+from lvmtui.state.status import GONE, Phase, goes_on_words, left_words
 from lvmtui.supervisor.engine import Member
 from lvmtui.supervisor.observation import NO_FOLDER, CampaignSeen, Observation, RunSeen
 from lvmtui.system import numbers as words
@@ -163,9 +164,17 @@ def _to_start(observation: Observation, busy: set[str], rules: Rules) -> list[Ru
     taken = sum(run.alive or (not run.probe.known and not run.status.over) for run in runs)
     if taken >= campaign.jobs:
         return []
-    ready = [run for run in campaign.runs if run.wanted or _has_room(run, rules)]
+    ready = sorted((run for run in campaign.runs if run.wanted or _has_room(run, rules)), key=start_order)
     # one whose death is only now written down keeps its place: it is started in the next tick
     return [run for run in ready[: campaign.jobs - taken] if run.name not in busy and not run.unsettled]
+
+
+def start_order(run: RunSeen) -> float:
+    """The order in which runs of a campaign start, before that of the campaign: those that were interrupted, the least
+    often started first. Else the first ones, again and again at their time limit, would leave no job to the last. By
+    numbers of starts, since times may be of the clocks of two hosts."""
+    interrupted = run.state is not None and run.status.phase is Phase.INTERRUPTED
+    return run.state.supervision.launches if run.state and interrupted else math.inf
 
 
 def _has_room(run: RunSeen, rules: Rules) -> bool:
@@ -251,10 +260,21 @@ def _about_dead(run: RunSeen, state: RunState, rules: Rules) -> Action | None:
     ending, started = state.trainer.ending, state.trainer.started
     under_this_order = started is not None and started.generation == intent.generation
     if isinstance(ending, Interrupted) and under_this_order and state.trainer.fruitless > rules.retries:
-        times = words.plural(state.trainer.fruitless, "time")
-        reason = f"interrupted {times} before it made a step; the last time it {left_words(ending)}"
-        return WriteDown(run.name, GaveUp(0.0, intent.generation, reason))
+        return WriteDown(run.name, GaveUp(0.0, intent.generation, _fruitless_words(state, ending, started)))
     return None
+
+
+def _fruitless_words(state: RunState, ending: Interrupted, started: Started) -> str:
+    """Why a run is not interrupted once more, and what helps."""
+    times = words.plural(state.trainer.fruitless, "time")
+    if ending.step <= started.resumed_from:
+        return f"interrupted {times} before it made a step; the last time it {left_words(ending)}"
+    unit, total, most = state.spec.unit, state.spec.total_steps, max(ending.step, state.trainer.farthest)
+    cure = "" if state.can_pause else ", or let it save checkpoints (docs/your-own.md)"
+    return (
+        f"ended by its time limit {times}, never past {unit} {most:,} of {total:,}: each job "
+        f"{goes_on_words(state)}; plan it with a longer --time{cure}"
+    )
 
 
 def _death(run: RunSeen, attempt: Attempt, state: RunState) -> WriteDown:

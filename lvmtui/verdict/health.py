@@ -33,7 +33,8 @@ COLLAPSED_SPREAD = 0.05
 """Least spread of predictions while the context mean's is unknown."""
 FALL = 0.05
 """Without spread: by how much validation and training cosine fall when a run collapses. The original experiment's
-fell by .137 and .105; healthy curves move by less than .01 from one evaluation to the next once they are up."""
+fell by .137 and .105; healthy curves move by less than .01 from one evaluation to the next once they are up. Of
+validation alone, over several evaluations: a fall to be told whatever training does."""
 CONSTANT = 0.01
 """Without spread: how near together the cosines of one constant vector stay. The original's stayed within .001."""
 ALIKE = 0.03
@@ -250,19 +251,20 @@ def _on_heldout(run: RunState, trivial: TrivialBaselines | None) -> Judged | Non
 
 
 def _overfitting(evaluations: Sequence[Evaluated], best: Evaluated) -> Finding | None:
-    """Validation falls over several evaluations while training rises."""
+    """Validation falls over several evaluations while training rises; or so far that it does not matter what that does:
+    one that goes on for long at a high rate may lose what it had learned of both."""
     last = evaluations[-1]
     after = [e for e in evaluations if e.step > best.step]
     train_then, train_now = finite(best.train_cosine), finite(last.train_cosine)
-    if len(after) < OVERFIT_EVALUATIONS or train_then is None or train_now is None or train_now <= train_then:
+    rose = train_then is not None and train_now is not None and train_now > train_then
+    bar = cosine_of(best) - (OVERFIT_FALL if rose else FALL)
+    if len(after) < OVERFIT_EVALUATIONS or max(map(cosine_of, after[-OVERFIT_EVALUATIONS:])) > bar:
         return None
-    if max(map(cosine_of, after[-OVERFIT_EVALUATIONS:])) > cosine_of(best) - OVERFIT_FALL:
-        return None
-    words = (
-        f"overfitting: validation cosine {words_of(best.cosine)} at its peak, {best.where}, now "
-        f"{words_of(last.cosine)}, while training rose from {words_of(train_then)} to {words_of(train_now)}"
-    )
-    return Finding("overfitting", False, words)
+    fell = f"validation cosine {words_of(best.cosine)} at its peak, {best.where}, now {words_of(last.cosine)}"
+    if rose:
+        training = f"while training rose from {words_of(train_then)} to {words_of(train_now)}"
+        return Finding("overfitting", False, f"overfitting: {fell}, {training}")
+    return Finding("overfitting", False, f"got worse: {fell}", "validation fell")
 
 
 def _echoing(last: Evaluated, trivial: TrivialBaselines | None) -> Finding | None:

@@ -242,6 +242,20 @@ def test_an_overfit_is_a_note_with_its_peak() -> None:
     assert "failed_to_learn" not in kinds(health_of(run_of(run), TRIVIAL))
 
 
+def test_a_deep_fall_is_told_whatever_training_does() -> None:
+    """AMN on 2k windows, 150 epochs: training fell as well, from .8913 to .8411."""
+    curve = ((0.8516, 0.8913), (0.7964, 0.87), (0.7288, 0.86), (0.6352, 0.8411))
+    run = [evaluated(p, v, t, spread=None, best=p == 1) for p, (v, t) in enumerate(curve, 1)]
+    assert first_named(run, "overfitting") == 4
+    (found,) = (f for f in health_of(run_of(run), None) if f.kind == "overfitting")
+    assert (found.alarm, found.label) == (False, "validation fell")
+    assert found.words == "got worse: validation cosine .8516 at its peak, epoch 1, now .6352"
+    unknown = [replace(e, train_cosine=None) for e in run]
+    assert "overfitting" in kinds(health_of(run_of(unknown), None))
+    slight = [evaluated(p, 0.52 - 0.01 * p, 0.5 - 0.01 * p, best=p == 1) for p in range(1, 6)]
+    assert "overfitting" not in kinds(health_of(run_of(slight), TRIVIAL))
+
+
 def test_the_gain_of_the_last_quarter_is_not_overstated_with_few_evaluations() -> None:
     """The last quarter begins just before the third of four evaluations: most of its gain came earlier."""
     steps = ((305, 0.0909), (610, 0.3443), (914, 0.5352), (1200, 0.5867))
