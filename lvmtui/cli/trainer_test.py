@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from lvmtui.cli.watch_logs import LogFacts
 from lvmtui.formats import trainer_log
 from lvmtui.formats.intent import Want, write_intent
 from lvmtui.formats.paths import RunDir, Workspace
-from lvmtui.formats.patterns import LineReading
+from lvmtui.formats.patterns import NO_COSINE, LineReading
 from lvmtui.formats.trainer_log import LONGEST_REASON, CheckpointSaved, Evaluated, Trained
 from lvmtui.formats.user_code import FIX
 from lvmtui.state.run_reader import RunReader
@@ -171,13 +172,16 @@ class _Test:
         self._wait(lambda: len(self._told()) > 0 or self._over())
         told = self._told()
         if not told:
-            why = self._ending_words() or f"it said nothing that is understood in {self.limit:.0f} s"
+            last = last_line(self.run.log)
+            why = self._ending_words() or f"it said nothing that is understood in {self.limit:.0f} s; last line: {last}"
             yield PartFound("events", False, why, needed=True)
             return
         self._wait(lambda: self._over() or self._can_checkpoint(), ASK_AFTER)
         told = self._told()
         counts = [plural(sum(isinstance(event, kind) for event in told), word) for kind, word in COUNTED.items()]
         yield PartFound("events", True, ", ".join(counts), needed=True)
+        if wrong := next((line for line in self._log() if NO_COSINE in line), ""):
+            yield PartFound("cosines", False, f"{wrong}; left out, with all like it")
         if not self._over():
             yield from self._leaving()
         elif self._newest(trainer_log.Failed):
@@ -263,6 +267,11 @@ class _Test:
 
     def _events(self) -> list[trainer_log.Event]:
         return trainer_log.events_in(self.run.events)
+
+    def _log(self) -> list[str]:
+        """Its log without the times of our own lines."""
+        lines = (sanitise(line, 300) for line in self.run.log.read_bytes().splitlines())
+        return [re.sub(r"^\d\d:\d\d:\d\d ", "", line) for line in lines]
 
     def _newest(self, kind: type[E]) -> E | None:
         return next((e for e in reversed(self._events()) if isinstance(e, kind)), None)

@@ -169,7 +169,10 @@ def _explained(report: Report, skills: Sequence[Skill]) -> list[str]:
 def _front(report: Report) -> list[str]:
     latency = "Latency: median time of one prediction."
     front = ", ".join(choice.title for choice in report.choices if choice.on_front)
-    said = f"Pareto front of {report.table.labels[1]}: {front}. No other model is as good, small and fast."
+    known, other = "", "model"
+    if sum(choice.weighed for choice in report.choices) < len(report.table.rows):
+        known, other = ", of the models compared fairly whose size and latency are known", "one of these"
+    said = f"Pareto front of {report.table.labels[1]}{known}: {front}. No other {other} is as good, small and fast."
     return [latency, *([f"{said} {latency_doubt(report.choices)}".strip()] if front else [])]
 
 

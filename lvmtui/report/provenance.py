@@ -16,7 +16,7 @@ from lvmtui.verdict.words import LEFT_OUT
 DIGITS = 8
 """Digits of a checksum that are shown; report.json has all of them."""
 
-BEST = Code("best_model.pt")
+BEST, OUT = Code("best_model.pt"), Code("out/")
 
 
 def provenance(report: Report) -> list[Block]:
@@ -137,9 +137,16 @@ def _files(report: Report) -> list[Text]:
     if usual:
         folder = usual[0].folder.removesuffix(usual[0].run)
         example = Code(usual[0].run)
-        found.append(("Folders: ", Code(f"{folder}RUN"), ", with RUN like ", example, "; weights in ", BEST, "."))
+        ours = ("; weights in ", BEST) if _trained_by_us(usual) else ()
+        theirs = ("; what a trainer of your own wrote in ", OUT) if any(run.own_trainer for run in usual) else ()
+        found.append(("Folders: ", Code(f"{folder}RUN"), ", with RUN like ", example, *ours, *theirs, "."))
     others = [run for run in report.runs if run not in usual]
     return [*found, *((f"{run.name}: ", Code(run.best_model or run.imported_from or run.folder)) for run in others)]
+
+
+def _trained_by_us(runs: Sequence[RunDetail]) -> bool:
+    """True if there may be a `best_model.pt`, which trainers of the user's own do not write."""
+    return not all(run.own_trainer for run in runs)
 
 
 def _best_at_first(report: Report) -> list[Text]:
@@ -187,9 +194,13 @@ def _plan(report: Report) -> list[Block]:
         Paragraph(
             (
                 Code("lvmtui check FILE"),
-                " shows the fingerprint of a file, ",
-                Code("unzip -z best_model.pt"),
-                f" the checksum of a model (sha256). report.json has all in full. Made by lvmtui {report.by}.",
+                " shows the fingerprint of a file",
+                *(
+                    (", ", Code(f"unzip -z {BEST.text}"), " the checksum of a model (sha256)")
+                    if _trained_by_us(report.runs)
+                    else ()
+                ),
+                f". report.json has all in full. Made by lvmtui {report.by}.",
             )
         ),
     ]

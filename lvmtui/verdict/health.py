@@ -130,7 +130,7 @@ def health_of(
     failed = _failed_to_learn(evaluations[-1], best, trivial, judged) if over else None
     findings = (
         failed,
-        _overfitting(evaluations, best),
+        _overfitting(evaluations, best, failed),
         _echoing(evaluations[-1], trivial),
         _no_better(best, trivial, judged, known) if late and not failed else None,
         _still_improving(evaluations, trainer.finished),
@@ -250,7 +250,7 @@ def _on_heldout(run: RunState, trivial: TrivialBaselines | None) -> Judged | Non
 # Notes --------------------------------------------------------------------------------------------------------------
 
 
-def _overfitting(evaluations: Sequence[Evaluated], best: Evaluated) -> Finding | None:
+def _overfitting(evaluations: Sequence[Evaluated], best: Evaluated, failed: Finding | None) -> Finding | None:
     """Validation falls over several evaluations while training rises; or so far that it does not matter what that does:
     one that goes on for long at a high rate may lose what it had learned of both."""
     last = evaluations[-1]
@@ -264,7 +264,7 @@ def _overfitting(evaluations: Sequence[Evaluated], best: Evaluated) -> Finding |
     if rose:
         training = f"while training rose from {words_of(train_then)} to {words_of(train_now)}"
         return Finding("overfitting", False, f"overfitting: {fell}, {training}")
-    return Finding("overfitting", False, f"got worse: {fell}", "validation fell")
+    return None if failed else Finding("overfitting", False, f"got worse: {fell}", "validation fell")
 
 
 def _echoing(last: Evaluated, trivial: TrivialBaselines | None) -> Finding | None:

@@ -30,7 +30,7 @@ UNFIT = frozenset({"diverged", "collapsed", "failed_to_learn"})
 expanded run a gain of hundreds of percent."""
 HISTORY = "own validation set, may have seen held-out windows, no interval"
 """Why a history gives a point estimate only."""
-PREDICTIONS = "predictions of held-out windows are needed: predictions.npy, or the kit (docs/your-own.md)"
+PREDICTIONS = "predictions that fit the held-out windows are needed: predictions.npy, or the kit (docs/your-own.md)"
 BOTH_ARMS = "train both arms here (lvmtui run --baseline SMALL --expanded LARGE)"
 """What helps a user's own trainer that handed in none, and another program's weights that our model cannot hold."""
 SAME = "both arms told the same cosines to all digits, so both may have been trained on the same data"

@@ -121,9 +121,7 @@ def test_what_holds_of_every_decision(data: st.DataObject, spec: RunSpec) -> Non
         ordered = sorted(campaign.runs, key=start_order)
         places = [run.name for run in ordered]
         assert starts == sorted(starts, key=places.index)
-        passed_over = [
-            run for run in ordered[: places.index(starts[-1])] if run.name not in starts and run.wanted
-        ]
+        passed_over = [run for run in ordered[: places.index(starts[-1])] if run.name not in starts and run.wanted]
         acted_on = {action.run for action in actions}
         assert all(run.name in acted_on for run in passed_over), "no run is passed over that could start"
         assert alive + len(starts) + len(passed_over) <= campaign.jobs, "whoever died a moment ago keeps its place"
