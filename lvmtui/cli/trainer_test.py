@@ -180,8 +180,8 @@ class _Test:
         told = self._told()
         counts = [plural(sum(isinstance(event, kind) for event in told), word) for kind, word in COUNTED.items()]
         yield PartFound("events", True, ", ".join(counts), needed=True)
-        if wrong := next((line for line in self._log() if NO_COSINE in line), ""):
-            yield PartFound("cosines", False, f"{wrong}; left out, with all like it")
+        if wrong := re.search(rf"(line|at) .*{NO_COSINE}", self.run.log.read_text(errors="replace")):
+            yield PartFound("cosines", False, f"{sanitise(wrong[0], 300)}; left out, with all like it")
         if not self._over():
             yield from self._leaving()
         elif self._newest(trainer_log.Failed):
@@ -267,11 +267,6 @@ class _Test:
 
     def _events(self) -> list[trainer_log.Event]:
         return trainer_log.events_in(self.run.events)
-
-    def _log(self) -> list[str]:
-        """Its log without the times of our own lines."""
-        lines = (sanitise(line, 300) for line in self.run.log.read_bytes().splitlines())
-        return [re.sub(r"^\d\d:\d\d:\d\d ", "", line) for line in lines]
 
     def _newest(self, kind: type[E]) -> E | None:
         return next((e for e in reversed(self._events()) if isinstance(e, kind)), None)

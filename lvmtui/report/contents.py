@@ -371,7 +371,9 @@ def _seconds(run: RunState) -> float | None:
 
 
 def _best_model(view: RunView, spec: RunSpec | None) -> str:
-    """The file with the weights: ours, or the one beside an imported history."""
+    """The file with the weights: ours, or the one beside an imported history. A trainer of the user's own has its own."""
+    if spec and spec.own_trainer:
+        return ""
     if spec and spec.imported and spec.history:
         return str(spec.imported.weights_file) if spec.imported.weights else ""
     return f"{view.planned.folder}/{view.folder.best_model.name}"

@@ -137,16 +137,11 @@ def _files(report: Report) -> list[Text]:
     if usual:
         folder = usual[0].folder.removesuffix(usual[0].run)
         example = Code(usual[0].run)
-        ours = ("; weights in ", BEST) if _trained_by_us(usual) else ()
+        ours = () if all(run.own_trainer for run in usual) else ("; weights in ", BEST)
         theirs = ("; what a trainer of your own wrote in ", OUT) if any(run.own_trainer for run in usual) else ()
         found.append(("Folders: ", Code(f"{folder}RUN"), ", with RUN like ", example, *ours, *theirs, "."))
     others = [run for run in report.runs if run not in usual]
     return [*found, *((f"{run.name}: ", Code(run.best_model or run.imported_from or run.folder)) for run in others)]
-
-
-def _trained_by_us(runs: Sequence[RunDetail]) -> bool:
-    """True if there may be a `best_model.pt`, which trainers of the user's own do not write."""
-    return not all(run.own_trainer for run in runs)
 
 
 def _best_at_first(report: Report) -> list[Text]:
@@ -188,6 +183,7 @@ def _plan(report: Report) -> list[Block]:
     said += [f"Device of {names}: {device}" for device, names in _same(report, lambda run: run.device)]
     again = (run for run in report.runs if run.attempts > 1)
     said += [f"{run.name} was started {run.attempts} times: {run.started_again or 'it died'}." for run in again]
+    checksum = (", ", Code("unzip -z best_model.pt"), " the checksum of a model (sha256)")
     return [
         Heading("Plan, checks and checksums", 3),
         *bullets([*said, *_checks(report)]),
@@ -195,11 +191,7 @@ def _plan(report: Report) -> list[Block]:
             (
                 Code("lvmtui check FILE"),
                 " shows the fingerprint of a file",
-                *(
-                    (", ", Code(f"unzip -z {BEST.text}"), " the checksum of a model (sha256)")
-                    if _trained_by_us(report.runs)
-                    else ()
-                ),
+                *(() if all(run.own_trainer for run in report.runs) else checksum),
                 f". report.json has all in full. Made by lvmtui {report.by}.",
             )
         ),

@@ -230,11 +230,8 @@ def apply_record(run: SupervisionState, record: Record) -> SupervisionState:
             killed = record.pids if record.signal == "KILL" else ()
             return replace(run, signalled=record, insisted=(*run.insisted, *killed))
         case Lost():
-            same = tuple(
-                d
-                for d in run.deaths
-                if d.generation == record.generation and d.checkpoint_step == record.checkpoint_step
-            )
+            place = record.generation, record.checkpoint_step
+            same = tuple(d for d in run.deaths if (d.generation, d.checkpoint_step) == place)
             counted = (*same, record) if record.counts else same
             return replace(run, deaths=counted, lost=record, losses=(*run.losses, record))
         case Stopped():

@@ -280,21 +280,18 @@ def _refused_words(run: RunState) -> str:
     return f"no signal sent to {sanitise(signalled.refused, 200)}" if signalled and signalled.refused else ""
 
 
+FINAL = {"diverged": Phase.DIVERGED, "data": Phase.FAILED, "setup": Phase.FAILED, "no_space": Phase.NO_SPACE}
+"""What follows from the reason of a failure that another try would not mend."""
+
+
 def _final_failure(run: RunState, failed: Failed) -> Status | None:
     """The status after a failure that is not retried automatically; None if it is, or if an order came since."""
     began = run.trainer.started or run.supervision.launched  # a first attempt can fail before it logs its start
     resumed = run.intent.generation if run.intent.want == "run" else run.intent.resumed
     if began is not None and resumed > began.generation:
         return None
-    match failed.reason:
-        case "diverged":
-            return Status(Phase.DIVERGED, failed.message, failed.time)
-        case "data" | "setup":
-            return Status(Phase.FAILED, failed.message, failed.time)
-        case "no_space":
-            return Status(Phase.NO_SPACE, failed.message, failed.time)
-        case _:
-            return None
+    phase = FINAL.get(failed.reason)
+    return Status(phase, failed.message, failed.time) if phase else None
 
 
 def processes_of(run: RunState) -> tuple[Identity, ...]:

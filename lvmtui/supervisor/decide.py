@@ -258,8 +258,9 @@ def _about_dead(run: RunSeen, state: RunState, rules: Rules) -> Action | None:
         reason = f"died {len(deaths)} times without getting further; the last time: {deaths[-1].reason}"
         return WriteDown(run.name, GaveUp(0.0, intent.generation, reason))
     ending, started = state.trainer.ending, state.trainer.started
-    under_this_order = started is not None and started.generation == intent.generation
-    if isinstance(ending, Interrupted) and under_this_order and state.trainer.fruitless > rules.retries:
+    if started is None or started.generation != intent.generation or state.trainer.fruitless <= rules.retries:
+        return None
+    if isinstance(ending, Interrupted):
         return WriteDown(run.name, GaveUp(0.0, intent.generation, _fruitless_words(state, ending, started)))
     return None
 
@@ -315,12 +316,11 @@ def _death(run: RunSeen, attempt: Attempt, state: RunState) -> WriteDown:
 
 def _stop(run: RunSeen, reason: str, rules: Rules, *, at_once: bool = False) -> Action | None:
     """The ladder: ask, wait, insist."""
+    asked = run.asked
     if not run.alive:
         return None
-    if run.asked is None and not at_once:
-        return AskToLeave(run.name, reason)
-    if run.asked is not None and run.asked.insisted is not None:
-        return Insist(run.name, reason) if run.asked.insisted >= rules.insist_again else None
-    if at_once or (run.asked is not None and run.asked.seconds >= rules.cancel_wait):
-        return Insist(run.name, reason)
-    return None
+    if asked is None:
+        return Insist(run.name, reason) if at_once else AskToLeave(run.name, reason)
+    again = asked.insisted is not None and asked.insisted >= rules.insist_again
+    first = asked.insisted is None and (at_once or asked.seconds >= rules.cancel_wait)
+    return Insist(run.name, reason) if first or again else None

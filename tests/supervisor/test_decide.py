@@ -22,7 +22,7 @@ from lvmtui.formats.trainer_log import (
 )
 from lvmtui.state.run_state import RunState, fold, fold_records
 from lvmtui.state.status import OVER, Life, Phase
-from lvmtui.supervisor.decide import AskToLeave, Insist, Start, WriteDown, start_order, decide, work_left
+from lvmtui.supervisor.decide import AskToLeave, Insist, Start, WriteDown, decide, start_order, work_left
 from lvmtui.supervisor.engine import Ended, Member, Probe
 from lvmtui.supervisor.observation import Asked, CampaignSeen, Observation, RunSeen
 from tests.supervisor.simulated import BOOT, HOST, MISCHIEF, RULES, Simulated, SimulatedWorld, finished, process
