@@ -371,7 +371,7 @@ def _seconds(run: RunState) -> float | None:
 
 
 def _best_model(view: RunView, spec: RunSpec | None) -> str:
-    """The file with the weights: ours, or the one beside an imported history. A trainer of the user's own has its own."""
+    """The file with the weights: ours, or the one beside an imported history; of a user's own trainer nobody knows."""
     if spec and spec.own_trainer:
         return ""
     if spec and spec.imported and spec.history:

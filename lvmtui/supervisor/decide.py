@@ -7,8 +7,9 @@ death is noted in one tick, the run started again in the next.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import compress
 
 from lvmtui.formats.supervisor_log import Adopted, GaveUp, Lost, Stopped
 from lvmtui.formats.trainer_log import Exit, Failed, Finished, Interrupted, Started
@@ -164,17 +165,19 @@ def _to_start(observation: Observation, busy: set[str], rules: Rules) -> list[Ru
     taken = sum(run.alive or (not run.probe.known and not run.status.over) for run in runs)
     if taken >= campaign.jobs:
         return []
-    ready = sorted((run for run in campaign.runs if run.wanted or _has_room(run, rules)), key=start_order)
+    ready = in_turn(campaign, (run for run in campaign.runs if run.wanted or _has_room(run, rules)))
     # one whose death is only now written down keeps its place: it is started in the next tick
     return [run for run in ready[: campaign.jobs - taken] if run.name not in busy and not run.unsettled]
 
 
-def start_order(run: RunSeen) -> float:
-    """The order in which runs of a campaign start, before that of the campaign: those that were interrupted, the least
-    often started first. Else the first ones, again and again at their time limit, would leave no job to the last. By
-    numbers of starts, since times may be of the clocks of two hosts."""
-    interrupted = run.state is not None and run.status.phase is Phase.INTERRUPTED
-    return run.state.supervision.launches if run.state and interrupted else math.inf
+def in_turn(campaign: CampaignSeen, ready: Iterable[RunSeen]) -> list[RunSeen]:
+    """Runs in the order in which they start: the campaign's, but of the places of interrupted ones the first goes to
+    whoever was started least often. Else the same ones, back from their time limit, would overtake another for ever.
+    By numbers of starts, as times may be of the clocks of two hosts. What a person put first stays first."""
+    runs = list(ready)
+    took_part = [r.status.phase is Phase.INTERRUPTED and r.name not in campaign.first for r in runs]
+    fair = iter(sorted(compress(runs, took_part), key=lambda r: r.state.supervision.launches if r.state else 0))
+    return [next(fair) if swapped else run for run, swapped in zip(runs, took_part, strict=True)]
 
 
 def _has_room(run: RunSeen, rules: Rules) -> bool:

@@ -298,8 +298,14 @@ def test_a_run_that_its_time_limit_ended_is_not_always_overtaken(spec: RunSpec) 
             history += [launched(attempt), begun, Interrupted(2.0, 10 * attempt, "USR1", 1.0)]
         return replace(seen_with(spec, Intent(), *history), name=name)
 
-    waiting = (replace(seen_with(spec, Intent()), name="new"), ended("first", 2), ended("second", 2), ended("last", 1))
-    assert decide(Observation((CampaignSeen("c", 2, waiting),)), RULES) == (Start("last"), Start("first"))
+    waiting = (ended("a", 2), replace(seen_with(spec, Intent()), name="new"), ended("b", 2), ended("last", 1))
+
+    def starting(*first: str) -> list[str]:
+        actions = decide(Observation((CampaignSeen("c", 3, waiting, first=first),)), RULES)
+        return [action.run for action in actions if isinstance(action, Start)]
+
+    assert starting() == ["last", "new", "a"], "what never began keeps its place"
+    assert starting("a") == ["a", "new", "last"], "an order is an order"
 
 
 def test_a_start_that_is_taken_back_interrupts_nothing(spec: RunSpec) -> None:
