@@ -112,19 +112,11 @@ Action = Start | AskToLeave | Insist | WriteDown
 
 def decide(observation: Observation, rules: Rules = Rules()) -> tuple[Action, ...]:
     """What to do now, at most one action a run."""
-    actions: list[Action] = []
-    busy: set[str] = set()
-    for campaign in observation.campaigns:
-        for run in campaign.runs:
-            action = settle(run, rules, campaign.stall_timeout)
-            if action is not None:
-                actions.append(action)
-                busy.add(run.name)
-    for orphan in observation.orphans:
-        action = _stop(orphan, NO_FOLDER, rules)
-        if action is not None:
-            actions.append(action)
+    runs = [(run, campaign.stall_timeout) for campaign in observation.campaigns for run in campaign.runs]
+    runs += [(orphan, None) for orphan in observation.orphans]
+    actions: list[Action] = [action for run, timeout in runs if (action := settle(run, rules, timeout))]
     if observation.can_write:
+        busy = {action.run for action in actions}
         actions += [Start(run.name) for run in _to_start(observation, busy, rules)]
     return tuple(actions)
 
@@ -144,16 +136,11 @@ def turns(observation: Observation, rules: Rules) -> dict[str, str]:
 
 def work_left(observation: Observation) -> bool:
     """True while a supervisor is needed without anybody giving an order."""
-    if observation.orphans:
+    runs = [run for campaign in observation.campaigns for run in campaign.runs]
+    if observation.orphans or any(r.alive or r.wanted or (not r.probe.known and r.unsettled) for r in runs):
         return True
-    for campaign in observation.campaigns:
-        for run in campaign.runs:
-            if run.alive or run.wanted or (not run.probe.known and run.unsettled):
-                return True
-            waits = run.later or not run.probe.known or run.status.phase is Phase.NO_SPACE
-            if waits and run.state is not None and run.state.intent.want == "run" and not run.status.over:
-                return True
-    return False
+    waits = (r for r in runs if r.later or not r.probe.known or r.status.phase is Phase.NO_SPACE)
+    return any(r.state is not None and r.state.intent.want == "run" and not r.status.over for r in waits)
 
 
 def _to_start(observation: Observation, busy: set[str], rules: Rules) -> list[RunSeen]:
@@ -274,11 +261,9 @@ def _fruitless_words(state: RunState, ending: Interrupted, started: Started) -> 
     if ending.step <= started.resumed_from:
         return f"interrupted {times} before it made a step; the last time it {left_words(ending)}"
     unit, total, most = state.spec.unit, state.spec.total_steps, max(ending.step, state.trainer.farthest)
-    cure = "" if state.can_pause else ", or let it save checkpoints (docs/your-own.md)"
-    return (
-        f"ended by its time limit {times}, never past {unit} {most:,} of {total:,}: each job "
-        f"{goes_on_words(state)}; plan it with a longer --time{cure}"
-    )
+    cure = f"plan it with a longer --time{'' if state.can_pause else ', or let it save checkpoints (docs/your-own.md)'}"
+    begins = f"each job {goes_on_words(state)}"
+    return f"ended by its time limit {times}, never past {unit} {most:,} of {total:,}: {begins}; {cure}"
 
 
 def _death(run: RunSeen, attempt: Attempt, state: RunState) -> WriteDown:
