@@ -125,7 +125,7 @@ def _sentence(
     state: CampaignState, happening: Happening, view: RunView | None, table: Table, found: tuple[Finding, ...]
 ) -> str:
     if happening.kind == "campaign_over":
-        return f"all {sum(one.status.over for one in state.runs)} runs have ended. {answer(table)}"
+        return f"all runs have ended: {state.progress_words}. {answer(table)}"
     if happening.kind == "pair_compared":
         row = table.row(happening.subject)
         return f"{row.title} is compared: {model_as_json(row)['words']}" if row else f"{happening.subject} is compared"

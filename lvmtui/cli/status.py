@@ -24,6 +24,7 @@ from lvmtui.state.status import ALIVE, Phase, interrupted_words, interruptions
 from lvmtui.system import numbers as words
 from lvmtui.system.process_id import Identity
 from lvmtui.system.text import aligned, padded, sanitise, width
+from lvmtui.verdict.comparison import lost_scores
 from lvmtui.verdict.health import Finding
 from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.rows import best_trivial
@@ -37,8 +38,8 @@ NARROWEST = 30
 LONG = 80
 """Characters of a note up to which it is told again: `as AMN 8k` would hide an alarm, or that a run ended early."""
 WRAP = partial(textwrap.wrap, break_on_hyphens=False, break_long_words=False)
-GAIN = "gain: best cosine less the best trivial baseline's, on own validation windows"
-BARE = "best: validation cosine; on which windows is not known of other programs"
+GAIN = "gain: validation cosine at the epoch of lowest loss less the best trivial one"
+BARE = "cosine: validation cosine at the epoch of lowest loss; its windows are not known"
 EPOCH = "epoch: a pass over its own windows; with equal updates a small arm makes more"
 SIGNLESS = "without a sign: the bare cosine, as the windows of other programs are not known"
 
@@ -83,7 +84,7 @@ def titles_of(state: CampaignState) -> tuple[RunRow, tuple[str, ...]]:
     """The titles of the columns, and what the figures of `RunRow.gain` are, in lines that fit any terminal."""
     foreign = [view.state.spec.foreign for view in state.runs if view.state]
     bare = bool(foreign) and all(foreign)
-    seed, figure = "seed" if len(state.campaign.seeds) > 1 else "", "best" if bare else "gain"
+    seed, figure = "seed" if len(state.campaign.seeds) > 1 else "", "cosine" if bare else "gain"
     about = (BARE,) if bare else (GAIN, SIGNLESS) if any(foreign) else (GAIN,)
     return RunRow("model", "arm", seed, "state", "epoch", figure, "time"), about
 
@@ -184,7 +185,8 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, columns: i
     changes = aligned([(row.title, _change_words(row)) for row in known.table.rows])
     above = (f"campaign {state.campaign.id}", progress_line(state, eta, supervised=supervisor is not None), "")
     equal = (EPOCH,) if any(view.state and view.state.spec.recipe.equal_updates for view in state.runs) else ()
-    below = ("", *about, *equal, "", f"change from {small} to {large}", *changes, "", *standing(state, supervisor))
+    below = ("", *about, *equal, "", f"change from {small} to {large}", *changes)
+    below = (*below, *(f"doubt: {doubt}" for doubt in lost_scores(state)), "", *standing(state, supervisor))
     table = chain(*run_lines([titles, *rows_of(state, eta, known)], columns))
     first, last = (
         [part for line in lines for part in WRAP(line, columns, subsequent_indent="  ") or [""]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from lvmtui.cli.watch_logs import LogFacts
 from lvmtui.formats import trainer_log
 from lvmtui.formats.intent import Want, write_intent
 from lvmtui.formats.paths import RunDir, Workspace
-from lvmtui.formats.patterns import LineReading
+from lvmtui.formats.patterns import NO_COSINE, LineReading
 from lvmtui.formats.trainer_log import LONGEST_REASON, CheckpointSaved, Evaluated, Trained
 from lvmtui.formats.user_code import FIX
 from lvmtui.state.run_reader import RunReader
@@ -171,13 +172,16 @@ class _Test:
         self._wait(lambda: len(self._told()) > 0 or self._over())
         told = self._told()
         if not told:
-            why = self._ending_words() or f"it said nothing that is understood in {self.limit:.0f} s"
+            last = last_line(self.run.log)
+            why = self._ending_words() or f"it said nothing that is understood in {self.limit:.0f} s; last line: {last}"
             yield PartFound("events", False, why, needed=True)
             return
         self._wait(lambda: self._over() or self._can_checkpoint(), ASK_AFTER)
         told = self._told()
         counts = [plural(sum(isinstance(event, kind) for event in told), word) for kind, word in COUNTED.items()]
         yield PartFound("events", True, ", ".join(counts), needed=True)
+        if wrong := re.search(rf"(line|at) .*{NO_COSINE}", self.run.log.read_text(errors="replace")):
+            yield PartFound("cosines", False, f"{sanitise(wrong[0], 300)}; left out, with all like it")
         if not self._over():
             yield from self._leaving()
         elif self._newest(trainer_log.Failed):

@@ -22,6 +22,10 @@ MOST = 1e9
 """Steps and epochs that can be planned are fewer."""
 
 
+NO_COSINE = "is no cosine, which lies between -1 and 1"
+"""Said in the log of a run of a figure that a program called one; by it `trainer test` finds the line."""
+
+
 @dataclass(frozen=True)
 class LineReading:
     """What one line says. None: nothing."""

@@ -152,7 +152,7 @@ class ImportedRuns(Earlier):
         lacking = [title_of(s.model) for s in self.specs if self.weights_of(s.model, s.seed) is None]
         if lacking:
             models = ", ".join(dict.fromkeys(lacking))
-            notes.append(f"there are no weights beside the history of {models}, so it gets only a point estimate")
+            notes.append(f"no weights that fit came with the history of {models}, so it gets only a point estimate")
         return split, tuple(notes)
 
 

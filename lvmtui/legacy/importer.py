@@ -35,12 +35,13 @@ from lvmtui.system.permissions import who
 from lvmtui.system.process_id import Identity
 from lvmtui.system.programs import done_by, unmarked_environment
 from lvmtui.system.text import sanitise
+from lvmtui.verdict.rows import FITTING
 
 NOT_KNOWN = "not known"
 """Stands for a file of vectors that was not named."""
 NO_SIZE = "{}: does not say what size it was trained on; name it with --arm, like --arm 80k"
 NO_WEIGHTS = f"it gets only a point estimate, no verdict. If there are some, name the file {' or '.join(WEIGHTS)} there"
-NOTHING_TO_JUDGE = "without any weights training the other arm gives no verdict: add them and import the folders again"
+NOTHING_TO_JUDGE = f"without weights that fit, training the other arm gives no verdict: {FITTING}"
 PATIENCE = 300.0
 """Seconds in which a short process opens all weights; five files of 100 MB take five."""
 NOWHERE = Identity(host="", boot_id="", pid=0, start_ticks=0)

@@ -214,19 +214,9 @@ def try_code(
         lay_out(files, root)
         (root / "free").mkdir()
         request, answer = root / "request.json", root / "answer.json"
-        asked = Trial(
-            folder=str(root / code.folder),
-            module=code.module,
-            name=code.name,
-            source=code.source,
-            dim=shape.dim,
-            context=shape.context,
-            batch_size=shape.batch_size,
-            options=options,
-            kind=kind,
-            allowed=str(root / "free"),
-        )
-        write_document(request, asked, durable=False)
+        named = str(root / code.folder), code.module, code.name, code.source
+        trial = Trial(*named, **vars(shape), options=options, kind=kind, allowed=str(root / "free"))
+        write_document(request, trial, durable=False)
         command = our_command("trainers.check_model", str(request), str(answer))
         environment = {**unmarked_environment(os.environ), "TMPDIR": str(root / "free"), "OMP_NUM_THREADS": "1"}
         child = spawn(command, output=root / "output", environment=environment, folder=root)

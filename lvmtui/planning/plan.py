@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from pathlib import Path
 from statistics import fmean
 
@@ -133,11 +132,13 @@ def make_plan(
     remarks += [f"{t.device}: {words}" for t in tests for words in t.fallbacks.sentences]
     remarks += sharing_remarks(tests, len(specs), mps_state()) if tests else []
     specs = tuple(replace(spec, threads=way.threads) for spec in specs)
-    works = ((spec.arm, work_of(spec, device=options.device)) for spec in specs)
-    run_seconds = grouped((arm, way.crowd * time_of(work, all_of(work), shown).mean) for arm, work in works)
+    works = [(spec, work_of(spec, device=options.device)) for spec in specs]
+    timed = [(spec, way.crowd * time_of(work, all_of(work), shown).mean) for spec, work in works]
     campaign = layout.campaign(options, own, specs, way, workspace)
-    longest, side_by_side = max(chain(*run_seconds.values())), (min(way.jobs, len(specs)), way.threads)
-    notes = engine.notes(workspace, options.engine_settings, *side_by_side, longest)
+    anew = {s.model: s.own_trainer.title for s in specs if s.own_trainer and not s.own_trainer.checkpoints}
+    longest = max((of_run for spec, of_run in timed if spec.model not in anew), default=0.0)
+    side_by_side = min(way.jobs, len(specs)), way.threads
+    notes = engine.notes(workspace, options.engine_settings, *side_by_side, longest, tuple(anew.values()))
     campaign = replace(campaign, notes=(*campaign.notes, *notes))
     return Plan(
         campaign=campaign,
@@ -149,7 +150,7 @@ def make_plan(
         hardware=there,
         started_with=started_with_now(os.environ),
         power=replace(power_of(campaign, judging(data.splits), workspace), seeds_to_fold=seeds_to_fold(options)),
-        run_seconds={arm: fmean(seconds) for arm, seconds in run_seconds.items()},
+        run_seconds={arm: fmean(each) for arm, each in grouped((spec.arm, s) for spec, s in timed).items()},
         remarks=tuple(remarks),
         own=own,
     )

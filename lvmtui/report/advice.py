@@ -16,6 +16,7 @@ from lvmtui.report.costs import PricedModel, UseCost, priced_models
 from lvmtui.state.status import ENDED_EARLY, FAILURES, Phase
 from lvmtui.system.numbers import cosine
 from lvmtui.verdict.comparable import LONGER
+from lvmtui.verdict.rows import BOTH_ARMS
 from lvmtui.verdict.table import ArmCell, Row, Table, named
 from lvmtui.verdict.words import DOWN, NEGLIGIBLE, Word, listed, no_interval, the_trivial
 
@@ -23,7 +24,8 @@ NONE = "none, since something speaks against every model"
 NEAR_BEST = 0.01
 """How far below the best cosine, as a share of it, a model may be and still be a balanced choice."""
 IMPORT = (
-    "import the runs with the vectors they were trained on (--trained-on) and train the other arm (--baseline-runs)"
+    "import runs that have weights with the vectors they were trained on (--trained-on) and train the other arm "
+    f"(--baseline-runs), or {BOTH_ARMS}"
 )
 DETECTED = 1.96 + 0.84
 """Size in standard errors of a change that four of five campaigns detect: 5 % two-sided, 80 % power."""
@@ -93,7 +95,7 @@ def next_steps(
     estimate, word = table.main_figure
     if table.ranked and table.seeds == 1:
         steps.append("Train several seeds (--seeds 1 2 3): one seed cannot show how much training varies.")
-    elif estimate and word in (Word.TOO_CLOSE, Word.NO_VERDICT):
+    elif estimate and word in (Word.TOO_CLOSE, Word.NO_VERDICT) and not (ended and estimate.scarce() == "seeds"):
         steps.append(deciding(estimate, table.seeds, folds=table.folds))
     kinds = Counter(found.kind for row in table.rows for arm in ARMS for found in row.cell(arm).findings)
     most = {kind for kind, arms in kinds.items() if arms >= len(table.rows)}  # half of the arms
@@ -101,7 +103,8 @@ def next_steps(
     below = bool(judged) and all(cell.skill.gain.value < 0 for cell in judged if cell.skill)
     longer = any(row.verdict.remedy == LONGER for row in table.rows)
     if "overfitting" in most and (below or "failed_to_learn" in kinds) and not longer:
-        steps.append("Train fewer epochs (--epochs): most overfitted after their best evaluation, early in training.")
+        arms = f"{kinds['overfitting']} of {2 * len(table.rows)} arms"
+        steps.append(f"Train fewer epochs (--epochs): {arms} got worse after their best evaluation, early in training.")
     elif below:
         better = "better" if all(cell.below_words for cell in judged) else "as well"
         what = "longer or with another recipe" if "still_improving" in most else "with another recipe"

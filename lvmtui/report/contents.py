@@ -345,11 +345,14 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
 
 
 def _started_again(run: RunState) -> str:
-    """`paused (2 times), killed by signal 9`. Failures that are tried again are written down as deaths too."""
+    """`paused (2 times); killed by signal 9`. Failures that are tried again are written down as deaths too. How the
+    newest attempt ended is its status."""
+    newest = {end.time for end in (run.supervision.lost, run.trainer.ending) if end}
     again = [e for e in run.trainer.endings if not (isinstance(e, Failed) and e.reason in RETRIED)]
     said = [(e.time, kind_of(type(e))) for e in again if not isinstance(e, Interrupted)]
-    times = Counter(sanitise(why, 120) for _, why in sorted([*said, *interruptions(run)]))
-    return ", ".join(f"{why} ({count} times)" if count > 1 else why for why, count in times.items())
+    ends = sorted([*said, *interruptions(run)])
+    times = Counter(sanitise(why, 120) for time, why in ends if time not in newest)
+    return "; ".join(f"{why} ({count} times)" if count > 1 else why for why, count in times.items())
 
 
 def _first_start(run: RunState) -> float | None:
@@ -371,7 +374,9 @@ def _seconds(run: RunState) -> float | None:
 
 
 def _best_model(view: RunView, spec: RunSpec | None) -> str:
-    """The file with the weights: ours, or the one beside an imported history."""
+    """The file with the weights: ours, or the one beside an imported history; of a user's own trainer nobody knows."""
+    if spec and spec.own_trainer:
+        return ""
     if spec and spec.imported and spec.history:
         return str(spec.imported.weights_file) if spec.imported.weights else ""
     return f"{view.planned.folder}/{view.folder.best_model.name}"

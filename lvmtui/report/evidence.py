@@ -14,7 +14,7 @@ from lvmtui.system.numbers import cosine, count, percent, plural, signed
 from lvmtui.system.text import grouped
 from lvmtui.verdict.cross_checks import FIGURES, TITLES, deciding_interval
 from lvmtui.verdict.health import of_seeds
-from lvmtui.verdict.table import Row
+from lvmtui.verdict.table import Row, Table, named, seeds_words
 from lvmtui.verdict.words import (
     cosine_interval,
     interval_words,
@@ -26,6 +26,8 @@ from lvmtui.verdict.words import (
 )
 
 ARROW = " → "
+BY_COSINE = "of highest cosine where it tells no loss, and for histories of GraphMERT-LVM"
+"""Which epoch stands for a run that has none of lowest loss, or does not go by it."""
 
 
 def evidence(report: Report, curves: str) -> list[Block]:
@@ -53,31 +55,48 @@ def _interval(report: Report) -> list[Block]:
         return [
             Heading("What these figures are", 3),
             Paragraph(
-                "Best validation cosines, as the runs themselves told them. Each run was judged on its own validation "
-                "windows. They differ between the arms and may overlap with training windows. No common held-out "
-                "windows judged them, so there is no interval and no verdict; rows are ranked by these point estimates."
+                "Validation cosines at the epoch of lowest loss, as the runs themselves told them. Each run was judged "
+                "on its own validation windows. They differ between the arms and may overlap with training windows. No "
+                "common held-out windows judged them, so there is no interval and no verdict; rows are ranked by these "
+                "point estimates."
             ),
         ]
     estimates = [row.estimate for row in whole.ranked if row.estimate]
     if not estimates:
         return []
     first = estimates[0]
-    seeds = sorted({row.seeds for row in whole.ranked})
+    seeds, single = max(row.seeds for row in whole.ranked), [row for row in whole.ranked if row.seeds == 1]
     found = sorted({f"{e.df:.1f}" for e in estimates}, key=float)
     df = found[0] if len(found) == 1 else f"{found[0]} to {found[-1]}"
     said = [
         f"Covered: which articles were held out. Windows of one article (cluster) resemble each other, so the "
         f"{first.windows:,} windows in {first.clusters} clusters count as {first.effective_clusters:.1f} clusters of "
         f"equal weight. The interval uses the cluster-robust CR2 variance and Bell-McCaffrey degrees of freedom "
-        f"({df}{', seeds included' if seeds[-1] > 1 else ''}); the fewer, the wider.",
-        f"Covered: training noise, by {' to '.join(dict.fromkeys(map(str, (seeds[0], seeds[-1]))))} seeds per arm."
-        if seeds[0] > 1
+        f"({df}{', seeds included' if seeds > 1 else ''}{_of_average(whole)}); the fewer, the wider.",
+        f"Covered: training noise, by {seeds_words(whole.ranked)} per arm"
+        f"{f' (not for {named(single)}, with one)' if single else ''}."
+        if seeds > 1
         else "Not covered: training noise. A verdict from one seed holds for that seed only.",
         "Not covered: other data sets, other recipes, other sizes of model.",
     ]
     figures = [f"{row.title}: {'; '.join(row.figures)}." for row in report.table.rows if row.figures]
     more = [Heading("Each change, further figures", 3), *bullets(figures)] if figures else []
     return [Heading("What the interval covers", 3), *bullets(said), *more]
+
+
+def _of_average(whole: Table) -> str:
+    """The degrees of freedom of the average, and why they are fewer where folds make them so: the part of its variance
+    that training makes is then its own between folds, larger than its models' would make it (`average.py`)."""
+    if whole.primary is None:
+        return ""
+    average, models = whole.primary.estimate, len(whole.primary.models)
+    mean, *single = (
+        e.from_training * (e.standard_error or 0.0) ** 2
+        for e in (average, *(row.estimate for row in whole.ranked if row.estimate))
+    )
+    own = whole.folds and mean * models > 1.001 * max(single)
+    why = f", because its models move together from fold to fold and only {whole.seeds} folds show by how much"
+    return f"; the average has {average.df:.1f}{why if own else ''}"
 
 
 def _by_source(report: Report) -> list[Block]:
@@ -154,13 +173,16 @@ def _explained(report: Report, skills: Sequence[Skill]) -> list[str]:
         names = ", ".join(dict.fromkeys(the_trivial(s.against) for s in skills))
         said.append(f"Gain: held-out cosine minus that of the best trivial baseline ({names}), with its 95 % interval.")
     base, expanded = report.table.labels
-    return [
-        *said,
+    found = (
         f"hit@k ({base}{ARROW}{expanded}): share of windows whose true next vector is among the k held-out vectors "
         "nearest to the prediction. MRR: mean reciprocal rank of it. The interval is that of the difference "
         f"({100 * (1 - report.table.level / FIGURES):.1f} %, because these figures are judged together); where it is "
         "clear of zero, the figure rose or fell. It has degrees of freedom of its own, at least "
-        f"{LEAST_DF:.0f}: seeds that differ much in cosine may differ little in it.",
+        f"{LEAST_DF:.0f}: seeds that differ much in cosine may differ little in it."
+    )
+    return [
+        *said,
+        *([found] if any(row.retrieval for row in report.table.rows) else []),
         "Margin: cosine with the true next vector minus cosine with the last context vector. Higher is better; below "
         "zero the prediction resembles the last vector more than the next one.",
     ]
@@ -169,7 +191,10 @@ def _explained(report: Report, skills: Sequence[Skill]) -> list[str]:
 def _front(report: Report) -> list[str]:
     latency = "Latency: median time of one prediction."
     front = ", ".join(choice.title for choice in report.choices if choice.on_front)
-    said = f"Pareto front of {report.table.labels[1]}: {front}. No other model is as good, small and fast."
+    known, other = "", "model"
+    if sum(choice.weighed for choice in report.choices) < len(report.table.rows):
+        known, other = ", of the models compared fairly whose size and latency are known", "one of these"
+    said = f"Pareto front of {report.table.labels[1]}{known}: {front}. No other {other} is as good, small and fast."
     return [latency, *([f"{said} {latency_doubt(report.choices)}".strip()] if front else [])]
 
 
@@ -324,9 +349,13 @@ def _curves(report: Report, curves: str) -> list[Block]:
     titles = {run.model: run.title for run in report.runs}
     rows = [[titles[model], *(_curve(report, model, arm) for arm in ("baseline", "expanded"))] for model in models]
     seeds = " (first seed)" if len(report.campaign_facts.seeds) > 1 else ""
+    by_cosine = f" ({BY_COSINE})" if any(run.foreign for run in report.runs) else ""
     return [
         Heading("Curves", 3),
-        Paragraph(f"Validation cosine from the first to the last evaluation{seeds}, with its first and best value."),
+        Paragraph(
+            f"Validation cosine from the first to the last evaluation{seeds}, with its first value and that at the "
+            f"epoch of lowest loss{by_cosine}."
+        ),
         table(["model", *report.table.labels], rows),
         *(Figure(titles[model], f"{curves}/{curve_file(model)}") for model in models),
     ]
@@ -337,7 +366,7 @@ def _curve(report: Report, model: str, arm: str) -> Text:
     if run is None:
         return "–"
     values = [y for _, y in run.curve.points]
-    return (Code(sparkline(values)), f" {cosine(values[0])}, {cosine(max(values))}")
+    return (Code(sparkline(values)), f" {cosine(values[0])}, {cosine(run.validation)}")
 
 
 def milliseconds(value: float | None) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from lvmtui.formats.results import Comparison, Interval
 from lvmtui.report.blocks import Bar, Block, Code, Heading, Paragraph, Strong, Text, bullets, table
 from lvmtui.report.contents import Report
-from lvmtui.report.evidence import evidence
+from lvmtui.report.evidence import BY_COSINE, evidence
 from lvmtui.report.interval_bars import Scale, scale_of
 from lvmtui.report.provenance import provenance
 from lvmtui.report.sizes import curve_answer, sizes_section
@@ -122,8 +122,8 @@ def _how_to_read(report: Report, *, bars: bool) -> list[str]:
     base, expanded = whole.labels
     if whole.histories:
         return [
-            f"The {base} and {expanded} columns show each run's best cosine on its own validation windows, taken from "
-            "its history. No medals: these figures prove nothing."
+            f"The {base} and {expanded} columns show each run's cosine at the epoch of lowest loss ({BY_COSINE}), on "
+            "its own validation windows and as it told them. No medals: these figures prove nothing."
         ]
     counts = {row.estimate.windows for row in whole.ranked if row.estimate} or {report.heldout.windows}
     number = " to ".join(f"{n:,}" for n in sorted({min(counts), max(counts)}) if n)  # with folds they may differ

@@ -16,7 +16,7 @@ from lvmtui.verdict.words import LEFT_OUT
 DIGITS = 8
 """Digits of a checksum that are shown; report.json has all of them."""
 
-BEST = Code("best_model.pt")
+BEST, OUT = Code("best_model.pt"), Code("out/")
 
 
 def provenance(report: Report) -> list[Block]:
@@ -137,7 +137,9 @@ def _files(report: Report) -> list[Text]:
     if usual:
         folder = usual[0].folder.removesuffix(usual[0].run)
         example = Code(usual[0].run)
-        found.append(("Folders: ", Code(f"{folder}RUN"), ", with RUN like ", example, "; weights in ", BEST, "."))
+        ours = () if all(run.own_trainer for run in usual) else ("; weights in ", BEST)
+        theirs = ("; what a trainer of your own wrote in ", OUT) if any(run.own_trainer for run in usual) else ()
+        found.append(("Folders: ", Code(f"{folder}RUN"), ", with RUN like ", example, *ours, *theirs, "."))
     others = [run for run in report.runs if run not in usual]
     return [*found, *((f"{run.name}: ", Code(run.best_model or run.imported_from or run.folder)) for run in others)]
 
@@ -179,17 +181,18 @@ def _plan(report: Report) -> list[Block]:
     versions = _same(report, lambda run: ", ".join(f"{name} {number}" for name, number in sorted(run.versions.items())))
     said += [f"Versions of {names}: {numbers}" for numbers, names in versions]
     said += [f"Device of {names}: {device}" for device, names in _same(report, lambda run: run.device)]
-    again = (run for run in report.runs if run.attempts > 1)
-    said += [f"{run.name} was started {run.attempts} times: {run.started_again or 'it died'}." for run in again]
+    again = (run for run in report.runs if run.attempts > 1 or run.started_again)
+    said += [f"{run.name} was started again after: {run.started_again or 'its process died'}." for run in again]
+    checksum = (", ", Code("unzip -z best_model.pt"), " the checksum of a model (sha256)")
     return [
         Heading("Plan, checks and checksums", 3),
         *bullets([*said, *_checks(report)]),
         Paragraph(
             (
                 Code("lvmtui check FILE"),
-                " shows the fingerprint of a file, ",
-                Code("unzip -z best_model.pt"),
-                f" the checksum of a model (sha256). report.json has all in full. Made by lvmtui {report.by}.",
+                " shows the fingerprint of a file",
+                *(() if all(run.own_trainer for run in report.runs) else checksum),
+                f". report.json has all in full. Made by lvmtui {report.by}.",
             )
         ),
     ]

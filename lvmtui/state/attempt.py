@@ -35,12 +35,9 @@ def newest_attempt(run: RunState) -> Attempt | None:
     trainer, supervision = run.trainer, run.supervision
     started, process, launched = trainer.started, supervision.process, supervision.launched
     if started is not None:
-        if process is None or process == started.process:
-            return _attempt(run, started.process, started.generation, trainer.ending, spoke=True)
-        if started.launch and started.launch == supervision.launch:
-            return _attempt(run, process, started.generation, trainer.ending, spoke=True)
-        if _started_is_newer(run):
-            return _attempt(run, started.process, started.generation, trainer.ending, spoke=True)
+        ours = process if started.launch and started.launch == supervision.launch else None
+        if ours or process in (None, started.process) or _started_is_newer(run):
+            return _attempt(run, ours or started.process, started.generation, trainer.ending, spoke=True)
     if process is None:
         return None
     generation = launched.generation if launched else 0

@@ -19,6 +19,8 @@ from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Recor
 from lvmtui.formats.trainer_log import CheckpointSaved, Evaluated, Event, Finished, Started, Trained
 from lvmtui.system.process_id import Identity
 
+AT_LIMIT = ("USR1", "USR2", "XCPU")
+"""Signals that say that a time limit is near, or reached."""
 Ending = trainer_log.Paused | trainer_log.Interrupted | trainer_log.Cancelled | trainer_log.Failed | Finished
 
 
@@ -47,7 +49,10 @@ class TrainerState:
     unknown: int = 0
     """Lines that could not be read."""
     fruitless: int = 0
-    """How many of the newest attempts, in a row, left on a signal before they made a step."""
+    """How many of the newest attempts, in a row, left on a signal before they made a step, or at their time limit no
+    further than one before them that began at the same step."""
+    again: bool = False
+    """The newest attempt began no later than the one before it, under the same order."""
 
     @property
     def worked(self) -> float:
@@ -57,6 +62,11 @@ class TrainerState:
     @property
     def finished(self) -> Finished | None:
         return self.ending if isinstance(self.ending, Finished) else None
+
+    @property
+    def farthest(self) -> int:
+        """The last step of the attempt before the newest that got furthest, of those that said how they ended."""
+        return max((ending.step for ending in self.endings), default=0)
 
     @property
     def best(self) -> Evaluated | None:
@@ -149,6 +159,7 @@ def apply(run: TrainerState, event: Event) -> TrainerState:
         case Started():
             step = event.resumed_from
             kept = run.checkpoint if run.checkpoint and run.checkpoint.step <= step else None
+            before = run.started if run.started and run.started.generation == event.generation else None
             return replace(
                 run,
                 attempts=run.attempts + 1,
@@ -163,21 +174,20 @@ def apply(run: TrainerState, event: Event) -> TrainerState:
                 points=tuple(p for p in run.points if p.step <= step),
                 evaluations=tuple(e for e in run.evaluations if e.step <= step),
                 checkpoint=kept,
-                fruitless=run.fruitless if run.started and run.started.generation == event.generation else 0,
+                fruitless=run.fruitless if before else 0,
+                again=before is not None and step <= before.resumed_from,
             )
         case Trained():
-            return replace(_at(run, event), points=(*run.points, event), fruitless=0)
+            return replace(_at(run, event), points=(*run.points, event), fruitless=run.fruitless if run.again else 0)
         case Evaluated():
             return replace(_at(run, event), evaluations=(*run.evaluations, event))
         case CheckpointSaved():
             return replace(_at(run, event), checkpoint=event)
         case trainer_log.Interrupted():
-            got_on = run.started is None or event.step > run.started.resumed_from
-            return replace(
-                _at(run, event),
-                ending=event,
-                fruitless=0 if got_on else run.fruitless + 1,
-            )
+            made_steps = run.started is None or event.step > run.started.resumed_from
+            repeats = run.again and event.signal in AT_LIMIT and event.step <= run.farthest
+            fruitless = run.fruitless + 1 if not made_steps else max(1, run.fruitless) + 1 if repeats else 0
+            return replace(_at(run, event), ending=event, fruitless=fruitless)
         case trainer_log.Paused() | trainer_log.Cancelled() | trainer_log.Failed() | Finished():
             return replace(_at(run, event), ending=event, fruitless=0)
         case trainer_log.Unknown():
@@ -220,11 +230,8 @@ def apply_record(run: SupervisionState, record: Record) -> SupervisionState:
             killed = record.pids if record.signal == "KILL" else ()
             return replace(run, signalled=record, insisted=(*run.insisted, *killed))
         case Lost():
-            same = tuple(
-                d
-                for d in run.deaths
-                if d.generation == record.generation and d.checkpoint_step == record.checkpoint_step
-            )
+            place = record.generation, record.checkpoint_step
+            same = tuple(d for d in run.deaths if (d.generation, d.checkpoint_step) == place)
             counted = (*same, record) if record.counts else same
             return replace(run, deaths=counted, lost=record, losses=(*run.losses, record))
         case Stopped():

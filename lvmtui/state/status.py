@@ -176,7 +176,10 @@ def status_of(run: RunState, life: Life, told: str = "") -> Status:
     if isinstance(ending, Failed) and (final := _final_failure(run, ending)):
         return final
     if intent.want == "pause":
-        return Status(Phase.PAUSED, since=run.trainer.last_time or intent.time or None)
+        # a trainer that saves nothing was suspended, and has been ended since
+        lost = run.trainer.attempts > 0 and not run.can_pause
+        reason = f"resumed, it {goes_on_words(run)}" if lost else ""
+        return Status(Phase.PAUSED, reason, run.trainer.last_time or intent.time or None)
     return _waiting(run)
 
 
@@ -191,7 +194,7 @@ def _waiting(run: RunState) -> Status:
         return Status(Phase.QUEUED, given_up.reason, given_up.time)
     last = lost or (ending if isinstance(ending, Interrupted) else None)
     reason = GONE if last is None else last.reason if isinstance(last, Lost) else left_words(last)
-    return Status(Phase.INTERRUPTED, f"{reason}; {_goes_on_words(run)}", last.time if last else None)
+    return Status(Phase.INTERRUPTED, f"{reason}; {goes_on_words(run)}", last.time if last else None)
 
 
 GONE = "its process is gone, nobody saw how it ended"
@@ -255,7 +258,7 @@ def _alive(run: RunState, life: Life, told: str) -> Status:
     return Status(Phase.RUNNING, live.activity, started.time)
 
 
-def _goes_on_words(run: RunState) -> str:
+def goes_on_words(run: RunState) -> str:
     """`goes on from epoch 1.3, step 480`: where its checkpoint is."""
     step, spec = run.goes_on_from, run.spec
     if not step:
@@ -277,21 +280,18 @@ def _refused_words(run: RunState) -> str:
     return f"no signal sent to {sanitise(signalled.refused, 200)}" if signalled and signalled.refused else ""
 
 
+FINAL = {"diverged": Phase.DIVERGED, "data": Phase.FAILED, "setup": Phase.FAILED, "no_space": Phase.NO_SPACE}
+"""What follows from the reason of a failure that another try would not mend."""
+
+
 def _final_failure(run: RunState, failed: Failed) -> Status | None:
     """The status after a failure that is not retried automatically; None if it is, or if an order came since."""
     began = run.trainer.started or run.supervision.launched  # a first attempt can fail before it logs its start
     resumed = run.intent.generation if run.intent.want == "run" else run.intent.resumed
     if began is not None and resumed > began.generation:
         return None
-    match failed.reason:
-        case "diverged":
-            return Status(Phase.DIVERGED, failed.message, failed.time)
-        case "data" | "setup":
-            return Status(Phase.FAILED, failed.message, failed.time)
-        case "no_space":
-            return Status(Phase.NO_SPACE, failed.message, failed.time)
-        case _:
-            return None
+    phase = FINAL.get(failed.reason)
+    return Status(phase, failed.message, failed.time) if phase else None
 
 
 def processes_of(run: RunState) -> tuple[Identity, ...]:

@@ -7,13 +7,15 @@ death is noted in one tick, the run started again in the next.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import compress
 
 from lvmtui.formats.supervisor_log import Adopted, GaveUp, Lost, Stopped
-from lvmtui.formats.trainer_log import Exit, Failed, Finished, Interrupted
+from lvmtui.formats.trainer_log import Exit, Failed, Finished, Interrupted, Started
 from lvmtui.state.attempt import AS_ASKED, RETRIED, STALLED, Attempt, is_silent
 from lvmtui.state.run_state import RunState
-from lvmtui.state.status import GONE, Phase, left_words
+from lvmtui.state.status import GONE, Phase, goes_on_words, left_words
 from lvmtui.supervisor.engine import Member
 from lvmtui.supervisor.observation import NO_FOLDER, CampaignSeen, Observation, RunSeen
 from lvmtui.system import numbers as words
@@ -110,19 +112,11 @@ Action = Start | AskToLeave | Insist | WriteDown
 
 def decide(observation: Observation, rules: Rules = Rules()) -> tuple[Action, ...]:
     """What to do now, at most one action a run."""
-    actions: list[Action] = []
-    busy: set[str] = set()
-    for campaign in observation.campaigns:
-        for run in campaign.runs:
-            action = settle(run, rules, campaign.stall_timeout)
-            if action is not None:
-                actions.append(action)
-                busy.add(run.name)
-    for orphan in observation.orphans:
-        action = _stop(orphan, NO_FOLDER, rules)
-        if action is not None:
-            actions.append(action)
+    runs = [(run, campaign.stall_timeout) for campaign in observation.campaigns for run in campaign.runs]
+    runs += [(orphan, None) for orphan in observation.orphans]
+    actions: list[Action] = [action for run, timeout in runs if (action := settle(run, rules, timeout))]
     if observation.can_write:
+        busy = {action.run for action in actions}
         actions += [Start(run.name) for run in _to_start(observation, busy, rules)]
     return tuple(actions)
 
@@ -142,16 +136,11 @@ def turns(observation: Observation, rules: Rules) -> dict[str, str]:
 
 def work_left(observation: Observation) -> bool:
     """True while a supervisor is needed without anybody giving an order."""
-    if observation.orphans:
+    runs = [run for campaign in observation.campaigns for run in campaign.runs]
+    if observation.orphans or any(r.alive or r.wanted or (not r.probe.known and r.unsettled) for r in runs):
         return True
-    for campaign in observation.campaigns:
-        for run in campaign.runs:
-            if run.alive or run.wanted or (not run.probe.known and run.unsettled):
-                return True
-            waits = run.later or not run.probe.known or run.status.phase is Phase.NO_SPACE
-            if waits and run.state is not None and run.state.intent.want == "run" and not run.status.over:
-                return True
-    return False
+    waits = (r for r in runs if r.later or not r.probe.known or r.status.phase is Phase.NO_SPACE)
+    return any(r.state is not None and r.state.intent.want == "run" and not r.status.over for r in waits)
 
 
 def _to_start(observation: Observation, busy: set[str], rules: Rules) -> list[RunSeen]:
@@ -163,9 +152,19 @@ def _to_start(observation: Observation, busy: set[str], rules: Rules) -> list[Ru
     taken = sum(run.alive or (not run.probe.known and not run.status.over) for run in runs)
     if taken >= campaign.jobs:
         return []
-    ready = [run for run in campaign.runs if run.wanted or _has_room(run, rules)]
+    ready = in_turn(campaign, (run for run in campaign.runs if run.wanted or _has_room(run, rules)))
     # one whose death is only now written down keeps its place: it is started in the next tick
     return [run for run in ready[: campaign.jobs - taken] if run.name not in busy and not run.unsettled]
+
+
+def in_turn(campaign: CampaignSeen, ready: Iterable[RunSeen]) -> list[RunSeen]:
+    """Runs in the order in which they start: the campaign's, but of the places of interrupted ones the first goes to
+    whoever was started least often. Else the same ones, back from their time limit, would overtake another for ever.
+    By numbers of starts, as times may be of the clocks of two hosts. What a person put first stays first."""
+    runs = list(ready)
+    took_part = [r.status.phase is Phase.INTERRUPTED and r.name not in campaign.first for r in runs]
+    fair = iter(sorted(compress(runs, took_part), key=lambda r: r.state.supervision.launches if r.state else 0))
+    return [next(fair) if swapped else run for run, swapped in zip(runs, took_part, strict=True)]
 
 
 def _has_room(run: RunSeen, rules: Rules) -> bool:
@@ -249,12 +248,22 @@ def _about_dead(run: RunSeen, state: RunState, rules: Rules) -> Action | None:
         reason = f"died {len(deaths)} times without getting further; the last time: {deaths[-1].reason}"
         return WriteDown(run.name, GaveUp(0.0, intent.generation, reason))
     ending, started = state.trainer.ending, state.trainer.started
-    under_this_order = started is not None and started.generation == intent.generation
-    if isinstance(ending, Interrupted) and under_this_order and state.trainer.fruitless > rules.retries:
-        times = words.plural(state.trainer.fruitless, "time")
-        reason = f"interrupted {times} before it made a step; the last time it {left_words(ending)}"
-        return WriteDown(run.name, GaveUp(0.0, intent.generation, reason))
+    if started is None or started.generation != intent.generation or state.trainer.fruitless <= rules.retries:
+        return None
+    if isinstance(ending, Interrupted):
+        return WriteDown(run.name, GaveUp(0.0, intent.generation, _fruitless_words(state, ending, started)))
     return None
+
+
+def _fruitless_words(state: RunState, ending: Interrupted, started: Started) -> str:
+    """Why a run is not interrupted once more, and what helps."""
+    times = words.plural(state.trainer.fruitless, "time")
+    if ending.step <= started.resumed_from:
+        return f"interrupted {times} before it made a step; the last time it {left_words(ending)}"
+    unit, total, most = state.spec.unit, state.spec.total_steps, max(ending.step, state.trainer.farthest)
+    cure = f"plan it with a longer --time{'' if state.can_pause else ', or let it save checkpoints (docs/your-own.md)'}"
+    begins = f"each job {goes_on_words(state)}"
+    return f"ended by its time limit {times}, never past {unit} {most:,} of {total:,}: {begins}; {cure}"
 
 
 def _death(run: RunSeen, attempt: Attempt, state: RunState) -> WriteDown:
@@ -295,12 +304,11 @@ def _death(run: RunSeen, attempt: Attempt, state: RunState) -> WriteDown:
 
 def _stop(run: RunSeen, reason: str, rules: Rules, *, at_once: bool = False) -> Action | None:
     """The ladder: ask, wait, insist."""
+    asked = run.asked
     if not run.alive:
         return None
-    if run.asked is None and not at_once:
-        return AskToLeave(run.name, reason)
-    if run.asked is not None and run.asked.insisted is not None:
-        return Insist(run.name, reason) if run.asked.insisted >= rules.insist_again else None
-    if at_once or (run.asked is not None and run.asked.seconds >= rules.cancel_wait):
-        return Insist(run.name, reason)
-    return None
+    if asked is None:
+        return Insist(run.name, reason) if at_once else AskToLeave(run.name, reason)
+    again = asked.insisted is not None and asked.insisted >= rules.insist_again
+    first = asked.insisted is None and (at_once or asked.seconds >= rules.cancel_wait)
+    return Insist(run.name, reason) if first or again else None

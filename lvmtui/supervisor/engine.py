@@ -175,9 +175,10 @@ class EngineKind:
     """Checks whether a run with that many threads would be accepted. Raises UserError if not."""
     room: Callable[[Settings], tuple[int, int]] | None = None
     """The default (runs at once, threads of each); None: chosen by the cores and GPUs of this machine."""
-    notes: Callable[[Workspace, Settings, int, int, float], tuple[str, ...]] = lambda *asked: ()
+    notes: Callable[[Workspace, Settings, int, int, float, Sequence[str]], tuple[str, ...]] = lambda *asked: ()
     """Notes for the plan: what a person should know before the campaign starts. Asked with the runs at once, the
-    threads of each, and the seconds of the longest, as far as is known."""
+    threads of each, the seconds of the longest that goes on where it was stopped, as far as is known, and the trainers
+    that do not promise to."""
 
 
 def names() -> tuple[str, ...]:

@@ -141,6 +141,8 @@ class CampaignSeen:
     runs: tuple[RunSeen, ...]
     """Those trained here, in the order in which they are wanted."""
     stall_timeout: float | None = None
+    first: tuple[str, ...] = ()
+    """Those that a person wants before the others."""
 
 
 @dataclass(frozen=True)
@@ -216,4 +218,5 @@ class CampaignTrack:
     intent: Signature | None = None
     started_with: Signature | None = None
     order: list[Track] = field(default_factory=list)
+    first: tuple[str, ...] = ()
     jobs: int = 1

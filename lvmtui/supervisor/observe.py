@@ -81,7 +81,7 @@ class Observer:
             self._see(track, probe, now)
         return Observation(
             campaigns=tuple(
-                CampaignSeen(c.dir.id, c.jobs, tuple(t.seen for t in c.order), c.campaign.stall_timeout)
+                CampaignSeen(c.dir.id, c.jobs, tuple(t.seen for t in c.order), c.campaign.stall_timeout, c.first)
                 for c in self.campaigns
             ),
             orphans=tuple(self._find_orphans(now)),
@@ -110,7 +110,7 @@ class Observer:
                 campaign.intent = intent
                 wanted = read_campaign_intent(campaign.dir.intent)
                 campaign.jobs = max(1, wanted.jobs or campaign.campaign.jobs)
-                ordered = start_order(campaign.campaign, wanted)
+                ordered, campaign.first = start_order(campaign.campaign, wanted), wanted.order
                 campaign.order = [campaign.tracks[p.run] for p in ordered if p.trained_here]
             if (written := signature(campaign.dir.started_with)) != campaign.started_with:
                 campaign.started_with = written

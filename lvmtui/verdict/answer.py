@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from lvmtui.state.status import Phase
 from lvmtui.system.numbers import cosine, percent, plural
 from lvmtui.verdict.cross_checks import average_disagreement, falling, figure_words
-from lvmtui.verdict.table import Average, Row, Table, named
+from lvmtui.verdict.table import Average, Row, Table, named, seeds_words
 from lvmtui.verdict.words import (
     DOWN,
     NEGLIGIBLE,
@@ -56,8 +56,7 @@ def headline(table: Table) -> str:
         return _so_far(table) or _nothing(table).removesuffix(".")
     best = next((row.expanded.skill for row in table.rows if row.expanded.skill), None)
     beaten = f"With {table.labels[1]} no model beats {the_trivial(best.against)}. " if best and unbeaten(table) else ""
-    seeds = min(row.seeds for row in table.ranked)
-    said = [_lead(table), "one seed" if seeds == 1 else f"{seeds} seeds"]
+    said = [_lead(table), seeds_words(table.ranked)]
     fallen, apart = falling(table), [row for row in table.ranked if row.disagreement]
     against = [
         f"retrieval fell for {named([row for row, _ in fallen])}" if fallen else "",
@@ -147,9 +146,21 @@ def _models(table: Table) -> str:
         parts = [_direction(table), _counts(table, (*UP, *DOWN)), figure or average]
     else:
         parts = [f"{_primary(primary)}{figure}", _counts(table)]
-    if any(row.verdict.word in LEANS for row in table.ranked):
-        parts.append(ONE_SEED)
+    parts.append(_one_seed(table))
     return _as_it_stands(table, f"{'; '.join(part for part in parts if part)}.")
+
+
+def _one_seed(table: Table) -> str:
+    """Of whom one seed allows only a lean; empty: of none. An average is as sure as its least sure model."""
+    leaning, single = table.with_word(*LEANS), [row for row in table.ranked if row.seeds == 1]
+    average = bool(table.primary and not table.opposite and table.primary.verdict.word in LEANS)
+    if not leaning and not average:
+        return ""
+    if len(single) == len(table.ranked):
+        return ONE_SEED
+    who = " and ".join(filter(None, (named(leaning), "the average" * average)))
+    verb = "leans" if len(leaning) + average == 1 else "lean"
+    return f"with one seed of {named(single)}, {who} only {verb}"
 
 
 def _figure(primary: Average, table: Table) -> str:
@@ -177,9 +188,11 @@ def _primary(primary: Average) -> str:
 
 def _direction(table: Table) -> str:
     """Without an average that has an interval: how many models moved, of those compared."""
-    leans = bool(table.with_word(*LEANS))
-    verbs = ((UP, "seems to help" if leans else "helped"), (DOWN, "seems to hurt" if leans else "hurt"))
-    moved = [f"{verb} {count}" for words, verb in verbs if (count := len(table.with_word(*words)))]
+    moved = [
+        f"{EFFECTS[word].removeprefix('More data ')} {count}"
+        for word in (Word.IMPROVED, Word.LEANS_UP, Word.REGRESSED, Word.LEANS_DOWN)
+        if (count := len(table.with_word(word)))
+    ]
     said = listed(moved) or "is not known to help or to hurt any"
     return f"More data {said} of {plural(len(table.ranked), 'model')} compared"
 
@@ -300,5 +313,5 @@ def _histories(table: Table) -> str:
         lead = f"more data did not change the cosine of {of}"
     average = f" ({percent(table.average)} on average)" if all(row.change is not None for row in known) else ""
     average = f" ({known[0].figure})" if len(known) == 1 else average
-    proof = "That proves nothing: their validation sets differ, and histories have no intervals."
-    return f"By the runs' own histories {lead}{average}. {proof} {_left_out(table)}".rstrip()
+    proof = "That proves nothing: their validation sets differ, and these figures have no intervals."
+    return f"By the runs' own validation cosines {lead}{average}. {proof} {_left_out(table)}".rstrip()

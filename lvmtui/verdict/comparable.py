@@ -56,7 +56,7 @@ def checks_of(
     split = baseline.state.spec.split_fingerprint if campaign.folds else campaign.split_fingerprint
     faults = "; ".join(f"{side.label}: {side.fault}" for side in sides if side.fault)
     return (
-        _check("held-out scores", faults, "both runs finished and their scores were intact"),
+        _check("held-out scores", faults, "both runs finished and their scores were intact then"),
         _check_windows(campaign, sides, split),
         _check_disjoint(sides, split),
         _check_recipe(baseline.state, expanded.state),

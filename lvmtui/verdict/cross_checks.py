@@ -35,11 +35,9 @@ def moves(figures: Sequence[Retrieval], level: float = ALPHA) -> tuple[tuple[str
 
 
 def deciding_interval(figure: Retrieval, level: float) -> str:
-    """`[−.026, −.008]`: the interval that `moves` goes by; with a digit more where an end that is clear of zero would
-    read as zero. Empty where there is none."""
+    """`[−.026, −.008]`: the interval that `moves` goes by; empty where there is none."""
     interval = figure.change.interval(level / FIGURES)
-    hidden = figure.change.side(level / FIGURES) and 0 in (round(end, 3) for end in interval or ())
-    return interval_words(interval, 4 if hidden else 3, signed) if interval else ""
+    return interval_words(interval, 3, signed) if interval else ""
 
 
 def figure_words(figure: Retrieval, level: float) -> str:

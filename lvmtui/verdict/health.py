@@ -33,7 +33,8 @@ COLLAPSED_SPREAD = 0.05
 """Least spread of predictions while the context mean's is unknown."""
 FALL = 0.05
 """Without spread: by how much validation and training cosine fall when a run collapses. The original experiment's
-fell by .137 and .105; healthy curves move by less than .01 from one evaluation to the next once they are up."""
+fell by .137 and .105; healthy curves move by less than .01 from one evaluation to the next once they are up. Of
+validation alone, over several evaluations: a fall to be told whatever training does."""
 CONSTANT = 0.01
 """Without spread: how near together the cosines of one constant vector stay. The original's stayed within .001."""
 ALIKE = 0.03
@@ -129,7 +130,7 @@ def health_of(
     failed = _failed_to_learn(evaluations[-1], best, trivial, judged) if over else None
     findings = (
         failed,
-        _overfitting(evaluations, best),
+        _overfitting(evaluations, best, failed),
         _echoing(evaluations[-1], trivial),
         _no_better(best, trivial, judged, known) if late and not failed else None,
         _still_improving(evaluations, trainer.finished),
@@ -214,7 +215,7 @@ def _collapsed_without_spread(evaluations: Sequence[Evaluated]) -> Finding | Non
 def _failed_to_learn(
     last: Evaluated, best: Evaluated, trivial: TrivialBaselines | None, judged: Judged | None
 ) -> Finding | None:
-    """Its best weights, which are kept, are below the mean of the context on validation; or it ended there, and not
+    """Even its highest validation cosine is below that of the mean of the context; or it ended there, and not
     because it overfitted. Of another program's run: on the held-out windows."""
     if trivial is None:
         if judged is None or judged[0] >= (mean := judged[1].get("mean", -1.0)) - BELOW:
@@ -226,7 +227,7 @@ def _failed_to_learn(
     if cosine_of(last) >= bar or (cosine_of(best) >= bar and (train is None or train >= bar)):
         return None
     end, kept = f"{words_of(last.cosine)} at the end, training {words_of(train)}", cosine_of(best) < bar
-    which = f"best validation cosine {words_of(best.cosine)}, {best.where}" if kept else f"validation cosine {end}"
+    which = f"highest validation cosine {words_of(best.cosine)}, {best.where}" if kept else f"validation cosine {end}"
     words = f"failed to learn: {which}, the context mean has {words_of(trivial.validation_mean)}"
     if kept and train is not None and train >= bar and cosine_of(last) <= cosine_of(best) - OVERFIT_FALL:
         words += f"; then it overfitted: {end}"
@@ -249,20 +250,21 @@ def _on_heldout(run: RunState, trivial: TrivialBaselines | None) -> Judged | Non
 # Notes --------------------------------------------------------------------------------------------------------------
 
 
-def _overfitting(evaluations: Sequence[Evaluated], best: Evaluated) -> Finding | None:
-    """Validation falls over several evaluations while training rises."""
+def _overfitting(evaluations: Sequence[Evaluated], best: Evaluated, failed: Finding | None) -> Finding | None:
+    """Validation falls over several evaluations while training rises; or so far that it does not matter what that does:
+    one that goes on for long at a high rate may lose what it had learned of both."""
     last = evaluations[-1]
     after = [e for e in evaluations if e.step > best.step]
     train_then, train_now = finite(best.train_cosine), finite(last.train_cosine)
-    if len(after) < OVERFIT_EVALUATIONS or train_then is None or train_now is None or train_now <= train_then:
+    rose = train_then is not None and train_now is not None and train_now > train_then
+    bar = cosine_of(best) - (OVERFIT_FALL if rose else FALL)
+    if len(after) < OVERFIT_EVALUATIONS or max(map(cosine_of, after[-OVERFIT_EVALUATIONS:])) > bar:
         return None
-    if max(map(cosine_of, after[-OVERFIT_EVALUATIONS:])) > cosine_of(best) - OVERFIT_FALL:
-        return None
-    words = (
-        f"overfitting: validation cosine {words_of(best.cosine)} at its peak, {best.where}, now "
-        f"{words_of(last.cosine)}, while training rose from {words_of(train_then)} to {words_of(train_now)}"
-    )
-    return Finding("overfitting", False, words)
+    fell = f"validation cosine {words_of(best.cosine)} at its peak, {best.where}, now {words_of(last.cosine)}"
+    if rose:
+        fell += f", while training rose from {words_of(train_then)} to {words_of(train_now)}"
+        return Finding("overfitting", False, f"overfitting: {fell}")
+    return None if failed else Finding("overfitting", False, f"got worse: {fell}", "validation fell")
 
 
 def _echoing(last: Evaluated, trivial: TrivialBaselines | None) -> Finding | None:

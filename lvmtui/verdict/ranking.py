@@ -20,7 +20,7 @@ from lvmtui.verdict.cross_checks import disagreement, figure_words, forward_doub
 from lvmtui.verdict.health import finite, health_of
 from lvmtui.verdict.rows import Health, Trivials, draft_row
 from lvmtui.verdict.table import Average, Row, SourceAverage, Table, TrivialRow
-from lvmtui.verdict.words import Word, chances, interval_words, of_context, verdict
+from lvmtui.verdict.words import MORE_SEEDS, UNFINISHED, Word, chances, interval_words, of_context, verdict
 
 MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 
@@ -83,7 +83,7 @@ def table_of(state: CampaignState, comparisons: Mapping[str, Comparison], trivia
     tested = [row for row in drafts if row.estimate and row.estimate.interval()]
     unrelated = tuple(tuple(float(a is b) for b in tested) for a in tested)  # makes intervals the widest
     level = joint.level if joint else joint_level(unrelated)
-    rows = ranked([_judged(row, level, labels[0], tested=len(tested)) for row in drafts])
+    rows = ranked([_judged(row, level, labels[0], tested=len(tested), seeds=len(campaign.seeds)) for row in drafts])
     changes = [row.change for row in rows if row.rank is not None and row.change is not None]
     primary = None
     if joint and len(fair) > 1:
@@ -172,11 +172,13 @@ def _with_change(row: Row, source: Population, change: Estimate) -> Row:
     return replace(row, strata=tuple(told(s) if s.name == source else s for s in row.strata))
 
 
-def _judged(row: Row, level: float, baseline: str, *, tested: int) -> Row:
-    """The row with its word, its change judged by its 1 - level interval."""
+def _judged(row: Row, level: float, baseline: str, *, tested: int, seeds: int) -> Row:
+    """The row with its word, its change judged by its 1 - level interval. `seeds`: planned."""
     if row.estimate is None:
         return row
     word = verdict(row.estimate, seeds=row.seeds, alpha=level)
+    if word.remedy == MORE_SEEDS and row.seeds < seeds:
+        word = replace(word, remedy=UNFINISHED)
     alone = verdict(row.estimate, seeds=row.seeds)
     adjusted = row.estimate.interval(level)
     notes = list(row.notes)

@@ -30,9 +30,11 @@ UNFIT = frozenset({"diverged", "collapsed", "failed_to_learn"})
 expanded run a gain of hundreds of percent."""
 HISTORY = "own validation set, may have seen held-out windows, no interval"
 """Why a history gives a point estimate only."""
-PREDICTIONS = "predictions of held-out windows are needed: predictions.npy, or the kit (docs/your-own.md)"
+PREDICTIONS = "predictions that fit the held-out windows are needed: predictions.npy, or the kit (docs/your-own.md)"
 BOTH_ARMS = "train both arms here (lvmtui run --baseline SMALL --expanded LARGE)"
-"""What helps a user's own trainer that handed in none, and another program's weights that our model cannot hold."""
+"""What helps where another program's weights do not fit our model."""
+FITTING = f"import the histories again with weights that fit, or {BOTH_ARMS}"
+"""The same where none were taken in, beside runs that were trained here."""
 SAME = "both arms told the same cosines to all digits, so both may have been trained on the same data"
 SO_FAR = (
     "the change so far comes from validation cosines at equal progress, each arm against the recency mean on its own "
@@ -300,7 +302,8 @@ def _history_verdict(state: CampaignState, model: str, health: Health) -> tuple[
         return _waiting_verdict(state, model), None, None
     own = dict.fromkeys(why for view in views if (why := _unjudged(view)))
     unfit = [why for view in views if _only_history(view) and (why := _unfit_weights(view))]
-    remedy = PREDICTIONS if own else BOTH_ARMS if unfit else ""
+    bare = [bool(view.state and view.state.spec.history) for view in views]
+    remedy = PREDICTIONS if own else BOTH_ARMS if unfit else FITTING if any(bare) and not all(bare) else ""
     ours = [view for view in views if view.state and not view.state.spec.history]  # a history's figures stay as told
     if unfair := _unfit(state, ours, health) + [why for why in unfit if REFUTED in why]:
         return Verdict(Word.NOT_COMPARABLE, reason="; ".join(dict.fromkeys(unfair)), remedy=remedy), None, None

@@ -255,6 +255,12 @@ def named(rows: Sequence[Row]) -> str:
     return listed([row.title for row in rows]) if len(rows) <= NAMED else f"{len(rows)} models"
 
 
+def seeds_words(rows: Sequence[Row]) -> str:
+    """How many seeds of each were compared: `one seed`, `3 seeds`, `1 to 3 seeds`."""
+    least, most = min(row.seeds for row in rows), max(row.seeds for row in rows)
+    return "one seed" if most == 1 else f"{least} to {most} seeds" if least < most else f"{most} seeds"
+
+
 @dataclass(frozen=True)
 class TrivialRow:
     """A trivial baseline on the same windows."""

@@ -33,6 +33,11 @@ LEFT_OUT = "windows that hold a copy of a held-out or validation vector, or lie 
 """Of the windows that no run trains or validates on, though they are in its file."""
 
 
+MORE_SEEDS = "more seeds (--seeds)"
+UNFINISHED = "the planned seeds that did not finish (lvmtui retry)"
+"""What to do about seeds that are too few, where all that were planned are compared, and where they are not."""
+
+
 class Word(StrEnum):
     """What can be said of a change."""
 
@@ -107,7 +112,7 @@ def _no_verdict(change: Estimate, seeds: int) -> Verdict:
     """There is no interval; what is missing."""
     if change.scarce() == "seeds":
         why = f"{seeds} seeds that differ much are too few ({change.df:.1f} degrees of freedom, {LEAST_DF:.0f} needed)"
-        return Verdict(Word.NO_VERDICT, reason=why, remedy="more seeds (--seeds)")
+        return Verdict(Word.NO_VERDICT, reason=why, remedy=MORE_SEEDS)
     df = change.df if change.cluster_df is None else change.cluster_df
     why = (
         f"too few held-out clusters: {change.clusters}, which carry as much as {change.effective_clusters:.1f} "
@@ -196,20 +201,28 @@ def stratum_change(stratum: Stratum) -> str:
 
 
 def interval_words(interval: Interval | None, digits: int = 2, written: Callable[[float, int], str] = percent) -> str:
-    """`[+0.92, +2.15]`, in percent; `[within ±0.01]` if both ends would read as zeros; a dash where there is none."""
+    """`[+0.92, +2.15]`, in percent; a dash where there is none. An end that would read as zero and is none has up to
+    two digits more; `[within ±0.01]` if both would."""
     if interval is None:
         return "–"
-    ends = [written(end, digits).removesuffix(" %") for end in interval]
-    if any(interval) and not any(end.strip("0.") for end in ends):
+    if any(interval) and not any(_shows(end, digits, written) for end in interval if end):
         return f"[within ±{written(10**-digits, digits).strip('+ %')}]"
-    return f"[{', '.join(ends)}]"
+    enough = (n for n in range(digits, digits + 3) if all(_shows(end, n, written) for end in interval))
+    digits = next(enough, digits)
+    return f"[{', '.join(written(end, digits).removesuffix(' %') for end in interval)}]"
+
+
+def _shows(end: float, digits: int, written: Callable[[float, int], str] = percent) -> bool:
+    """True if an end of an interval reads as zero only where it is zero: so its sign is seen."""
+    return not end or bool(written(end, digits).strip("0. %"))
 
 
 def change_and_interval(change: float | None, interval: Interval | None, digits: int = 1) -> tuple[str, str]:
     """A change and its interval (empty where there is none), with `digits`, or so many more that the interval is not
-    one point."""
+    one point and no end reads as zero that is none."""
     low, high = interval or (0.0, 0.0)
-    digits = next((n for n in range(digits, 6) if percent(low, n) != percent(high, n)), digits)
+    seen = (n for n in range(digits, 6) if _shows(low, n) and _shows(high, n) and percent(low, n) != percent(high, n))
+    digits = next(seen, digits)
     return percent(change, digits), interval_words(interval, digits) if interval else ""
 
 

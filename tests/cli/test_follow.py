@@ -116,7 +116,7 @@ def test_bare_cosines_are_explained_where_there_are_some(tmp_path: Path) -> None
     assert "gain" in lines[1] and GAIN in lines and SIGNLESS in lines
     assert SIGNLESS in status_as_text(one, None).splitlines()
     alone = live_lines(replace(state, runs=tuple(map(foreign, state.runs))))
-    assert "best" in alone[1] and "gain" not in alone[1] and BARE in alone and GAIN not in alone
+    assert "cosine" in alone[1] and "gain" not in alone[1] and BARE in alone and GAIN not in alone
 
 
 def test_the_table_says_what_status_says_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +11,11 @@ import numpy as np
 import pytest
 
 from lvmtui.cli.ending import outcome_of
+from lvmtui.cli.status import BARE, status_as_text
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import Imported
 from lvmtui.legacy.importer import import_folders
+from lvmtui.report.advice import next_steps
 from lvmtui.report.make import read_report
 from lvmtui.state.campaign_reader import RunView
 from lvmtui.system.errors import UserError
@@ -36,11 +39,28 @@ def test_a_change_from_next_to_nothing_is_told_in_cosine(tmp_path: Path) -> None
         report, moved = read_report(state, now=NOW), f"{signed(0.5 - small)} cosine"
         (row,) = report.table.rows
         assert (row.change, row.rank, row.figure) == (None, None, moved)
-        assert f"By the runs' own histories more data raised the cosine of 1 of 1 model ({moved}). " in report.answer
+        assert f"own validation cosines more data raised the cosine of 1 of 1 model ({moved}). " in report.answer
         assert not [r for r in report.recommendations if r.what.startswith("Do not use")]
         md = state.dir.report.read_text()
         assert re.search(rf"\| {re.escape(moved)} +\|", md) and "%" not in md.split("How to read")[0]
         assert outcome_of("c", report.table).line == "VERDICT none - - models=0 planned=1 seeds=1 campaign=c"
+
+
+def test_the_cosine_of_a_history_is_that_at_the_epoch_of_lowest_loss_and_is_called_so(tmp_path: Path) -> None:
+    """The curves' column showed another figure under the same name: the highest."""
+    folders = []
+    for size, late in (("80k", 0.58), ("232k", 0.592)):
+        folder = write_training_history(tmp_path / f"gru_{size}", "gru", [(0.5, 0.5), (late - 0.01, 0.5), (late, 0.5)])
+        document = json.loads((folder / "training_history.json").read_text())
+        document["history"][1]["val_loss"] = 0.0
+        (folder / "training_history.json").write_text(json.dumps(document))
+        folders.append(folder)
+    state = imported(tmp_path, folders)
+    md, status = state.dir.report.read_text(), status_as_text(state, None).splitlines()
+    assert "| .5700 | .5820 |" in md and "` .5000, .5820 |" in md and ".5920" not in md
+    assert md.count("at the epoch of lowest loss (of highest cosine where") == 2 and "best cosine" not in md
+    assert "the epoch of lowest loss, as the runs themselves told them" in md and "Best validation" not in md
+    assert BARE in status and "epoch of lowest loss" in BARE and " cosine " in status[3]
 
 
 def test_a_point_estimate_is_no_verdict_for_scripts(tmp_path: Path) -> None:
@@ -67,6 +87,9 @@ def test_a_run_that_failed_to_learn_is_no_figure_beside_histories(tmp_path: Path
     assert amn.verdict.sentence.startswith("not comparable: 23k failed to learn")
     assert table.average == gru.change and "of 1 model" in headline(table)
     assert answer(table).endswith("Left out: AMN cannot be compared.")
+    assert answer(table).startswith("By the runs' own validation cosines more data"), "one arm was trained here"
+    (step,) = next_steps(table, {}, campaign="c", over=True)
+    assert step == f"For a verdict, {gru.verdict.remedy}." and "again with weights that fit, or train both" in step
 
 
 def test_what_was_taken_in_before_is_named(tmp_path: Path) -> None:

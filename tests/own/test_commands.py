@@ -107,6 +107,18 @@ def test_a_trainer_with_the_kit_passes_every_part(tmp_path: Path) -> None:
     found = {f.part: f for f in try_trainer(command, [], checkpoints=False, folder=tmp_path, limit=120)}
     assert set(found) == {"events", "leave", "checkpoint", "resume", "predictions", "cancel"}
     assert all(f.works for f in found.values()), found
+    page = (EXAMPLES.parent / "docs" / "your-own.md").read_text()
+    assert found["predictions"].words.partition(" cosine")[0] in page, "the bundled vectors have other windows now"
+
+
+def test_a_cosine_that_is_none_and_a_pattern_that_finds_nothing_are_named(tmp_path: Path) -> None:
+    wait = "import time; time.sleep(60)"
+    (tmp_path / "train.py").write_text(f"print('epoch 1 val 0.5\\nepoch 2 val 51', flush=True); {wait}")
+    command = f"{sys.executable} train.py"
+    found = {f.part: f for f in try_trainer(command, [PATTERN], checkpoints=False, folder=tmp_path, limit=6)}
+    assert found["cosines"].words.startswith("line 2 of its output: cosine 51 is no cosine, which lies between")
+    (only,) = try_trainer(command, [r"accuracy (?P<cosine>\S+)"], checkpoints=False, folder=tmp_path, limit=4)
+    assert only.words == "it said nothing that is understood in 4 s; last line: epoch 2 val 51"
 
 
 def test_a_trainer_that_only_prints_is_told_what_it_lacks(tmp_path: Path) -> None:

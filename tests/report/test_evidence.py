@@ -10,7 +10,7 @@ from lvmtui.report.make import read_report
 from lvmtui.report.markdown import markdown
 from lvmtui.report.page import page_of
 from tests.report.made_campaigns import UP, section
-from tests.verdict.scenes import NOW, finished, report_of, state_of
+from tests.verdict.scenes import NOW, by_own_trainer, finished, report_of, state_of
 
 
 def test_an_average_without_an_interval_has_its_reason(tmp_path: Path) -> None:
@@ -19,6 +19,24 @@ def test_an_average_without_an_interval_has_its_reason(tmp_path: Path) -> None:
     assert reason not in markdown(page_of(report))
     few = tuple(replace(one, estimate=replace(one.estimate, df=2.1)) for one in report.table.by_source)
     assert few and reason in markdown(page_of(replace(report, table=replace(report.table, by_source=few))))
+
+
+def test_the_average_has_its_own_degrees_of_freedom_and_why_they_are_fewer(tmp_path: Path) -> None:
+    """Its interval was wider than that of each model, and only theirs were told."""
+    report, md = report_of(*finished(tmp_path, UP))
+    primary = report.table.primary
+    assert primary and f"seeds included; the average has {primary.estimate.df:.1f}); the fewer" in md
+    apart = replace(primary, estimate=replace(primary.estimate, df=5.0, from_training=0.99, standard_error=0.5))
+    folds = replace(report.table, primary=apart, folds=True)
+    why = "; the average has 5.0, because its models move together from fold to fold and only 3 folds show by how much)"
+    assert why in markdown(page_of(replace(report, table=folds)))
+    assert why not in markdown(page_of(replace(report, table=replace(report.table, folds=True))))
+
+
+def test_hits_are_explained_where_there_are_some(tmp_path: Path) -> None:
+    report, md = report_of(*finished(tmp_path, UP, seeds=(1,)))
+    without = replace(report.table, rows=tuple(replace(row, retrieval=()) for row in report.table.rows))
+    assert "- hit@k (8k" in md and "- hit@k (8k" not in markdown(page_of(replace(report, table=without)))
 
 
 def test_with_folds_the_windows_of_all_models_are_counted(tmp_path: Path) -> None:
@@ -31,6 +49,22 @@ def test_with_folds_the_windows_of_all_models_are_counted(tmp_path: Path) -> Non
     assert "on the 1,000 to 1,500 held-out windows" in markdown(
         page_of(replace(report, table=replace(report.table, rows=rows, folds=True)))
     )
+
+
+def test_the_front_says_whom_it_leaves_aside_and_files_are_where_they_are(tmp_path: Path) -> None:
+    """Trainers of one's own tell neither parameters nor latency, and write no `best_model.pt`."""
+    state = state_of(*finished(tmp_path, {"amn": (0.5, 0.52), "gru": (0.5, 0.51)}, seeds=(1,)))
+    ours = markdown(page_of(read_report(state, now=NOW)))
+    assert "Pareto front of 23k: " in ours and "; weights in `best_model.pt`." in ours and "unzip -z" in ours
+    mixed = markdown(page_of(read_report(by_own_trainer(state, "amn"), now=NOW)))
+    known = "of the models compared fairly whose size and latency are known"
+    assert f"Pareto front of 23k, {known}: GRU. No other one of these is as good" in mixed
+    report = read_report(state, now=NOW)
+    unpriced = tuple(replace(choice, weighed=choice.model == "amn") for choice in report.choices)
+    assert f"Pareto front of 23k, {known}: AMN. " in markdown(page_of(replace(report, choices=unpriced)))
+    assert "weights in `best_model.pt`; what a trainer of your own wrote in `out/`." in mixed
+    own = markdown(page_of(read_report(by_own_trainer(by_own_trainer(state, "amn"), "gru"), now=NOW)))
+    assert "best_model.pt" not in own and "; what a trainer of your own wrote in `out/`." in own
 
 
 def test_no_window_that_gained_is_named_as_lost(tmp_path: Path) -> None:

@@ -395,7 +395,7 @@ def test_of_a_trainer_of_the_users_own_only_what_is_known_is_said(tmp_path: Path
     md = markdown(page_of(report))
     assert {run.latency_p50_ms for run in report.runs} == {None} and "0.00" not in md
     (step,) = report.next_steps
-    needed = "predictions of held-out windows are needed: predictions.npy, or the kit (docs/your-own.md)"
+    needed = "predictions that fit the held-out windows are needed: predictions.npy, or the kit (docs/your-own.md)"
     assert step == f"For a verdict, {needed}." and f"To judge mine: {needed}." in md
     assert "Imported" not in md and "earlier runs" not in md and "--trained-on" not in md
     assert "recency mean" not in first_page(md), "it has other windows"

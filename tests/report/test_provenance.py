@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from lvmtui.formats.supervisor_log import Lost
+from lvmtui.formats.supervisor_log import Launched, Lost
 from lvmtui.formats.trainer_log import Failed, Interrupted, Paused, Started, events_in
 from lvmtui.report.make import read_report
 from lvmtui.report.markdown import markdown
@@ -26,15 +26,17 @@ def test_why_a_run_was_started_again_is_said(tmp_path: Path) -> None:
     paused, left, failed = Paused(2.0, 5, 1.0), Interrupted(3.0, 5, "USR1", 1.0), Failed(4.0, 5, "error", "no", 1.0)
     trainer = fold([began, paused, began, paused, began, left, began, failed, began])
     losses = {1.0: "killed by signal 9", 2.5: AS_ASKED, 5.0: "no"}
-    supervision = fold_records([Lost(time, 0, None, reason, 0, counts=True) for time, reason in losses.items()])
+    records = [Lost(time, 0, None, reason, 0, counts=True) for time, reason in losses.items()]
+    supervision = fold_records([*records, Launched(6.0, 0, began.process, "local", ""), replace(records[0], time=7.0)])
     state = state_of(workspace, campaign)
     view = state.runs[0]
     assert view.state is not None and trainer.attempts == 5
     told = replace(view.state.trainer, attempts=5, endings=trainer.endings)
     run = replace(view.state, supervision=supervision, trainer=told)
     md = markdown(page_of(read_report(replace(state, runs=(replace(view, state=run), *state.runs[1:])), now=NOW)))
-    why = "killed by signal 9, paused (2 times), left on USR1, its time limit was near, no"
-    assert f"was started 5 times: {why}." in md and md.count(" was started ") == 1
+    why = "killed by signal 9; paused (2 times); left on USR1, its time limit was near; no"
+    assert f"was started again after: {why}." in md, "how the newest ended is its status"
+    assert md.count(" was started ") == 1
 
 
 def test_a_job_begins_when_its_work_does(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from lvmtui.formats.intent import Intent
 from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.formats.supervisor_log import Launched, Lost
 from lvmtui.formats.trainer_log import CheckpointSaved, Failed, Finished, Started
+from lvmtui.formats.user_code import OwnTrainer
 from lvmtui.state.attempt import newest_attempt
 from lvmtui.state.run_state import RunState, TrainerState, fold, fold_records
 from lvmtui.state.status import ALIVE, OVER, Life, Phase, interrupted_words, status_of
@@ -106,6 +107,21 @@ def test_what_was_interrupted_says_where_it_goes_on(spec: RunSpec) -> None:
     assert interrupted_words(run, told=status.reason) == "interrupted 1 time", "no reason is told twice"
     for first in (replace(run, trainer=fold([started])), replace(run, intent=Intent("run", 1, restart=1))):
         assert status_of(first, Life.NONE).reason == "killed by signal 9; starts again from the first step"
+
+
+def test_a_suspended_trainer_that_was_ended_says_that_a_resume_begins_anew(spec: RunSpec) -> None:
+    process = Identity("here", "boot", 7, 7)
+    started = Started(100.0, process, 0, 0, None, (), 0.0, 1, "cpu", {})
+    own = replace(spec, own_trainer=OwnTrainer("mine", "python train.py", "/"))
+    killed = fold_records([Launched(99.0, 0, process, "local", ""), Lost(111.0, 0, process, "limit", 0, False)])
+
+    def paused(spec: RunSpec, *events: Started | CheckpointSaved) -> str:
+        status = status_of(RunState(spec, Intent("pause", 1), fold(events), killed), Life.NONE)
+        assert status.phase is Phase.PAUSED
+        return status.reason
+
+    assert paused(own, started) == "resumed, it starts again from the first step"
+    assert paused(own) == paused(spec, started) == paused(own, started, CheckpointSaved(110.0, 4)) == ""
 
 
 def test_a_failure_before_the_first_word_is_final_until_asked(spec: RunSpec) -> None:

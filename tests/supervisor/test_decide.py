@@ -22,7 +22,7 @@ from lvmtui.formats.trainer_log import (
 )
 from lvmtui.state.run_state import RunState, fold, fold_records
 from lvmtui.state.status import OVER, Life, Phase
-from lvmtui.supervisor.decide import AskToLeave, Insist, Start, WriteDown, decide, work_left
+from lvmtui.supervisor.decide import AskToLeave, Insist, Start, WriteDown, decide, in_turn, work_left
 from lvmtui.supervisor.engine import Ended, Member, Probe
 from lvmtui.supervisor.observation import Asked, CampaignSeen, Observation, RunSeen
 from tests.supervisor.simulated import BOOT, HOST, MISCHIEF, RULES, Simulated, SimulatedWorld, finished, process
@@ -118,11 +118,10 @@ def test_what_holds_of_every_decision(data: st.DataObject, spec: RunSpec) -> Non
         assert alive + len(starts) <= campaign.jobs, "never more side by side than allowed"
         assert {runs[name][1].id for name in starts} == {campaign.id}, "one campaign at a time"
         assert seen.can_write, "nothing is begun that could not be written down"
-        places = [run.name for run in campaign.runs]
+        could = in_turn(campaign, [run for run in campaign.runs if run.wanted or run.name in starts])
+        places = [run.name for run in could]
         assert starts == sorted(starts, key=places.index)
-        passed_over = [
-            run for run in campaign.runs[: places.index(starts[-1])] if run.name not in starts and run.wanted
-        ]
+        passed_over = [run for run in could[: places.index(starts[-1])] if run.name not in starts and run.wanted]
         acted_on = {action.run for action in actions}
         assert all(run.name in acted_on for run in passed_over), "no run is passed over that could start"
         assert alive + len(starts) + len(passed_over) <= campaign.jobs, "whoever died a moment ago keeps its place"

@@ -16,6 +16,7 @@ from lvmtui.formats.trainer_log import (
     Interrupted,
     Paused,
     Started,
+    Trained,
 )
 from lvmtui.state.attempt import AS_ASKED
 from lvmtui.state.run_state import RunState, fold, fold_records
@@ -264,6 +265,47 @@ def test_a_run_that_a_time_limit_cuts_short_goes_on_as_long_as_it_gets_on(spec: 
     assert isinstance(action, GaveUp) and "interrupted 3 times before it made a step" in action.reason
     assert "its time limit was near" in action.reason
     assert isinstance(decided(seen_with(spec, Intent(generation=1), *stuck)), Start), "another order counts anew"
+
+
+def test_a_run_that_every_time_limit_sends_back_to_its_first_step_is_given_up(spec: RunSpec) -> None:
+    """A trainer without checkpoints that needs longer than a job: further once is no reason to give up, for ever is."""
+
+    def after(*reached: int, signal: str = "USR1", saves: bool = False) -> object:
+        history: list[Record | Event] = []
+        for attempt, step in enumerate(reached, 1):
+            at = reached[attempt - 2] if saves and attempt > 1 else 0
+            trained = Trained(2.0, step, 0.1, 0.5)
+            begun = replace(started(attempt), resumed_from=at)
+            history += [launched(attempt), begun, trained, Interrupted(2.0, step, signal, 1.0)]
+        return decided(seen_with(spec, Intent(), *history))
+
+    assert isinstance(after(7), Start) and isinstance(after(7, 7), Start)
+    action = after(7, 7, 6)
+    assert isinstance(action, GaveUp), "never past what the first reached"
+    assert action.reason.startswith("ended by its time limit 3 times, never past step 7 of ")
+    assert "each job starts again from the first step; plan it with a longer --time" in action.reason
+    assert isinstance(after(7, 8, 9), Start) and isinstance(after(7, 7, 9, 9), Start), "a faster node got it further"
+    assert isinstance(after(7, 7, 9, 9, 8), GaveUp)
+    assert isinstance(after(7, 7, 6, signal="TERM"), Start), "preemption may not come again"
+    assert isinstance(after(7, 14, 21, 28, saves=True), Start)
+
+
+def test_a_run_that_its_time_limit_ended_is_not_always_overtaken(spec: RunSpec) -> None:
+    def ended(name: str, times: int) -> RunSeen:
+        history: list[Record | Event] = []
+        for attempt in range(1, times + 1):
+            begun = replace(started(attempt), resumed_from=10 * (attempt - 1))
+            history += [launched(attempt), begun, Interrupted(2.0, 10 * attempt, "USR1", 1.0)]
+        return replace(seen_with(spec, Intent(), *history), name=name)
+
+    waiting = (ended("a", 2), replace(seen_with(spec, Intent()), name="new"), ended("b", 2), ended("last", 1))
+
+    def starting(*first: str) -> list[str]:
+        actions = decide(Observation((CampaignSeen("c", 3, waiting, first=first),)), RULES)
+        return [action.run for action in actions if isinstance(action, Start)]
+
+    assert starting() == ["last", "new", "a"], "what never began keeps its place"
+    assert starting("a") == ["a", "new", "last"], "an order is an order"
 
 
 def test_a_start_that_is_taken_back_interrupts_nothing(spec: RunSpec) -> None:

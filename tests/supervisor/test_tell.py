@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from lvmtui.supervisor.tell import EventTeller, Telling, of_campaign, of_run, te
 from lvmtui.verdict.health import Finding
 from tests.supervisor.fake_trainer import Behaviour
 from tests.supervisor.world import World
+from tests.verdict.scenes import finished, state_of
 from tests.waiting import wait_for
 
 FACTS = {"event": "run_finished", "message": "GRU 23k finished"}
@@ -102,6 +104,13 @@ def test_a_campaign_is_over_when_nothing_is_left_to_be_made() -> None:
     assert [one.kind for one in of_campaign(made, over, all_made=False)] == ["pair_compared"]
     retried = [over[0], RunOutcome("amn", "expanded", 1, "finished", True, "another")]
     assert of_campaign(made, over, all_made=True)[-1] != of_campaign(made, retried, all_made=True)[-1]
+
+
+def test_the_end_of_a_campaign_counts_how_its_runs_ended(tmp_path: Path) -> None:
+    state = state_of(*finished(tmp_path, {"amn": (0.5, 0.52)}, seeds=(1,)))
+    cancelled = replace(state.runs[0], status=Status(Phase.CANCELLED))
+    facts = tell.facts_of(replace(state, runs=(cancelled, *state.runs[1:])), Happening("campaign_over"))
+    assert "all runs have ended: 1 of 2 runs finished, 1 cancelled. " in facts["message"]
 
 
 # The supervisor -------------------------------------------------------------------------------------------------------

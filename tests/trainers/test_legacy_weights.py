@@ -60,7 +60,7 @@ def imported(root: Path, original: Path) -> Path:
         Workspace(root), [original / "amn_20251016_133427"], arm="0k", trained_on=original / "small.npz"
     )
     weights = (original / "amn_20251016_133427/best_model.pt").exists()
-    next_step = "train the other arm: lvmtui run --arms expanded --models " if weights else "without any weights"
+    next_step = "train the other arm: lvmtui run --arms expanded --models " if weights else "without weights that fit, "
     assert lines[-1].startswith(next_step)
     (run,) = [Path(line.removeprefix("run ")) for line in lines if line.startswith("run ")]
     return run
@@ -203,7 +203,7 @@ def test_beside_runs_that_are_judged_a_history_has_no_held_out_cosine(tmp_path: 
     runs = tuple(line.removeprefix("run ") for line in lines if line.startswith("run "))
     options = replace(options_of(Path(runs[0]), original), models=("amn", "lstm"), baseline_runs=runs)
     campaign = write_plan(make_plan(options, workspace), workspace)
-    assert "no weights beside the history of LSTM" in " ".join(campaign.notes)
+    assert "no weights that fit were taken in with the history of LSTM" in " ".join(campaign.notes)
     assert [(run.model, run.arm, run.trained_here) for run in campaign.runs] == [
         ("amn", "baseline", True),
         ("amn", "expanded", True),
@@ -250,7 +250,7 @@ def test_weights_that_do_not_fit_are_told_when_they_are_imported_and_refused_by_
     with pytest.raises(UserError, match=r"best_model\.pt: .* architecture is not ours; import its folder again"):
         make_plan(options, workspace)
     lines = import_folders(workspace, [folder], arm="0k", trained_on=spoiled / "small.npz")
-    assert lines[-1].startswith("without any weights training the other arm gives no verdict")
+    assert lines[-1].startswith("without weights that fit, training the other arm gives no verdict")
     assert f"{folder / 'best_model.pt'}: " in lines[-2] and "not ours; it gets only a point estimate" in lines[-2]
     plan = make_plan(replace(options, baseline_runs=(lines[0].removeprefix("run "),)), workspace)
     assert "so it gets only a point estimate" in " ".join(plan.campaign.notes)

@@ -64,6 +64,18 @@ def test_sentences(words: tuple[Word, ...], average: float | None, error: float,
     assert answer(made_table(rows(*words), average, error)) == expected
 
 
+def test_a_lean_is_told_of_the_models_that_have_one_seed() -> None:
+    """LSTM had three seeds and improved; "with one seed this is a lean" was said of both."""
+    mixed, apart = made_table(rows(LEANS, HELPED), 1.0, seeds=1), made_table(rows(LEANS, HELPED, HURT))
+    assert answer(mixed).endswith("1 improved, 1 leans up; with one seed of m0, m0 and the average only lean.")
+    assert headline(mixed).endswith("2 of 2 models, 1 to 3 seeds")
+    said = answer(apart)
+    assert said.startswith("More data helped 1, seems to help 1 and hurt 1 of 3 models compared; +1.00 % on average")
+    assert said.endswith("; with one seed of m0, m0 only leans.")
+    close = made_table([*rows(HELPED), made_row("m1", 0.1, CLOSE, seeds=1)], 1.0, seeds=1)
+    assert answer(close).endswith("; with one seed of m1, the average only leans.")
+
+
 def test_one_seed_leans_and_the_answer_says_what_that_means() -> None:
     said = answer(made_table(rows(LEANS, LEANS), 1.0, seeds=1))
     assert said == (

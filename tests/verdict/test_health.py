@@ -180,13 +180,13 @@ def test_what_failed_to_learn_is_told_by_the_weights_that_are_kept() -> None:
     run = [evaluated(p, 0.50 - 0.01 * p, 0.52 + 0.01 * p, best=p == 1) for p in PLACES]
     found = {finding.kind: finding for finding in health_of(run_of(run), TRIVIAL)}
     assert found["failed_to_learn"].words == (
-        "failed to learn: best validation cosine .4900, epoch 1, the context mean has .5070; then it overfitted: "
+        "failed to learn: highest validation cosine .4900, epoch 1, the context mean has .5070; then it overfitted: "
         ".3800 at the end, training .6400"
     )
     assert "overfitting" in found
     learned_nothing = [evaluated(p, 0.3, 0.3) for p in PLACES]
     (one,) = (f for f in health_of(run_of(learned_nothing), TRIVIAL) if f.alarm)
-    assert one.words == "failed to learn: best validation cosine .3000, epoch 1, the context mean has .5070"
+    assert one.words == "failed to learn: highest validation cosine .3000, epoch 1, the context mean has .5070"
     seeds = [(seed, one) for seed in (2, 5, 7)]
     assert of_seeds(seeds[:1], several=False) == one.words
     assert of_seeds(seeds[:1], several=True) == f"{one.words} (seed 2)"
@@ -240,6 +240,20 @@ def test_an_overfit_is_a_note_with_its_peak() -> None:
     found = next(f for f in health_of(run_of(run), TRIVIAL) if f.kind == "overfitting")
     assert not found.alarm and ".5160 at its peak, epoch 4" in found.words
     assert "failed_to_learn" not in kinds(health_of(run_of(run), TRIVIAL))
+
+
+def test_a_deep_fall_is_told_whatever_training_does() -> None:
+    """AMN on 2k windows, 150 epochs: training fell as well, from .8913 to .8411."""
+    curve = ((0.8516, 0.8913), (0.7964, 0.87), (0.7288, 0.86), (0.6352, 0.8411))
+    run = [evaluated(p, v, t, spread=None, best=p == 1) for p, (v, t) in enumerate(curve, 1)]
+    assert first_named(run, "overfitting") == 4
+    (found,) = (f for f in health_of(run_of(run), None) if f.kind == "overfitting")
+    assert (found.alarm, found.label) == (False, "validation fell")
+    assert found.words == "got worse: validation cosine .8516 at its peak, epoch 1, now .6352"
+    unknown = [replace(e, train_cosine=None) for e in run]
+    assert "overfitting" in kinds(health_of(run_of(unknown), None))
+    slight = [evaluated(p, 0.52 - 0.01 * p, 0.5 - 0.01 * p, best=p == 1) for p in range(1, 6)]
+    assert "overfitting" not in kinds(health_of(run_of(slight), TRIVIAL))
 
 
 def test_the_gain_of_the_last_quarter_is_not_overstated_with_few_evaluations() -> None:

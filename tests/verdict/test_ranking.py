@@ -23,7 +23,7 @@ from lvmtui.verdict.comparison import trivial_by_run
 from lvmtui.verdict.ranking import Judgement, ranked, table_of
 from lvmtui.verdict.rows import SAME, SO_FAR
 from lvmtui.verdict.table import ArmCell, Row, TrivialRow
-from lvmtui.verdict.words import Verdict, Word
+from lvmtui.verdict.words import UNFINISHED, Verdict, Word
 from tests.factory import State, bring_to, make_campaign, planned_run
 from tests.history import Curve
 from tests.verdict.scenes import by_own_trainer, finished, read_table, report_of, state_of
@@ -230,6 +230,18 @@ def test_seeds_that_will_never_come_are_counted_and_not_waited_for(tmp_path: Pat
     (amn,) = read_table(state_of(workspace, campaign)).rows
     assert amn.verdict.word is Word.LEANS_UP and not amn.cancelled
     assert "1 of 3 seeds compared; the others: cancelled" in amn.notes
+
+
+def test_planned_seeds_that_failed_are_to_be_retried_before_there_are_more(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, {"amn": (0.51, 0.52)}, states={("amn", "expanded"): "queued"})
+    ends: tuple[State, ...] = ("finished", "finished", "failed")
+    for seed, state, best in zip(campaign.seeds, ends, (0.52, 0.56, 0.5), strict=True):
+        scored = state == "finished"
+        bring_to(workspace, campaign, "amn", "expanded", seed, state=state, curve=Curve(best), heldout=scored)
+    report, md = report_of(workspace, campaign)
+    assert report.table.rows[0].verdict.remedy == UNFINISHED and "more seeds" not in md
+    assert "To judge AMN: the planned seeds that did not finish (lvmtui retry)." in report.caveats
+    assert ["lvmtui retry all" in step for step in report.next_steps] == [True]
 
 
 def test_a_run_folder_that_was_removed_is_missing_and_not_a_run_that_failed(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lvmtui.formats import trainer_log
 from lvmtui.formats.live import Activity
-from lvmtui.formats.patterns import LineReading
+from lvmtui.formats.patterns import NO_COSINE, LineReading
 from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.trainer_log import Evaluated, Event, Told
 from lvmtui.trainer_kit import POINTS, Teller
@@ -113,7 +113,7 @@ class Said:
 
     def _doubt(self, where: str, cosine: float | None) -> None:
         if not self.wrong:
-            self.wrong = f"{where}: cosine {cosine:.4g} is no cosine, which lies between -1 and 1"
+            self.wrong = f"{where}: cosine {cosine:.4g} {NO_COSINE}"
             self.journal.say(self.wrong)
 
     def log(self, event: Told) -> None:

@@ -16,7 +16,7 @@ import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from lvmtui.formats.paths import RunDir
@@ -79,7 +79,7 @@ class LocalEngine:
         self._memory_kills = memory_kills.counter()
         self._gpus: dict[str | None, tuple[str, ...]] = {}
         """By the value of CUDA_VISIBLE_DEVICES."""
-        self._marks: dict[Path, str] = {}
+        self._mark = cache(mark_of)
 
     # -- starting --
 
@@ -251,12 +251,6 @@ class LocalEngine:
     def _members(self, place: Place) -> list[Process]:
         self._look_through_all()
         return list(self._members_known(place).values())
-
-    def _mark(self, folder: RunDir) -> str:
-        mark = self._marks.get(folder.path)
-        if mark is None:
-            mark = self._marks[folder.path] = mark_of(folder)
-        return mark
 
 
 def _ended(process: Identity, returncode: int | None, for_memory: bool) -> Ended:

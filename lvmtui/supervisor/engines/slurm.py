@@ -327,7 +327,13 @@ def ready(workspace: Workspace, settings: Settings, threads: int, command: Comma
 
 
 def notes(
-    workspace: Workspace, settings: Settings, jobs: int, threads: int, longest: float, command: Command = run_command
+    workspace: Workspace,
+    settings: Settings,
+    jobs: int,
+    threads: int,
+    longest: float,
+    anew: Sequence[str] = (),
+    command: Command = run_command,
 ) -> tuple[str, ...]:
     """Notes for the plan about what may go wrong on a cluster and cannot be checked from here."""
     root, limit, said = workspace.root, value_of(settings, "time"), list[str]()
@@ -344,8 +350,15 @@ def notes(
     if 0 < fit < jobs and not settings.get("sbatch"):  # which may name other nodes
         run = f"{len(nodes)} nodes with {sum(nodes)} CPUs run" if len(nodes) > 1 else f"a node of {nodes[0]} CPUs runs"
         said.append(f"{run} at most {fit} of these jobs at once, of {cpus} CPUs each: it takes longer than expected")
-    if limit and longest > (words.seconds_of(limit) or math.inf):
-        said.append(f"the longest run may take {duration(longest)}, --time is {limit}: it goes on in further jobs")
+    if not (allowed := words.seconds_of(limit)):
+        return tuple(said)
+    warn = words.warning(settings)
+    works = allowed - warn - words.EARLY / 2
+    limits = f"--time is {limit}, and a job is told to leave {warn} s before"
+    if longest > works:
+        jobs_of = f"a run of {duration(longest)} takes about {math.ceil(longest / works)} jobs"
+        said.append(f"{limits}, up to a minute early: it trains for about {duration(works)}, so {jobs_of}")
+    said += [f"{limits}: {one}, which promises no checkpoints, must end by then or begins anew" for one in anew]
     return tuple(said)
 
 

@@ -17,7 +17,9 @@ SCHEDULER = "Slurm"
 EVERY = 5.0
 """Seconds between two queries of the controller, which all users of the cluster share."""
 WARN = 60
-"""Seconds before the time limit at which a trainer is told to leave. Slurm may be up to a minute early."""
+"""Seconds before the time limit at which a trainer is told to leave."""
+EARLY = 60
+"""Seconds by which Slurm may tell it too early."""
 SCRIPT = "job.sh"
 """In the run folder: the last script that was submitted."""
 NO_FOLDER, NO_SETUP = 67, 68
@@ -68,11 +70,11 @@ def check_settings(settings: Settings) -> None:
             if not re.fullmatch(shape, value):
                 raise UserError(f"--{name}: {value!r:.60} is not {needed}")
     limit = seconds_of(value_of(settings, "time"))
-    warn = int(value_of(settings, "warn") or WARN)
-    if limit is not None and limit < warn + 60:
+    warn = warning(settings)
+    if limit is not None and limit < warn + EARLY:
         raise UserError(
             f"--time {value_of(settings, 'time')}: a run is told to leave {warn} s before, and Slurm may be a minute "
-            f"early; give at least {-(-(warn + 60) // 60)} minutes"
+            f"early; give at least {-(-(warn + EARLY) // 60)} minutes"
         )
 
 
@@ -90,6 +92,11 @@ def seconds_of(limit: str) -> int | None:
 def value_of(settings: Settings, name: str) -> str:
     """The last value of a setting; empty if it is not set."""
     return settings.get(name, ("",))[-1]
+
+
+def warning(settings: Settings) -> int:
+    """Seconds before its time limit at which a job is told to leave."""
+    return int(value_of(settings, "warn") or WARN)
 
 
 def script(place: Place, threads: int) -> str:
@@ -123,7 +130,7 @@ def script(place: Place, threads: int) -> str:
 def resources(settings: Settings, threads: int) -> list[str]:
     """What a job asks for, as options of `sbatch`."""
     asked = [
-        f"--signal=B:USR1@{value_of(settings, 'warn') or WARN}",
+        f"--signal=B:USR1@{warning(settings)}",
         "--no-requeue",  # the supervisor starts runs again, and counts how often
         "--ntasks=1",
         f"--cpus-per-task={value_of(settings, 'cpus') or threads}",
