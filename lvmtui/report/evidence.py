@@ -87,7 +87,8 @@ def _interval(report: Report) -> list[Block]:
 def _of_average(whole: Table) -> str:
     """The degrees of freedom of the average, and why they are fewer where folds make them so: the part of its variance
     that training makes is then its own between folds, larger than its models' would make it (`average.py`)."""
-    if whole.primary is None:
+    told = {f"{row.estimate.df:.1f}" for row in whole.ranked if row.estimate}
+    if whole.primary is None or f"{whole.primary.estimate.df:.1f}" in told:
         return ""
     average, models = whole.primary.estimate, len(whole.primary.models)
     mean, *single = (

@@ -37,7 +37,7 @@ def test_a_finished_pair_that_is_not_compared_is_left_to_do(tmp_path: Path) -> N
     assert not status_as_json(state_of(workspace, campaign), None)["settled"], "noted, but its file is not there"
     compare(folder, "amn")
     over = state_of(workspace, campaign)
-    assert status_as_json(over, None)["settled"] and "nothing is left to do" in status_as_text(over, None)
+    assert status_as_json(over, None)["settled"] and "2 runs paused, nothing else is left" in status_as_text(over, None)
     for arm in ARMS:
         bring_to(workspace, campaign, "gru", arm, state="cancelled")
     ended = state_of(workspace, campaign)

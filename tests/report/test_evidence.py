@@ -25,7 +25,7 @@ def test_the_average_has_its_own_degrees_of_freedom_and_why_they_are_fewer(tmp_p
     """Its interval was wider than that of each model, and only theirs were told."""
     report, md = report_of(*finished(tmp_path, UP))
     primary = report.table.primary
-    assert primary and f"seeds included; the average has {primary.estimate.df:.1f}); the fewer" in md
+    assert primary and f"({primary.estimate.df:.1f}, seeds included); the fewer" in md, "it has as many as its models"
     apart = replace(primary, estimate=replace(primary.estimate, df=5.0, from_training=0.99, standard_error=0.5))
     folds = replace(report.table, primary=apart, folds=True)
     why = "; the average has 5.0, because its models move together from fold to fold and only 3 folds show by how much)"
