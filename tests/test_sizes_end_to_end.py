@@ -63,6 +63,9 @@ def test_sizes_of_one_file_end_in_a_curve_and_can_be_extended(workspace: Workspa
     proof = lvmtui(workspace, "check", "--split")
     assert proof.returncode == 0 and "no leak" in proof.stdout
 
+    for word in ("abc", "6x", "6,000", "0", "nan"):
+        refused = lvmtui(workspace, "run", "--add-sizes", word)
+        assert refused.returncode == 2 and f"--add-sizes: '{word}' is no size" in refused.stderr
     refused = lvmtui(workspace, "run", "--add-sizes", "500")
     assert refused.returncode == 2 and "has this size already" in refused.stderr
     Path(file).rename(workspace.root / "moved.npz")  # the compact store is enough

@@ -147,7 +147,7 @@ def _copies(plan: Plan) -> str:
     """From which cosine on vectors are copies, and what that costs."""
     dropped = plan.split.facts.expanded.equal_to_held_out + plan.split.facts.baseline.equal_to_held_out
     neighbours = plan.check.neighbours
-    how = "by --same" if neighbours and neighbours.chosen_by_hand else "chosen from the data"
+    how = "as given" if neighbours and neighbours.chosen_by_hand else "chosen from the data"
     return (
         f"copies     vectors with a cosine of {plan.split.facts.same:.4g} and more count as one ({how}); "
         f"{dropped:,} of the windows left out repeat a held-out vector"

@@ -19,7 +19,7 @@ from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.spec import ArmName, RunSpec
 from lvmtui.formats.user_code import UserCode, digest_of_folder
 from lvmtui.models import RECIPES
-from lvmtui.planning.options import Options
+from lvmtui.planning.options import Options, size_problem
 from lvmtui.planning.own_tables import ModelTable, Own, RecipeTable, TrainerTable
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.system.errors import UserError
@@ -49,6 +49,8 @@ class Extension:
         arms = self.campaign.arms.values()
         labels = [arm.label for arm in arms]
         for word in add:
+            if problem := size_problem(word):
+                raise UserError(f"{ADDED}: {problem}")
             if word.lower() in labels:
                 raise UserError(f"--add-sizes {word}: {self.campaign.id} has this size already; leave it out")
         first, reading = self.specs[0], self.specs[0].data.reading

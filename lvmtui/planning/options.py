@@ -123,14 +123,20 @@ def vectors_of(size: str) -> int | None:
     return round(number)
 
 
+def size_problem(size: str) -> str | None:
+    """Why a word is no size, and what to write."""
+    try:
+        vectors_of(size)
+    except (ValueError, OverflowError):
+        return f"'{size}' is no size; write numbers of vectors, as 10k 20k all"
+    return None
+
+
 def _sizes_problem(sizes: tuple[str, ...]) -> str | None:
     if not sizes:
         return None
-    for size in sizes:
-        try:
-            vectors_of(size)
-        except ValueError:
-            return f"'{size}' is no size; write numbers of vectors, as 10k 20k all, or how many sizes, as 5"
+    if problem := next(filter(None, map(size_problem, sizes)), None):
+        return f"{problem}, or how many sizes, as 5"
     if (count := count_of_sizes(sizes) or len(sizes)) < LEAST_SIZES:
         named = f"{count} sizes" if count > 1 else "one size"
         return (
