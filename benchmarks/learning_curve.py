@@ -5,7 +5,8 @@ The held-out windows are shaped like the bundled split's: 178 articles of 1 to 4
 of each size follow a known curve; windows differ in how hard they are, for all sizes alike; articles differ in what a
 size does for them and in what they gain from more data; training and the draw of the articles add noise of each seed.
 The fits are those of a campaign. Exits with 1 if a coverage lies outside 93 to 97 % (more is allowed where the sizes
-say little about the exponent), or if fewer than 94 % of the campaigns whose sizes are all the same are said to be flat.
+say little about the exponent), or if fewer than 94 % of the campaigns whose sizes are all the same are said to be flat
+(one seed: 80 %, because what training adds is known from how the sizes scatter only).
 
     python benchmarks/learning_curve.py [TRIALS]
     python benchmarks/learning_curve.py back-test CAMPAIGN_DIR...
@@ -36,7 +37,7 @@ from lvmtui.verdict.learning_curve import FittedCurve, Measured, fit, measure
 from lvmtui.verdict.sizes import judged_of
 
 Floats = npt.NDArray[np.float64]
-LOW, HIGH, FLAT = 0.93, 0.97, 0.94
+LOW, HIGH, FLAT, FLAT_ONE_SEED = 0.93, 0.97, 0.94, 0.8
 COSINE = 0.52
 """At the largest size, as on the bundled vectors."""
 HARD, HARD_ARTICLES = 0.12, 0.05
@@ -82,6 +83,11 @@ SETTINGS = (
     Setting("three sizes", exponent=0.3, sizes=3, cautious=True),
     Setting("three sizes, fall of 10 %", exponent=0.5, fall=10, sizes=3, cautious=True),
     Setting("one seed, no training noise", exponent=0.3, seeds=1, training=0, cautious=True),
+    *(Setting(f"one seed, {n} sizes, straight line", sizes=n, seeds=1, cautious=True) for n in (3, 4, 5, 6)),
+    *(
+        Setting(f"one seed, {n} sizes, noise x 3", exponent=0.3, sizes=n, seeds=1, training=3 * TRAINING, cautious=True)
+        for n in (3, 4, 5, 6, 8)
+    ),
     Setting("five seeds", exponent=0.3, seeds=5, cautious=True),
     Setting("random draws", exponent=0.3, draw=0.001, cautious=True),
     Setting("random draws, five seeds", exponent=0.3, draw=0.002, seeds=5, cautious=True),
@@ -185,8 +191,9 @@ def simulated(trials: int) -> int:
         )
         if setting.fall and (share < LOW or (share > HIGH and not setting.cautious)):
             outside.append(f"{setting.name}: covers {share:.1%}, not {LOW:.0%} to {HIGH:.0%}")
-        if not setting.fall and words["flat"] < FLAT * trials:
-            outside.append(f"{setting.name}: {words['flat'] / trials:.1%} flat, less than {FLAT:.0%}")
+        least = FLAT if setting.seeds > 1 else FLAT_ONE_SEED
+        if not setting.fall and words["flat"] < least * trials:
+            outside.append(f"{setting.name}: {words['flat'] / trials:.1%} flat, less than {least:.0%}")
     print(f"{time.monotonic() - began:.0f} s")
     print("\n".join(outside))
     return 1 if outside else 0

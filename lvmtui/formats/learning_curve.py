@@ -56,11 +56,13 @@ class Fit:
     floor: float | None
     scale: float
     p: float
-    """p-value of the scatter around the curve: below .02 the errors are `widened`."""
+    """p-value of the scatter around the curve: below .02, and with one seed always, the errors are `widened`."""
     widened: float
     """Factor by which all errors of the curve were multiplied, because the sizes scatter more than they explain."""
     line: tuple[tuple[float, float], ...]
     """(windows, cosine) along the curve, from the smallest size to twice the largest."""
+    bends_up: bool = False
+    """Larger sizes bring clearly more with each doubling than smaller ones, which no exponent allows."""
 
 
 @dataclass(frozen=True)
@@ -130,10 +132,12 @@ class MoreForLess:
     smaller: str
     larger: str
     factor: float | None
-    """None: more than ten times."""
+    """None: more than `farthest`."""
     low: float | None
-    """95 % interval; None: even this end is beyond ten times."""
+    """95 % interval; None: even this end is beyond `farthest`."""
     high: float | None
+    farthest: float = 10.0
+    """How many times the largest size the curve is carried to."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from itertools import groupby, pairwise
 from lvmtui.formats.learning_curve import FLAT, WORDS, LearningCurve, Point, Worth
 from lvmtui.report.costs import UseCost
 from lvmtui.report.questions import Question, trend
+from lvmtui.system.numbers import plural
 from lvmtui.verdict.words import listed, worth_words
 
 
@@ -88,15 +89,21 @@ def _vectors(points: Sequence[Point], windows: float) -> float:
     return a.vectors + (b.vectors - a.vectors) * (windows - a.windows) / (b.windows - a.windows)
 
 
+PAIRS = 5
+"""At most this many pairs of models are named."""
+
+
 def _more_for_less(curve: LearningCurve) -> str:
     said = []
-    for one in curve.more_for_less:
+    for one in curve.more_for_less[:PAIRS]:
         pair = f"{curve.title(one.smaller)} to equal {curve.title(one.larger)}"
         if one.factor is None:
             least = f" (at least {one.low:.1f} times)" if one.low is not None else ""
-            said.append(f"{pair}: more than ten times the data{least}")
+            said.append(f"{pair}: more than {one.farthest:.1f} times the largest size{least}")
         else:
-            low = f"{one.low:.1f}" if one.low is not None else "1"
-            ends = f"{low} to {one.high:.1f}" if one.high is not None else f"{low} to more than 10"
-            said.append(f"{pair}: {one.factor:.1f} times the largest size ({ends})")
-    return f"Extrapolated: {'; '.join(said)}."
+            low = f"{one.low:.1f}" if one.low is not None else "1.0"
+            end = f"{one.high:.1f}" if one.high is not None else f"more than {one.farthest:.1f}"
+            said.append(f"{pair}: {one.factor:.1f} times the largest size ({low} to {end})")
+    more = len(curve.more_for_less) - PAIRS
+    rest = f"; {plural(more, 'more pair')} of models in learning_curve.json" if more > 0 else ""
+    return f"Extrapolated, as far as the curves are carried: {'; '.join(said)}{rest}."

@@ -23,9 +23,18 @@ MEANING = {
 
 
 WIDENED = (
-    "Errors were widened, because the sizes scatter more around the curve than articles and seeds explain (p under "
-    "0.02): with one seed by training, or because the curve has another form"
+    "Errors were widened, because the sizes scatter more around the curve than articles and seeds explain: with one "
+    "seed by training, or because the curve has another form"
 )
+BENDS_UP = (
+    "Larger sizes bring more with each doubling than smaller ones, which no curve of this form does, so the next "
+    "doubling may be worth more than is told"
+)
+
+
+def _meaning(word: str, *, one_seed: bool) -> str:
+    """With one seed nothing is known, as with the verdict: it only leans."""
+    return MEANING[word].replace("is known to", "seems to") if one_seed else MEANING[word]
 
 
 def picture_of(model: str) -> str:
@@ -87,6 +96,7 @@ def sizes_section(curve: LearningCurve | None, pictures: str) -> list[Block]:
         if (row := _best_trivial(curve, context, labels))
     ]
     words = [word for word in WORDS if any(one.word == word for one in judged)]
+    one_seed = all(point.seeds == 1 for one in judged for point in one.points)
     missing = [f"{curve.title(one.model)} is fitted without {'; '.join(one.missing)}." for one in judged if one.missing]
     reasons = [f"{curve.title(one.model)}: {one.reason}." for one in curve.models if one.reason]
     return [
@@ -96,7 +106,7 @@ def sizes_section(curve: LearningCurve | None, pictures: str) -> list[Block]:
             [
                 "Held-out cosine by size. A doubling is worth what the curve gives from the largest size to twice "
                 "that, in percent of the cosine, with its 95 % interval: an extrapolation.",
-                *(f"{word[0].upper()}{word[1:]}: {MEANING[word]}." for word in words),
+                *(f"{word[0].upper()}{word[1:]}: {_meaning(word, one_seed=one_seed)}." for word in words),
                 *reasons,
                 *missing,
             ]
@@ -130,8 +140,9 @@ def _fits(curve: LearningCurve, judged: Sequence[ModelCurve]) -> list[Block]:
     if not rows:
         return []
     widened = [
-        f"{curve.title(one.model)} {one.fit.widened:.1f} times" for one in judged if one.fit and one.fit.widened > 1
+        f"{curve.title(one.model)} {one.fit.widened:.1f} times" for one in judged if one.fit and one.fit.widened >= 1.05
     ]
+    upwards = [curve.title(one.model) for one in judged if one.fit and one.fit.bends_up]
     refused = {w.refused for one in judged for w in (one.ten, one.rest) if w and w.refused}
     return [
         Heading("How the curves fit", 3),
@@ -143,6 +154,7 @@ def _fits(curve: LearningCurve, judged: Sequence[ModelCurve]) -> list[Block]:
                 "brings the same, and there is no ceiling. The last two columns are extrapolations.",
                 *(f"Not told: {reason}." for reason in sorted(refused)),
                 *([f"{WIDENED}: {', '.join(widened)}."] if widened else []),
+                *([f"{BENDS_UP}: {', '.join(upwards)}."] if upwards else []),
             ]
         ),
     ]

@@ -38,10 +38,13 @@ Floats = npt.NDArray[np.float64]
 
 EXPONENTS: Floats = np.linspace(0, 1, 101)
 SCATTER = 0.02
-"""p-value below which the sizes scatter more around the curve than their errors explain."""
+"""p-value below which the sizes of several seeds scatter more around the curve than their errors explain."""
+UPWARDS = -1.0
+"""At this exponent the error falls evenly with n, so that each doubling brings twice what the one before it brought."""
 FARTHEST = 10.0
 """How many times the largest size the curve is extrapolated to at most."""
-FACTORS: Floats = np.geomspace(1, FARTHEST, 121)
+STEPS = 121
+"""Factors or sizes that are looked at between two ends."""
 
 
 @dataclass(frozen=True)
@@ -178,11 +181,16 @@ class FittedCurve:
     misfit: Floats
     """(C,) chi-square of the errors around the curve, after widening."""
     df: float
+    """Degrees of freedom of the errors' covariance."""
+    scatter_df: float
+    """Those of the errors after widening: where most of them is scatter, they are as uncertain as that is."""
     fits: float
     """p-value of the scatter around the best curve, with three sizes around a straight line, before widening; 1 without
     degrees of freedom to judge it."""
     widened: float
     """Factor that widens all standard errors, because the sizes scatter more than these explain."""
+    bends_up: bool
+    """Larger sizes bring clearly more with each doubling than smaller ones, which no exponent allows."""
 
     @property
     def best(self) -> int:
@@ -243,6 +251,11 @@ class FittedCurve:
                 return np.where(EXPONENTS > 0, 1 / (1 - 2.0**-EXPONENTS), np.inf)
         return np.array([-_shape(np.array([factor]), float(c))[0] for c in EXPONENTS])
 
+    @property
+    def farthest(self) -> float:
+        """How many times the largest size the curve is carried to at most, see `refuses`."""
+        return min(2.0 if len(self.measured.error) == LEAST_SIZES else FARTHEST, self.span)
+
     def refuses(self, factor: float) -> str:
         """Why nothing can be said of `factor` times the largest size; empty where it can."""
         if self.df < LEAST_DF:
@@ -259,7 +272,7 @@ class FittedCurve:
 
     def room(self, alpha: float) -> Floats:
         """(C,) how much of the allowed misfit each exponent leaves; where negative, it is not plausible."""
-        allowed = float(stats.f.ppf(1 - alpha, 1, self.df)) if self.df > 0 else np.inf
+        allowed = float(stats.f.ppf(1 - alpha, 1, self.scatter_df)) if self.df > 0 else np.inf
         return np.asarray(allowed - (self.misfit - self.misfit.min()))
 
     def word(self, cosine: float) -> tuple[Word, str]:
@@ -281,7 +294,7 @@ class FittedCurve:
 def _shape(times: Floats, c: float) -> Floats:
     """Error at `times` the largest size minus the error there, in worths of a doubling."""
     steps = np.log2(times)
-    return np.asarray((2.0 ** (-c * steps) - 1) / (1 - 2.0**-c) if c > 0 else -steps)
+    return np.asarray((2.0 ** (-c * steps) - 1) / (1 - 2.0**-c) if c else -steps)
 
 
 def fit(measured: Measured) -> FittedCurve:
@@ -292,30 +305,36 @@ def fit(measured: Measured) -> FittedCurve:
     covariance, df = _modelled(measured)
     inverse = np.linalg.inv(covariance)
     times = measured.windows / measured.windows[-1]
-    columns = np.array([np.column_stack([np.ones(sizes), _shape(times, float(c))]) for c in EXPONENTS])  # (C, S, 2)
+    exponents = (*EXPONENTS, UPWARDS)
+    columns = np.array([np.column_stack([np.ones(sizes), _shape(times, float(c))]) for c in exponents])  # (C + 1, S, 2)
     weighted = columns.swapaxes(1, 2) @ inverse
     spread = np.linalg.inv(weighted @ columns)
     solve = spread @ weighted
     last, doubling = (solve @ measured.error).T
     rest = measured.error - (columns @ np.stack([last, doubling], axis=1)[..., None])[..., 0]
-    misfit = np.sum((rest @ inverse) * rest, axis=1)
+    misfit, upwards = np.split(np.sum((rest @ inverse) * rest, axis=1), [len(EXPONENTS)])
     # With one seed the training of each size adds scatter that no error covers, and a curve may be of another form. As
     # the Particle Data Group does (Birge 1932), errors are then widened until they explain what is seen. Around three
     # sizes a curve of three parameters has no scatter, so there it is that around a straight line.
     scatter, left = (misfit.min(), sizes - 3) if sizes > LEAST_SIZES else (misfit[0], 1)
     p = float(stats.f.sf(scatter / left, left, df)) if df > 0 else 1.0
-    widened = float(np.sqrt(scatter / left)) if p < SCATTER else 1.0
+    # Several seeds show what training adds. With one it is in all scatter there is, and known from a few sizes only.
+    added = max(0.0, float(scatter) / left - 1) if p < SCATTER or not measured.training.any() else 0.0
+    variance, scatter_df = satterthwaite((1.0, df), (added, left))
+    widened = float(np.sqrt(variance))
     return FittedCurve(
         measured=measured,
-        weights=solve[:, 1],
-        doubling=doubling,
-        error=np.sqrt(spread[:, 1, 1]) * widened,
-        last=last,
-        last_weights=solve[:, 0],
+        weights=solve[:-1, 1],
+        doubling=doubling[:-1],
+        error=np.sqrt(spread[:-1, 1, 1]) * widened,
+        last=last[:-1],
+        last_weights=solve[:-1, 0],
         misfit=misfit / widened**2,
         df=df,
+        scatter_df=scatter_df,
         fits=p,
         widened=widened,
+        bends_up=bool(df > 0 and misfit.min() - upwards[0] > stats.f.ppf(1 - ALPHA, 1, df)),
     )
 
 

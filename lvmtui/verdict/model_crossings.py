@@ -10,7 +10,7 @@ from scipy import stats
 
 from lvmtui.formats.learning_curve import Leader, MoreForLess, Overtaking
 from lvmtui.formats.results import ALPHA, LEAST_DF
-from lvmtui.verdict.learning_curve import FACTORS, FittedCurve, Floats, Measured, fit
+from lvmtui.verdict.learning_curve import STEPS, FittedCurve, Floats, Measured, fit
 
 
 def leaders(models: Mapping[str, Measured], labels: Sequence[str]) -> list[Leader]:
@@ -47,7 +47,7 @@ def overtaking(one: str, other: str, difference: Measured, alpha: float = ALPHA)
     if first * last >= 0:
         return None
     line = fit(difference)
-    steps = np.linspace(float(np.log2(1 / line.span)), 0, len(FACTORS))
+    steps = np.linspace(float(np.log2(1 / line.span)), 0, STEPS)
     weights = line.last_weights[0] - steps[:, None] * line.weights[0]  # at exponent 0
     values = weights @ difference.error
     errors = np.array([difference.standard_error(row) for row in weights])
@@ -73,7 +73,7 @@ def more_for_less(smaller: str, larger: str, curve: FittedCurve, target: Measure
     room = curve.room(ALPHA)
     reached: list[float] = []
     value = None
-    for factor in FACTORS:
+    for factor in np.geomspace(1, curve.farthest, STEPS):
         times = curve.doublings(float(factor))
         ahead = curve.last - times * curve.doubling - float(target.error[-1])
         if value is None and ahead[curve.best] <= 0:
@@ -86,7 +86,8 @@ def more_for_less(smaller: str, larger: str, curve: FittedCurve, target: Measure
             reached.append(float(factor))
     low = min(reached, default=None)
     high = max(reached, default=None)
-    return MoreForLess(smaller, larger, value, low, None if high is None or high >= FACTORS[-1] else high)
+    end = float(curve.farthest)
+    return MoreForLess(smaller, larger, value, low, None if high is None or np.isclose(high, end) else high, end)
 
 
 def _variance(mine: Measured, weights: Floats, larger: Measured) -> float:

@@ -79,7 +79,7 @@ def curves_of(state: CampaignState, inputs: str, now: float) -> LearningCurve:
 
 
 def _needs(state: CampaignState, alike: Mapping[str, _Judged]) -> list[MoreForLess]:
-    """For each pair of models, the one with fewer parameters first."""
+    """For each pair of networks, the one with fewer parameters first; one network with two contexts is no pair."""
     sizes: dict[str, int] = {}
     for view in state.runs:
         started = view.state.trainer.started if view.state else None
@@ -88,12 +88,16 @@ def _needs(state: CampaignState, alike: Mapping[str, _Judged]) -> list[MoreForLe
     found = []
     for smaller, larger in combinations(sorted(sizes, key=lambda model: sizes[model]), 2):
         curve, target = alike[smaller].curve, alike[larger].measured
-        if curve and target and sizes[smaller] < sizes[larger]:
+        if curve and target and sizes[smaller] < sizes[larger] and _network(smaller) != _network(larger):
             found.append(more_for_less(smaller, larger, curve, target))
     return [one for one in found if one]
 
 
 # One model -----------------------------------------------------------------------------------------------------------
+
+
+def _network(model: str) -> str:
+    return model.partition("@")[0]
 
 
 def _judge(state: CampaignState, model: str, unfit: set[str]) -> _Judged:
@@ -221,7 +225,7 @@ def _document(
     largest = curve.measured.windows
     along = np.geomspace(largest[0], 2 * largest[-1], DRAWN)
     line = tuple(zip(along.tolist(), (1 - curve.at(along)).tolist(), strict=True))
-    shown = Fit(curve.exponent, low, high, curve.floor, curve.scale, curve.fits, curve.widened, line)
+    shown = Fit(curve.exponent, low, high, curve.floor, curve.scale, curve.fits, curve.widened, line, curve.bends_up)
     worths = (_worth(curve, factor, cosine) for factor in (2, 10, None))
     return ModelCurve(model, points, missing, word, reason, shown, *worths)
 

@@ -49,6 +49,20 @@ def test_a_title_stands_wherever_the_report_speaks_of_a_curve() -> None:
     assert "GRU@5 to equal MLP mixer@5: 2.1 times the largest size" in questions[-1]
 
 
+def test_one_seed_seems_to_help_and_only_some_pairs_are_named() -> None:
+    assert "is known to help" in markdown(sizes_section(CURVE, "curves"))
+    models = tuple(replace(one, points=tuple(replace(p, seeds=1) for p in one.points)) for one in CURVE.models)
+    section = markdown(sizes_section(replace(CURVE, models=models), "curves"))
+    assert "a doubling of the data seems to help" in section and "is known to" not in section
+    assert "no curve of this form does" not in section
+    fits = [replace(one, fit=replace(one.fit, bends_up=True)) for one in CURVE.models if one.fit]
+    assert "told: MLP mixer@5, GRU@5." in markdown(sizes_section(replace(CURVE, models=tuple(fits)), "curves"))
+    pairs = tuple(MoreForLess(f"m{n}", "gru@5", None, 1.5, None, 2.0) for n in range(7))
+    answer = size_questions(replace(CURVE, more_for_less=pairs), {})[-1].answer
+    assert "m4 to equal GRU@5: more than 2.0 times the largest size (at least 1.5 times)" in answer
+    assert "m5" not in answer and "2 more pairs of models" in answer
+
+
 def test_whether_the_data_is_enough_goes_by_a_doubling_for_all() -> None:
     """Of all there could be only some models have an upper end, and a flat one may have the larger rest."""
     rest = replace(CURVE.models[0], rest=Worth(None, None, 0.1, None))
