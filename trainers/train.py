@@ -23,15 +23,7 @@ from lvmtui.system.files import sealed_digest
 from lvmtui.system.process_id import own_identity, own_launch
 from lvmtui.system.text import sanitise
 from lvmtui.trainer_kit import POINTS, Teller
-from trainers.checkpoint import (
-    digest_of,
-    find_checkpoint,
-    remove_checkpoints,
-    remove_leftovers,
-    save_archive,
-    save_checkpoint,
-    until_next,
-)
+from trainers import checkpoint
 from trainers.cuda_graph import CannotRecord, recorder
 from trainers.data import RunData, open_data
 from trainers.device import begun_on, choose_device, device_name, fallbacks_on, peak_memory, set_precision, versions
@@ -102,7 +94,7 @@ class Training:
         self.device = choose_device(spec, "" if restart else begun_on(events_in(self.folder.events)))
         self.fallbacks = fallbacks_on(self.device)
         set_precision(self.device, tf32=not self.fallbacks.float32)
-        remove_leftovers(self.folder)
+        checkpoint.remove_leftovers(self.folder)
         self.data = open_data(spec, root, self.device)
         torch.manual_seed(spec.seed)
         model = build_forecaster(
@@ -118,9 +110,9 @@ class Training:
         if spec.recipe.own_loss is not None:
             state.loss = load(spec.recipe.own_loss, root)
         if restart:
-            remove_checkpoints(self.folder)
+            checkpoint.remove_checkpoints(self.folder)
             self.folder.heldout.unlink(missing_ok=True)
-        found = find_checkpoint(self.folder)
+        found = checkpoint.find_checkpoint(self.folder)
         if found.state is not None:
             state.load_state_dict(found.state)
         else:
@@ -165,7 +157,7 @@ class Training:
         """Step, evaluate and save until the last step, or until patience runs out."""
         spec, place = self.spec, self.place
         patience = math.inf if spec.recipe.patience is None else spec.recipe.patience
-        self.next_checkpoint = time.monotonic() + until_next(0)
+        self.next_checkpoint = time.monotonic() + checkpoint.until_next(0)
         while True:
             self.orders.check()
             due = place.step % spec.evaluate_every == 0 or place.step == spec.total_steps
@@ -255,17 +247,17 @@ class Training:
         self.show()
         place.active = self.journal.active
         place.train_seconds = self.train_seconds
-        digest, size = save_checkpoint(self.folder, self.known.state_dict())
+        digest, size = checkpoint.save_checkpoint(self.folder, self.known.state_dict())
         clock.enter("training")
         seconds = time.monotonic() - began
-        self.next_checkpoint = time.monotonic() + until_next(seconds)
+        self.next_checkpoint = time.monotonic() + checkpoint.until_next(seconds)
         self.teller.checkpoint(place.step, size, seconds=seconds, digest=digest, active=self.journal.active)
 
     def save_best(self) -> str:
         """Write `best_model.pt`, return its checksum."""
         root, centre = self.folder.workspace.root, self.data.heldout.centre
         content = best_model(self.spec, self.place, self.known.best, root, centre)
-        return save_archive(self.folder.best_model, content)
+        return checkpoint.save_archive(self.folder.best_model, content)
 
     def between(self) -> None:
         """Between two batches of an evaluation: obey orders, show life."""
@@ -284,7 +276,7 @@ class Training:
         """Judge the best weights on the held-out windows and say that the run is over."""
         state, place, spec, clock = self.known, self.place, self.spec, self.journal.clock
         train_seconds = self.train_seconds
-        weights_digest = digest_of(state.model.state_dict())
+        weights_digest = checkpoint.digest_of(state.model.state_dict())
         clock.enter("heldout")
         state.averaged.load_state_dict(state.best)
         if sealed_digest(self.folder.best_model) != place.best_digest:
@@ -321,7 +313,7 @@ class Training:
             f"best epoch {place.best_step / spec.steps_per_epoch:.1f}"
         )
         with suppress(OSError):  # the run is over either way
-            remove_checkpoints(self.folder)
+            checkpoint.remove_checkpoints(self.folder)
 
     def leave(self, leave: Leave) -> Exit:
         """Obey an order to leave: write a checkpoint unless the run is cancelled, log it, return the exit code."""

@@ -15,17 +15,7 @@ from typing import IO
 from lvmtui.doctor.machine import MachineFinding
 from lvmtui.formats.json_codec import DecodeError, decode
 from lvmtui.formats.selftest import SelfTest, driver_version, plain_uuid, read_record, training_code, write_record
-from lvmtui.system.gpus import (
-    MPS_END,
-    MPS_START,
-    Gpu,
-    Mps,
-    gpu_variables,
-    listed_gpus,
-    mps_state,
-    torch_build,
-    visible_gpus,
-)
+from lvmtui.system import gpus
 from lvmtui.system.launch import our_command
 from lvmtui.system.programs import kill_child, spawn, unmarked_environment
 from lvmtui.system.text import last_words
@@ -34,36 +24,38 @@ LIMIT = 180.0
 """Seconds after which a self-test is given up; it takes under 20 on a machine that is not busy."""
 COMMAND = our_command("trainers.selftest")
 Say = Callable[[str], None]
-CPU, APPLE = Gpu("cpu", "CPU", "cpu"), Gpu("mps", "Apple GPU", "mps")
+CPU, APPLE = gpus.Gpu("cpu", "CPU", "cpu"), gpus.Gpu("mps", "Apple GPU", "mps")
 
 
 @dataclass(frozen=True)
 class DeviceRecord:
     """A device with the record of its self-test, or the reason why there is none."""
 
-    gpu: Gpu
+    gpu: gpus.Gpu
     record: SelfTest | None
     failed: str = ""
 
 
-def devices() -> tuple[Gpu, ...]:
+def devices() -> tuple[gpus.Gpu, ...]:
     """What runs would train on here: the visible GPUs, or else the CPU."""
-    known = {gpu.device: gpu for gpu in listed_gpus()} | {gpu.uuid: gpu for gpu in listed_gpus() if gpu.uuid}
-    found = tuple(known.get(device, Gpu(device, "GPU")) for device in visible_gpus())
+    known = {gpu.device: gpu for gpu in gpus.listed_gpus()} | {gpu.uuid: gpu for gpu in gpus.listed_gpus() if gpu.uuid}
+    found = tuple(known.get(device, gpus.Gpu(device, "GPU")) for device in gpus.visible_gpus())
     if not found and sys.platform == "darwin":
         return (APPLE,)
     return found or (CPU,)
 
 
-def kept(gpu: Gpu) -> SelfTest | None:
+def kept(gpu: gpus.Gpu) -> SelfTest | None:
     """The record of a device if it was tested with today's torch, driver and code, and with or without MPS as today."""
     record = read_record(_name(gpu))
-    if record is None or not record.holds_for(torch_build().version, driver_version(), training_code()):
+    if record is None or not record.holds_for(gpus.torch_build().version, driver_version(), training_code()):
         return None
-    return record if record.kind != "cuda" or record.mps == (mps_state() == "running") else None
+    return record if record.kind != "cuda" or record.mps == (gpus.mps_state() == "running") else None
 
 
-def self_tests_of(wanted: Sequence[Gpu], say: Say = lambda words: None, *, again: bool = False) -> list[DeviceRecord]:
+def self_tests_of(
+    wanted: Sequence[gpus.Gpu], say: Say = lambda words: None, *, again: bool = False
+) -> list[DeviceRecord]:
     """The devices with their records; those without one, or all with `again`, are tested now, at the same time."""
     records = {gpu: None if again else kept(gpu) for gpu in wanted}
     missing = [gpu for gpu, record in records.items() if record is None]
@@ -99,22 +91,22 @@ def findings(results: Sequence[DeviceRecord]) -> list[MachineFinding]:
             found.append(MachineFinding("  speed", "ok", f"ms a step at full size: {steps}"))
         if record.side_by_side is not None:
             words = f"two runs at once take {record.side_by_side:.2f} times as many steps as one"
-            stopped = not record.mps and mps_state() == "stopped"
-            remedy = f"to let them compute at the same time, start NVIDIA's MPS: {MPS_START}" if stopped else ""
+            stopped = not record.mps and gpus.mps_state() == "stopped"
+            remedy = f"to let them compute at the same time, start NVIDIA's MPS: {gpus.MPS_START}" if stopped else ""
             words += ", under NVIDIA's MPS" if record.mps else ": they take turns"
             found.append(MachineFinding("  side by side", "note" if remedy else "ok", words, remedy))
     return found
 
 
-def sharing_remarks(records: Sequence[SelfTest], runs: int, mps: Mps) -> list[str]:
+def sharing_remarks(records: Sequence[SelfTest], runs: int, mps: gpus.Mps) -> list[str]:
     """What a plan of so many runs says about NVIDIA's MPS: how to start it where it is installed and does not run."""
     gains = [record.side_by_side for record in records if record.side_by_side and not record.mps]
     if mps != "stopped" or runs < 2 or not gains:
         return []
     return [
         f"NVIDIA's MPS is installed and does not run, so runs on one GPU take turns: two at once take {min(gains):.2f} "
-        f"times as many steps as one. '{MPS_START}' starts it, '{MPS_END}' ends it; with it they compute at the same "
-        "time, and the next plan measures how much faster that is"
+        f"times as many steps as one. '{gpus.MPS_START}' starts it, '{gpus.MPS_END}' ends it; with it they compute at "
+        "the same time, and the next plan measures how much faster that is"
     ]
 
 
@@ -128,15 +120,15 @@ def _remedy(check: str) -> str:
     }.get(check, "nothing to do: trainers send each operation by itself, which is slower")
 
 
-def _name(gpu: Gpu) -> str:
+def _name(gpu: gpus.Gpu) -> str:
     """The name its record is kept under."""
     return gpu.uuid or f"{gpu.name} {gpu.device}"
 
 
-def _started(gpu: Gpu) -> tuple[subprocess.Popen[bytes] | None, IO[bytes]]:
+def _started(gpu: gpus.Gpu) -> tuple[subprocess.Popen[bytes] | None, IO[bytes]]:
     """A self-test with the file its JSON goes to; no process where none can be started."""
     said = tempfile.TemporaryFile()  # noqa: SIM115 - read when the process has ended
-    kind, environment = ("cuda", gpu_variables(gpu.device)) if gpu not in (CPU, APPLE) else (gpu.device, {})
+    kind, environment = ("cuda", gpus.gpu_variables(gpu.device)) if gpu not in (CPU, APPLE) else (gpu.device, {})
     try:
         command = (*COMMAND, "--device", kind)
         return spawn(command, output=said, environment={**unmarked_environment(os.environ), **environment}), said
@@ -144,7 +136,7 @@ def _started(gpu: Gpu) -> tuple[subprocess.Popen[bytes] | None, IO[bytes]]:
         return None, said
 
 
-def _ended(gpu: Gpu, process: subprocess.Popen[bytes] | None, said: IO[bytes]) -> DeviceRecord:
+def _ended(gpu: gpus.Gpu, process: subprocess.Popen[bytes] | None, said: IO[bytes]) -> DeviceRecord:
     with said:
         if process is None:
             return DeviceRecord(gpu, None, f"{sys.executable} cannot be started")

@@ -88,16 +88,13 @@ def _needs(state: CampaignState, alike: Mapping[str, _Judged]) -> list[MoreForLe
     found = []
     for smaller, larger in combinations(sorted(sizes, key=lambda model: sizes[model]), 2):
         curve, target = alike[smaller].curve, alike[larger].measured
-        if curve and target and sizes[smaller] < sizes[larger] and _network(smaller) != _network(larger):
+        same = smaller.partition("@")[0] == larger.partition("@")[0]
+        if curve and target and sizes[smaller] < sizes[larger] and not same:
             found.append(more_for_less(smaller, larger, curve, target))
     return [one for one in found if one]
 
 
 # One model -----------------------------------------------------------------------------------------------------------
-
-
-def _network(model: str) -> str:
-    return model.partition("@")[0]
 
 
 def _judge(state: CampaignState, model: str, unfit: set[str]) -> _Judged:

@@ -46,6 +46,15 @@ def test_a_finished_pair_that_is_not_compared_is_left_to_do(tmp_path: Path) -> N
     assert status_as_json(state_of(workspace, campaign), None)["settled"]
 
 
+def test_scores_that_are_gone_are_a_doubt(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, UP, seeds=(1,))
+    compare(workspace.campaign(campaign.id), "amn")
+    assert "doubt: " not in status_as_text(state_of(workspace, campaign), None)
+    workspace.run(campaign.runs[0]).heldout.unlink()
+    (line,) = (x for x in status_as_text(state_of(workspace, campaign), None, 400).splitlines() if "doubt: " in x)
+    assert line.startswith(f"doubt: heldout.npz of {campaign.runs[0].run} was removed or changed")
+
+
 def outcomes(state: CampaignState) -> list[RunOutcome]:
     return [run_outcome(view.planned, view.status, view.finished) for view in state.runs]
 

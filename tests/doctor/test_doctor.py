@@ -175,7 +175,7 @@ def test_nvidias_mps_is_offered_where_it_is_installed_and_does_not_run(monkeypat
         (under, "stopped", False),
     )
     for tested, state, offered in cases:
-        monkeypatch.setattr(devices, "mps_state", lambda state=state: state)
+        monkeypatch.setattr("lvmtui.system.gpus.mps_state", lambda state=state: state)
         beside = findings([DeviceRecord(GPU, tested)])[-1]
         assert ("nvidia-cuda-mps-control -d" in beside.remedy) is offered is (beside.state == "note")
         assert ("under NVIDIA's MPS" in beside.words) is tested.mps
@@ -188,7 +188,7 @@ def test_a_gpu_is_tested_again_when_mps_was_started_or_ended(monkeypatch: pytest
     """What two processes at once gain depends on it, and the plan on that."""
     write_record(record())
     assert kept(GPU) == record()
-    monkeypatch.setattr(devices, "mps_state", lambda: "running")
+    monkeypatch.setattr("lvmtui.system.gpus.mps_state", lambda: "running")
     assert kept(GPU) is None
     write_record(replace(record(), mps=True))
     assert kept(GPU) is not None

@@ -18,6 +18,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from lvmtui.datasets.readers import npy
 from lvmtui.datasets.readers.articles import (
     MOST_TITLES,
     Articles,
@@ -27,16 +28,6 @@ from lvmtui.datasets.readers.articles import (
     numbered,
     titles_by_number,
     titles_of_rows,
-)
-from lvmtui.datasets.readers.npy import (
-    Header,
-    array_blocks,
-    described,
-    float_blocks,
-    matrix,
-    member_header,
-    read_errors,
-    read_header,
 )
 from lvmtui.datasets.readers.roles import EXPECTED, ONE_ARRAY, PAIRS, Roles, choose_roles, is_float
 from lvmtui.datasets.readers.source import ARTICLE_NAMES, BLOCK_BYTES, Floats, SourceFacts, shown
@@ -58,7 +49,7 @@ class NpzSource:
     def __init__(self, path: Path, reading: Reading, size: int) -> None:
         """Read the headers. Raises UserError that names the file, what is wrong with it and what to do."""
         self._path, self._size = path, size
-        with read_errors(path):
+        with npy.read_errors(path):
             self._plain = not zipfile.is_zipfile(path)
             self._headers, faults = self._read_headers()
         headers = self._headers
@@ -90,7 +81,7 @@ class NpzSource:
     def fingerprint(self) -> str:
         """For .npz made of the checksums and sizes in the zip's directory, which are verified whenever data is read;
         for .npy the file has to be read. Files that earlier versions read in the same way keep their fingerprint."""
-        with read_errors(self._path):
+        with npy.read_errors(self._path):
             if self._plain:
                 with self._path.open("rb") as plain:
                     content = hashlib.file_digest(plain, "sha256").hexdigest()
@@ -112,7 +103,7 @@ class NpzSource:
     def blocks(self) -> Iterator[Floats]:
         roles = self.roles
         rows = max(1, BLOCK_BYTES // (4 * self.facts.dim * (self.facts.context + 1)))
-        with read_errors(self._path), ExitStack() as stack:
+        with npy.read_errors(self._path), ExitStack() as stack:
             if roles.contexts:
                 pairs = [self._floats(stack, name, rows) for name in (roles.contexts, roles.vectors)]
                 for contexts, targets in zip(*pairs, strict=True):
@@ -137,9 +128,9 @@ class NpzSource:
             return self._documents()
         if not roles.article:
             return Articles()
-        with read_errors(self._path):
+        with npy.read_errors(self._path):
             with self._array(roles.article) as (stream, size):
-                ids = array_blocks(self._path, roles.article, stream, size)
+                ids = npy.array_blocks(self._path, roles.article, stream, size)
                 by_row, names = numbered(f"{shown(self._path)}: {roles.article}", self.facts.rows, ids)
             titles = self._article_titles(by_row, names)
         if roles.contexts:  # windows stay in the order of the file, in which they follow each other
@@ -149,7 +140,7 @@ class NpzSource:
     def _documents(self) -> Articles:
         """Each entry is an article, without the zero rows that fill it up."""
         lengths: list[int] = []
-        with read_errors(self._path), ExitStack() as stack:
+        with npy.read_errors(self._path), ExitStack() as stack:
             for documents in self._floats(stack, self.roles.vectors, 64):
                 lengths += [len(_without_padding(document)) for document in documents]
             filled = sum(length < documents.shape[1] for length in lengths)
@@ -165,10 +156,10 @@ class NpzSource:
                 header = self._headers[self.roles.titles]
                 if not 0 < header.dtype.itemsize <= LARGEST_TITLE:
                     raise UserError(
-                        f"{shown(self._path)}: {self.roles.titles} is {described(header)}, not a list of text; "
+                        f"{shown(self._path)}: {self.roles.titles} is {npy.described(header)}, not a list of text; "
                         "save it as dtype str"
                     )
-                blocks = array_blocks(self._path, self.roles.titles, stream, size)
+                blocks = npy.array_blocks(self._path, self.roles.titles, stream, size)
                 titles = (_title(raw) for block in blocks for raw in block.tolist())
                 if header.shape[0] == self.facts.rows:
                     return titles_of_rows(by_row, titles)
@@ -188,13 +179,13 @@ class NpzSource:
 
     def _floats(self, stack: ExitStack, name: str, rows: int) -> Iterator[Floats]:
         """The rows of an array, `rows` at a time."""
-        return float_blocks(self._path, name, *stack.enter_context(self._array(name)), rows)
+        return npy.float_blocks(self._path, name, *stack.enter_context(self._array(name)), rows)
 
-    def _read_headers(self) -> tuple[dict[str, Header], dict[str, str]]:
+    def _read_headers(self) -> tuple[dict[str, npy.Header], dict[str, str]]:
         """Headers of all arrays, and for those that cannot be read why not."""
         if self._plain:
             with self._array(ONE_ARRAY) as (plain, size):
-                return {ONE_ARRAY: read_header(self._path, ONE_ARRAY, plain, size)}, {}
+                return {ONE_ARRAY: npy.read_header(self._path, ONE_ARRAY, plain, size)}, {}
         headers, faults = {}, {}
         with zipfile.ZipFile(self._path) as archive:
             for member in archive.namelist():
@@ -203,7 +194,7 @@ class NpzSource:
                     faults[name] = f"{shown(self._path)}: {sanitise(name, 40)} is no array; {EXPECTED} are needed"
                     continue
                 try:
-                    headers[name] = member_header(self._path, archive, member, self._size)
+                    headers[name] = npy.member_header(self._path, archive, member, self._size)
                 except UserError as error:
                     faults[name] = str(error)
         return headers, faults
@@ -213,29 +204,31 @@ class NpzSource:
         header = self._headers.get(name)
         if header is None or header.shape != () or header.dtype.kind not in "US":
             return ""
-        with read_errors(self._path), self._array(name) as (stream, size):
-            (block,) = array_blocks(self._path, name, stream, size)
+        with npy.read_errors(self._path), self._array(name) as (stream, size):
+            (block,) = npy.array_blocks(self._path, name, stream, size)
             return article_title(block.item())
 
 
-def _dim(path: Path, headers: Mapping[str, Header], roles: Roles) -> int:
+def _dim(path: Path, headers: Mapping[str, npy.Header], roles: Roles) -> int:
     """D, after all arrays were held against each other. Raises UserError."""
     main = headers[roles.vectors]
     if roles.documents:
-        return matrix(path, roles.vectors, Header((main.shape[0] * main.shape[1], main.shape[2]), main.dtype, False))
-    dim = matrix(path, roles.vectors, main, int8=bool(roles.scale))
+        return npy.matrix(
+            path, roles.vectors, npy.Header((main.shape[0] * main.shape[1], main.shape[2]), main.dtype, False)
+        )
+    dim = npy.matrix(path, roles.vectors, main, int8=bool(roles.scale))
     if roles.scale:
         scale = headers[roles.scale]
         if main.dtype != np.int8 or scale.shape != main.shape[:1] or scale.dtype.kind != "f":
             raise UserError(
-                f"{shown(path)}: q is {described(main)} and scale {described(scale)}; "
+                f"{shown(path)}: q is {npy.described(main)} and scale {npy.described(scale)}; "
                 "int8 (N, D) and float (N,) are needed"
             )
     if roles.contexts:
         contexts = headers[roles.contexts]
         if not is_float(contexts) or len(contexts.shape) != 3:
             raise UserError(
-                f"{shown(path)}: {roles.contexts} is {described(contexts)}; floats (N, context, D) are needed"
+                f"{shown(path)}: {roles.contexts} is {npy.described(contexts)}; floats (N, context, D) are needed"
             )
         if not 1 <= contexts.shape[1] <= LONGEST_CONTEXT:
             raise UserError(
@@ -250,7 +243,7 @@ def _dim(path: Path, headers: Mapping[str, Header], roles: Roles) -> int:
     return dim
 
 
-def _notes(roles: Roles, headers: Mapping[str, Header], faults: Mapping[str, str]) -> Iterator[str]:
+def _notes(roles: Roles, headers: Mapping[str, npy.Header], faults: Mapping[str, str]) -> Iterator[str]:
     """What was taken for what where names differ from ours, and what is not read."""
     first = {"vectors", "q", "scale", "target_vectors", "context_sequences", "article_id", "titles", ONE_ARRAY}
     taken = {

@@ -16,29 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.datasets.readers.articles import (
-    Articles,
-    arranged,
-    article_title,
-    numbered,
-    titles_by_number,
-    titles_of_rows,
-)
+from lvmtui.datasets.readers import articles, source
 from lvmtui.datasets.readers.npy import read_errors
-from lvmtui.datasets.readers.source import (
-    ARTICLE_NAMES,
-    BLOCK_BYTES,
-    LARGEST_DIM,
-    ONE_EACH,
-    ORDER_NAMES,
-    SPLIT_NAMES,
-    TITLE_NAMES,
-    VECTOR_NAMES,
-    Floats,
-    SourceFacts,
-    choose_by_name,
-    shown,
-)
 from lvmtui.formats.spec import TABLE_FILES, Reading
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import files_below
@@ -73,14 +52,14 @@ class ParquetSource:
         self._path = path
         with read_errors(path), _opened(self._files[0]) as table:
             schema = table.schema
-        self.columns, notes = choose_columns(shown(path), schema, reading)
+        self.columns, notes = choose_columns(source.shown(path), schema, reading)
         counts = [self._rows_of(file, schema) for file in self._files]
         rows = int(self._document_lengths.sum()) if self.columns.documents else sum(counts)
         if not rows:
-            raise UserError(f"{shown(path)}: has no rows; make the file again")
+            raise UserError(f"{source.shown(path)}: has no rows; make the file again")
         dim, dtype = self._dim(schema)
         size = sum(file.stat().st_size for file in self._files)
-        self.facts = SourceFacts(
+        self.facts = source.SourceFacts(
             path, "documents" if self.columns.documents else "vectors", rows, dim, dtype, size, notes=tuple(notes)
         )
 
@@ -91,41 +70,43 @@ class ParquetSource:
                 digest.update(hashlib.file_digest(plain, "sha256").digest())
         return digest.hexdigest()
 
-    def blocks(self) -> Iterator[Floats]:
+    def blocks(self) -> Iterator[source.Floats]:
         """Yield the vectors (b, D) in the order of the file."""
-        rows = max(1, BLOCK_BYTES // (4 * self.facts.dim))
+        rows = max(1, source.BLOCK_BYTES // (4 * self.facts.dim))
         row = 0
         for cells in self._cells(self.columns.vectors, 64 if self.columns.documents else rows):
             yield self._numbers(cells, row)
             row += len(cells)
 
     @cached_property
-    def articles(self) -> Articles:
+    def articles(self) -> articles.Articles:
         """The articles, and where the rows go where they do not stand together."""
         columns = self.columns
         if columns.documents:
             lengths = self._document_lengths
-            return Articles(np.repeat(np.arange(len(lengths), dtype=np.int32), lengths), tuple(self._titles()))
+            return articles.Articles(np.repeat(np.arange(len(lengths), dtype=np.int32), lengths), tuple(self._titles()))
         if not columns.article:
-            return Articles()
-        ids = (_ids(cells, shown(self._path), columns.article) for cells in self._cells(columns.article))
-        by_row, names = numbered(f"{shown(self._path)}: {columns.article}", self.facts.rows, ids)
-        titles = (titles_of_rows(by_row, self._titles()) if columns.title else ()) or titles_by_number(names)
+            return articles.Articles()
+        ids = (_ids(cells, source.shown(self._path), columns.article) for cells in self._cells(columns.article))
+        by_row, names = articles.numbered(f"{source.shown(self._path)}: {columns.article}", self.facts.rows, ids)
+        titles = (
+            articles.titles_of_rows(by_row, self._titles()) if columns.title else ()
+        ) or articles.titles_by_number(names)
         order = self._order() if columns.order else None
-        return arranged(by_row, titles, columns.article, order, columns.order)
+        return articles.arranged(by_row, titles, columns.article, order, columns.order)
 
     def _order(self) -> npt.NDArray[Any]:
         order = np.concatenate([cells.to_numpy(zero_copy_only=False) for cells in self._cells(self.columns.order)])
         if order.dtype.kind not in "iuf" or (order.dtype.kind == "f" and not np.isfinite(order).all()):
             raise UserError(
-                f"{shown(self._path)}: {self.columns.order} has rows that are not numbers; name another column --order"
+                f"{source.shown(self._path)}: {self.columns.order} has rows that are no numbers; give another --order"
             )
         return order
 
     def _titles(self) -> Iterator[str]:
         """The title in each row; none where no column has them."""
         for cells in self._cells(self.columns.title) if self.columns.title else ():
-            yield from map(article_title, cells.to_pylist())
+            yield from map(articles.article_title, cells.to_pylist())
 
     def _cells(self, name: str, rows: int = 65_536) -> Iterator[Any]:
         """The cells of a column, `rows` at a time."""
@@ -140,8 +121,8 @@ class ParquetSource:
             for name in (columns.vectors, columns.article, columns.order):
                 if name and (name not in own.names or own.field(name).type != schema.field(name).type):
                     raise UserError(
-                        f"{shown(file)}: its column {sanitise(name, 40)} is missing or of another type than in "
-                        f"{shown(self._files[0])}; write all shards with one schema"
+                        f"{source.shown(file)}: its column {sanitise(name, 40)} is missing or of another type than in "
+                        f"{source.shown(self._files[0])}; write all shards with one schema"
                     )
             return table.rows()
 
@@ -161,11 +142,9 @@ class ParquetSource:
                 if len(vectors):
                     dim = int(_lengths(vectors)[0])
                     break
-        if not 1 <= dim <= LARGEST_DIM:
-            name = sanitise(self.columns.vectors, 40)
-            raise UserError(
-                f"{shown(self._path)}: {name} has vectors of {dim:,} numbers; 1 to {LARGEST_DIM:,} are taken"
-            )
+        if not 1 <= dim <= source.LARGEST_DIM:
+            where = f"{source.shown(self._path)}: {sanitise(self.columns.vectors, 40)}"
+            raise UserError(f"{where} has vectors of {dim:,} numbers; 1 to {source.LARGEST_DIM:,} are taken")
         return dim, dtype
 
     @cached_property
@@ -174,26 +153,30 @@ class ParquetSource:
         found = [_lengths(cells) for cells in self._cells(self.columns.vectors, 64)]
         return np.concatenate(found) if found else np.empty(0, np.int64)
 
-    def _numbers(self, column: Any, first: int) -> Floats:
+    def _numbers(self, column: Any, first: int) -> source.Floats:
         """The vectors (b, D) of a column of lists, or of lists of lists. Raises UserError for any other cell."""
         name = sanitise(self.columns.vectors, 40)
         if column.null_count:
             missing = first + int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
-            raise UserError(f"{shown(self._path)}: {name} is missing in row {missing:,}; leave that row out")
+            raise UserError(f"{source.shown(self._path)}: {name} is missing in row {missing:,}; leave that row out")
         vectors = column.flatten() if self.columns.documents else column
         lengths = _lengths(vectors)
         wrong = lengths != self.facts.dim
         if vectors.null_count or wrong.any():
             row = first if self.columns.documents else first + int(wrong.argmax())
             raise UserError(
-                f"{shown(self._path)}: {name} has {int(lengths[wrong.argmax()]):,} numbers in row {row:,}, "
+                f"{source.shown(self._path)}: {name} has {int(lengths[wrong.argmax()]):,} numbers in row {row:,}, "
                 f"not {self.facts.dim:,}; embed all rows with one encoder"
             )
         flat = vectors.flatten()
         if flat.null_count:
-            raise UserError(f"{shown(self._path)}: {name} has missing numbers near row {first:,}; leave that row out")
+            raise UserError(
+                f"{source.shown(self._path)}: {name} has missing numbers near row {first:,}; leave that row out"
+            )
         with np.errstate(all="ignore"):
-            made: Floats = flat.to_numpy(zero_copy_only=False).astype(np.float32).reshape(len(vectors), self.facts.dim)
+            made: source.Floats = (
+                flat.to_numpy(zero_copy_only=False).astype(np.float32).reshape(len(vectors), self.facts.dim)
+            )
         return made
 
 
@@ -205,9 +188,9 @@ def choose_columns(file: str, schema: pa.Schema, reading: Reading) -> tuple[Colu
     vectors = {field.name: _is_vector(field.type) for field in schema if _is_vector(field.type) is not None}
     for option, name in (("--vectors", reading.vectors), ("--article", reading.article), ("--order", reading.order)):
         if name and name not in schema.names:
-            there = ", ".join(sanitise(n, 40) for n in schema.names[:12]) + ONE_EACH
+            there = ", ".join(sanitise(n, 40) for n in schema.names[:12]) + source.ONE_EACH
             raise UserError(f"{file}: {option} {sanitise(name, 40)} is no column of it; there are: {there}")
-    name = reading.vectors or choose_by_name(file, list(vectors), VECTOR_NAMES, "columns of vectors")
+    name = reading.vectors or source.choose_by_name(file, list(vectors), source.VECTOR_NAMES, "columns of vectors")
     if name not in vectors:
         raise UserError(f"{file}: --vectors {sanitise(name, 40)} is {schema.field(name).type}, no list of floats")
     documents = bool(vectors[name])
@@ -219,10 +202,10 @@ def choose_columns(file: str, schema: pa.Schema, reading: Reading) -> tuple[Colu
         return next(found, "")
 
     whole, text = ("int", "uint"), ("string", "large_string", "dictionary")
-    columns = Columns(name, documents, title=first(TITLE_NAMES, text), split=first(SPLIT_NAMES, text))
+    columns = Columns(name, documents, title=first(source.TITLE_NAMES, text), split=first(source.SPLIT_NAMES, text))
     if not documents:
-        article = reading.article or first(ARTICLE_NAMES, (*whole, *text)) or columns.title
-        order = reading.order or (first(ORDER_NAMES, whole) if article else "")
+        article = reading.article or first(source.ARTICLE_NAMES, (*whole, *text)) or columns.title
+        order = reading.order or (first(source.ORDER_NAMES, whole) if article else "")
         columns = replace(columns, article=article, order=order)
     return columns, _notes(columns, schema, reading)
 
@@ -290,7 +273,7 @@ def _files(path: Path) -> list[Path]:
     try:
         import pyarrow  # noqa: F401 - only whether it is there
     except ImportError:
-        raise UserError(f"{shown(path)}: {NEEDS}") from None
+        raise UserError(f"{source.shown(path)}: {NEEDS}") from None
     return files_below(path, TABLE_FILES) if path.is_dir() else [path]
 
 

@@ -22,21 +22,7 @@ from pathlib import Path
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec
 from lvmtui.state.status import GONE
-from lvmtui.supervisor import memory_kills
-from lvmtui.supervisor.engine import (
-    Begun,
-    CannotStart,
-    Ended,
-    EngineKind,
-    Member,
-    Occupied,
-    Place,
-    Probe,
-    environment_of,
-    mark_of,
-    thread_environment,
-    trainer_of,
-)
+from lvmtui.supervisor import engine, memory_kills
 from lvmtui.system.filesystem import is_locked, try_lock
 from lvmtui.system.gpus import device_for, gpu_variables, visible_gpus
 from lvmtui.system.permissions import first_unwritable
@@ -72,55 +58,55 @@ class LocalEngine:
         self._known: dict[str, dict[Identity, Process]] = {}
         """Processes that were alive at the last look, by device and inode of their run folder, or by its path if their
         environment does not have these."""
-        self._ended: dict[Identity, Ended] = {}
-        self._last_ended: dict[str, Ended] = {}
+        self._ended: dict[Identity, engine.Ended] = {}
+        self._last_ended: dict[str, engine.Ended] = {}
         """By folder, with the keys of `_known`."""
         self._looked = float("-inf")
         self._memory_kills = memory_kills.counter()
         self._gpus: dict[str | None, tuple[str, ...]] = {}
         """By the value of CUDA_VISIBLE_DEVICES."""
-        self._mark = cache(mark_of)
+        self._mark = cache(engine.mark_of)
 
     # -- starting --
 
-    def start(self, place: Place, spec: RunSpec) -> Begun:
+    def start(self, place: engine.Place, spec: RunSpec) -> engine.Begun:
         """Start a trainer. Raises CannotStart and Occupied."""
         folder = place.folder
         if fault := first_unwritable(folder.logs):
-            raise CannotStart(fault)
+            raise engine.CannotStart(fault)
         try:
             lock = try_lock(folder.lock)
             if lock is None:
-                raise Occupied("its folder is locked by a process that cannot be found from here")
+                raise engine.Occupied("its folder is locked by a process that cannot be found from here")
             lock.close()
             folder.log.open("ab").close()  # a trainer could not report that it cannot be opened
             if (other := self._working_elsewhere(place)) is not None:
-                raise Occupied(_moved_words(other))
-            environment = environment_of(place)
+                raise engine.Occupied(_moved_words(other))
+            environment = engine.environment_of(place)
             launch = secrets.token_hex(6)
             devices = self._devices(spec.device, environment)
             marks = {RUN_MARK: self._mark(folder), FOLDER_MARK: folder_id(folder.path), LAUNCH_MARK: launch}
             child = spawn(
-                (*(self._command or trainer_of(place)), str(folder.path)),
+                (*(self._command or engine.trainer_of(place)), str(folder.path)),
                 output=folder.log,
                 folder=folder.workspace.root,
                 environment={
                     **environment,
-                    **thread_environment(spec.threads),
+                    **engine.thread_environment(spec.threads),
                     **marks,
                     **gpu_variables(devices, environment),
                 },
             )
         except OSError as error:
             known = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error
-            raise CannotStart(f"could not be started: {known}") from None
+            raise engine.CannotStart(f"could not be started: {known}") from None
         identity = identity_of(child.pid)
         assert identity is not None, "a child that was not waited for keeps its entry"
         self._children[identity] = child
         self._remember(
             Process(identity, os.getpid(), True, False, marks[RUN_MARK], marks[FOLDER_MARK], launch, devices)
         )
-        return Begun(identity, launch, devices)
+        return engine.Begun(identity, launch, devices)
 
     def _devices(self, device: str, environment: Mapping[str, str] = os.environ) -> str:
         variable = environment.get("CUDA_VISIBLE_DEVICES")
@@ -134,7 +120,7 @@ class LocalEngine:
 
     # -- looking --
 
-    def look(self, places: Iterable[Place]) -> dict[Path, Probe]:
+    def look(self, places: Iterable[engine.Place]) -> dict[Path, engine.Probe]:
         """What is alive of each run, by the path of its folder."""
         gone = self._check_known()
         if gone or time.monotonic() - self._looked >= LOOK_THROUGH_ALL:
@@ -143,23 +129,25 @@ class LocalEngine:
             self._look_through_all()
         return {place.folder.path: self._probe(place) for place in places}
 
-    def _probe(self, place: Place) -> Probe:
+    def _probe(self, place: engine.Place) -> engine.Probe:
         members = self._members_known(place)
         if members or not place.unsettled or not place.processes:
-            return Probe(
-                tuple(Member(p.identity, p.leader, p.launch, p.stopped) for p in members.values()),
+            return engine.Probe(
+                tuple(engine.Member(p.identity, p.leader, p.launch, p.stopped) for p in members.values()),
                 ended=self._end_of(place),
             )
         if (other := self._working_elsewhere(place)) is not None:
-            return Probe(known=False, detail=_moved_words(other))
+            return engine.Probe(known=False, detail=_moved_words(other))
         newest = place.processes[0]
         if newest.alive():  # it is not a member, so it works for another folder
-            return Probe(ended=Ended(newest, "its process works in the folder this one was copied from", excused=True))
+            return engine.Probe(
+                ended=engine.Ended(newest, "its process works in the folder this one was copied from", excused=True)
+            )
         if newest.host == host_name() and is_locked(place.folder.lock):
-            return Probe(known=False, detail=LOCKED)
-        return Probe(ended=self._end_of(place))
+            return engine.Probe(known=False, detail=LOCKED)
+        return engine.Probe(ended=self._end_of(place))
 
-    def _members_known(self, place: Place) -> dict[Identity, Process]:
+    def _members_known(self, place: engine.Place) -> dict[Identity, Process]:
         """The living processes of a run."""
         here, mark = folder_id(place.folder.path), self._mark(place.folder)
         if not here:  # the folder is gone: those who were started for its path are left
@@ -175,7 +163,7 @@ class LocalEngine:
                 members[identity] = self._known.setdefault(here, {})[identity] = replace(process, folder=here)
         return members
 
-    def _working_elsewhere(self, place: Place) -> Process | None:
+    def _working_elsewhere(self, place: engine.Place) -> Process | None:
         """A process that was started in the folder that was at this path before it was moved away.
 
         It still writes to this path, so no trainer may be started here.
@@ -184,7 +172,7 @@ class LocalEngine:
         living = (p for known in self._known.values() for p in known.values())
         return next((p for p in living if p.mark == mark and p.folder not in ("", here)), None)
 
-    def _end_of(self, place: Place) -> Ended | None:
+    def _end_of(self, place: engine.Place) -> engine.Ended | None:
         """How the newest process in the logs ended. If the logs name none: how the last known process ended."""
         keys = (folder_id(place.folder.path), self._mark(place.folder))
         if not place.processes:
@@ -233,33 +221,33 @@ class LocalEngine:
             self._remember(process)
         self._looked = time.monotonic()
 
-    def orphans(self, models: Path) -> list[Place]:
+    def orphans(self, models: Path) -> list[engine.Place]:
         """Runs whose folder is gone but that still have living processes."""
         root = str(models.resolve()) + os.sep
         marks = {p.mark for known in self._known.values() for p in known.values() if p.mark.startswith(root)}
-        return [Place(RunDir(Path(mark))) for mark in sorted(marks) if not os.path.isdir(mark)]
+        return [engine.Place(RunDir(Path(mark))) for mark in sorted(marks) if not os.path.isdir(mark)]
 
     # -- stopping --
 
-    def ask(self, places: Sequence[Place]) -> dict[Path, Sent]:
+    def ask(self, places: Sequence[engine.Place]) -> dict[Path, Sent]:
         """Send TERM to all processes of the runs, and CONT to stopped ones."""
         return {place.folder.path: ask_to_leave(self._members(place)) for place in places}
 
-    def insist(self, places: Sequence[Place]) -> dict[Path, Sent]:
+    def insist(self, places: Sequence[engine.Place]) -> dict[Path, Sent]:
         return {place.folder.path: kill_all(partial(self._members, place)) for place in places}
 
-    def _members(self, place: Place) -> list[Process]:
+    def _members(self, place: engine.Place) -> list[Process]:
         self._look_through_all()
         return list(self._members_known(place).values())
 
 
-def _ended(process: Identity, returncode: int | None, for_memory: bool) -> Ended:
+def _ended(process: Identity, returncode: int | None, for_memory: bool) -> engine.Ended:
     """How a process ended, as text. Only our own children have an exit code."""
     if (returncode in (None, -9)) and (for_memory or memory_kills.in_kernel_log(process)):
-        return Ended(process, "killed for memory")
+        return engine.Ended(process, "killed for memory")
     if returncode is None:
-        return Ended(process, GONE)
-    return Ended(process, ending_words(returncode), returncode if returncode >= 0 else None)
+        return engine.Ended(process, GONE)
+    return engine.Ended(process, ending_words(returncode), returncode if returncode >= 0 else None)
 
 
 def _moved_words(process: Process) -> str:
@@ -267,4 +255,4 @@ def _moved_words(process: Process) -> str:
     return f"process {number} writes here but belongs to a folder that was moved away; end it (kill {number})"
 
 
-KIND = EngineKind(make=LocalEngine)
+KIND = engine.EngineKind(make=LocalEngine)

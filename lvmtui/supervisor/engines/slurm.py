@@ -24,18 +24,7 @@ from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.started_with import CLUSTER, StartedWith
 from lvmtui.formats.trainer_log import IN_THE_PLAN
-from lvmtui.supervisor.engine import (
-    Begun,
-    CannotStart,
-    Ended,
-    EngineKind,
-    Occupied,
-    Place,
-    Probe,
-    Settings,
-    environment_of,
-    mark_of,
-)
+from lvmtui.supervisor import engine
 from lvmtui.supervisor.engines import slurm_text as words
 from lvmtui.supervisor.engines.slurm_text import SlurmJob, value_of
 from lvmtui.system.errors import UserError
@@ -87,23 +76,25 @@ class SlurmEngine:
         self._new_queue = partial(Queue, command, clock, every)
         self._queues: dict[tuple[str | None, ...], Queue] = {}
 
-    def start(self, place: Place, spec: RunSpec) -> Begun:
+    def start(self, place: engine.Place, spec: RunSpec) -> engine.Begun:
         """Submit a job. Raises CannotStart, or Occupied if Slurm may accept it later."""
         return self._queue_of(place).start(place, spec)
 
-    def look(self, places: Iterable[Place]) -> dict[Path, Probe]:
+    def look(self, places: Iterable[engine.Place]) -> dict[Path, engine.Probe]:
         return self._each(Queue.look, places)
 
-    def ask(self, places: Sequence[Place]) -> dict[Path, Sent]:
+    def ask(self, places: Sequence[engine.Place]) -> dict[Path, Sent]:
         return self._each(Queue.ask, places)
 
-    def insist(self, places: Sequence[Place]) -> dict[Path, Sent]:
+    def insist(self, places: Sequence[engine.Place]) -> dict[Path, Sent]:
         return self._each(Queue.insist, places)
 
-    def orphans(self, models: Path) -> list[Place]:
+    def orphans(self, models: Path) -> list[engine.Place]:
         return [place for queue in self._queues.values() for place in queue.orphans(models)]
 
-    def _each(self, act: Callable[[Queue, Sequence[Place]], dict[Path, T]], places: Iterable[Place]) -> dict[Path, T]:
+    def _each(
+        self, act: Callable[[Queue, Sequence[engine.Place]], dict[Path, T]], places: Iterable[engine.Place]
+    ) -> dict[Path, T]:
         """What each queue says of its runs."""
         found: dict[Path, T] = {}
         for _, runs in groupby(places, key=lambda place: id(place.started_with)):  # a campaign's runs share it
@@ -111,8 +102,8 @@ class SlurmEngine:
             found |= act(self._queue_of(of_campaign[0]), of_campaign)
         return found
 
-    def _queue_of(self, place: Place) -> Queue:
-        variables = environment(environment_of(place))
+    def _queue_of(self, place: engine.Place) -> Queue:
+        variables = environment(engine.environment_of(place))
         key = (shutil.which("squeue", path=variables.get("PATH")), *map(variables.get, CLUSTER))
         if key not in self._queues:
             self._queues[key] = self._new_queue(place.started_with, variables)
@@ -137,58 +128,58 @@ class Queue:
     """What `squeue` showed, and what was submitted since."""
     _living: dict[str, list[SlurmJob]] = field(default_factory=dict)
     """Those of them that are alive, by name."""
-    _ended: dict[int, Ended] = field(default_factory=dict)
+    _ended: dict[int, engine.Ended] = field(default_factory=dict)
     _explained: set[int] = field(default_factory=set)
     """Jobs for which `scontrol` was asked how they ended."""
 
     # -- submitting --
 
-    def start(self, place: Place, spec: RunSpec) -> Begun:
+    def start(self, place: engine.Place, spec: RunSpec) -> engine.Begun:
         folder = place.folder
         if self._fault:
-            raise Occupied(self._fault)
+            raise engine.Occupied(self._fault)
         try:
             lock = try_lock(folder.lock)
             if lock is None:
-                raise Occupied("its folder is locked by a process that is none of its jobs")
+                raise engine.Occupied("its folder is locked by a process that is none of its jobs")
             lock.close()
             text = words.script(place, spec.threads)
             replace_file(folder.path / words.SCRIPT, text.encode(), durable=False)
         except OSError as error:
-            raise CannotStart(f"could not be submitted: {error.strerror or error}") from None
+            raise engine.CannotStart(f"could not be submitted: {error.strerror or error}") from None
         submit = ("sbatch", "--parsable", str(folder.path / words.SCRIPT))
-        done = self.command(submit, environment(environment_of(place)))
+        done = self.command(submit, environment(engine.environment_of(place)))
         self._hurry = self._hurry or bool(done.code) or len(self._living) < FEW
         number = done.out.strip().partition(";")[0]
         if done.code or not number.isdigit():
             fault = f"Slurm refused the job: {words.fault_of(done)}"
-            raise Occupied(fault) if words.passing(fault) else CannotStart(fault)
-        job = SlurmJob(int(number), "PENDING", "None", "", None, mark_of(folder), place.name)
+            raise engine.Occupied(fault) if words.passing(fault) else engine.CannotStart(fault)
+        job = SlurmJob(int(number), "PENDING", "None", "", None, engine.mark_of(folder), place.name)
         self._jobs[job.id] = job
         self._living.setdefault(job.name, []).append(job)
-        return Begun(job.identity, f"{words.LAUNCH}{job.id}", "")
+        return engine.Begun(job.identity, f"{words.LAUNCH}{job.id}", "")
 
     # -- looking --
 
-    def look(self, places: Sequence[Place]) -> dict[Path, Probe]:
+    def look(self, places: Sequence[engine.Place]) -> dict[Path, engine.Probe]:
         """What is known about the jobs of the runs, from one query for all of them."""
         self._pause = float(value_of(places[0].settings, "every") or words.EVERY) if self.every is None else self.every
         self._ask_controller()
         if self._fault:
-            unseen = Probe(known=False, detail=self._fault)
+            unseen = engine.Probe(known=False, detail=self._fault)
             return {place.folder.path: unseen for place in places}
         return {place.folder.path: self._probe(place) for place in places}
 
-    def _probe(self, place: Place) -> Probe:
+    def _probe(self, place: engine.Place) -> engine.Probe:
         living = self._living_of(place)
         if not living:
-            return Probe(ended=self._end_of(place), sees_all_hosts=True)
+            return engine.Probe(ended=self._end_of(place), sees_all_hosts=True)
         # of two jobs one was accepted by Slurm without our hearing of it; the one that waits is cancelled
         job, *doubles = sorted(living, key=lambda job: (job.state in words.WAITING, job.id))
         if waiting := [double.id for double in doubles if double.state in words.WAITING]:
             self._cancel(waiting)
         never = job.state in words.WAITING and words.NEVER in job.detail
-        return Probe((job.member,), True, None, True, job.detail, job.node, job.starts, never)
+        return engine.Probe((job.member,), True, None, True, job.detail, job.node, job.starts, never)
 
     def _ask_controller(self) -> None:
         now = self.clock()
@@ -206,7 +197,7 @@ class Queue:
             if job.alive:
                 self._living.setdefault(job.name, []).append(job)
 
-    def _end_of(self, place: Place) -> Ended | None:
+    def _end_of(self, place: engine.Place) -> engine.Ended | None:
         """How the newest job in the run's logs ended."""
         named = [process.pid for process in place.processes if process.is_job]
         if not named:
@@ -214,7 +205,7 @@ class Queue:
         number = max(named)
         job, known = self._jobs.get(number), self._ended.get(number)
         if job is None or job.alive or job.name != place.name:
-            return known or Ended(words.job_identity(number), "Slurm does not know its job any more")
+            return known or engine.Ended(words.job_identity(number), "Slurm does not know its job any more")
         if known is None:  # without a query first: most runs log themselves how they ended
             known = self._ended[number] = _ended(job, words.OVER[job.state])
         elif place.unsettled and number not in self._explained:
@@ -222,7 +213,7 @@ class Queue:
             known = self._ended[number] = self._ended_job(job)
         return known
 
-    def _ended_job(self, job: SlurmJob) -> Ended:
+    def _ended_job(self, job: SlurmJob) -> engine.Ended:
         text, code = words.OVER[job.state], None
         if job.state in words.BY_ITSELF:
             shown = self._call("scontrol", "show", "job", "--oneliner", str(job.id)).out
@@ -238,31 +229,31 @@ class Queue:
                 text = f"killed by signal {number}"
         return _ended(job, text, code)
 
-    def orphans(self, models: Path) -> list[Place]:
+    def orphans(self, models: Path) -> list[engine.Place]:
         """Runs whose folder is gone but that still have a job."""
         root = str(models.resolve()) + os.sep
         living = [(job.folder, job.name) for jobs in self._living.values() for job in jobs]
         return [
-            Place(RunDir(Path(folder)), name=name, started_with=self.started_with)
+            engine.Place(RunDir(Path(folder)), name=name, started_with=self.started_with)
             for folder, name in dict.fromkeys(living)
             if folder.startswith(root) and not os.path.isdir(folder)
         ]
 
     # -- stopping --
 
-    def ask(self, places: Sequence[Place]) -> dict[Path, Sent]:
+    def ask(self, places: Sequence[engine.Place]) -> dict[Path, Sent]:
         """Cancel the jobs. Slurm sends CONT and TERM, and KILL after its KillWait; waiting jobs leave the queue."""
         asked = {place.folder.path: Sent(tuple(job.id for job in self._living_of(place))) for place in places}
         self._cancel([number for sent in asked.values() for number in sent.reached])
         return asked
 
-    def insist(self, places: Sequence[Place]) -> dict[Path, Sent]:
+    def insist(self, places: Sequence[engine.Place]) -> dict[Path, Sent]:
         """Send KILL to all processes of the jobs, and cancel them again."""
         numbers = [job.id for place in places for job in self._living_of(place) if job.state not in words.WAITING]
         self._cancel(numbers, "--full", f"--signal={signal.SIGKILL.name}")
         return self.ask(places)
 
-    def _living_of(self, place: Place) -> list[SlurmJob]:
+    def _living_of(self, place: engine.Place) -> list[SlurmJob]:
         return [job for job in self._living.get(place.name, ()) if _is_of(job, place.folder)]
 
     def _cancel(self, numbers: Sequence[int], *options: str) -> None:
@@ -290,9 +281,9 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "SLURM_TIME_FORMAT": "%s"}
 
 
-def _ended(job: SlurmJob, text: str, code: int | None = None) -> Ended:
+def _ended(job: SlurmJob, text: str, code: int | None = None) -> engine.Ended:
     where = f"job {job.id} on {job.node}: " if job.node else f"job {job.id}: "
-    return Ended(job.identity, where + text, code, job.state in words.EXCUSED, job.state not in words.BY_ITSELF)
+    return engine.Ended(job.identity, where + text, code, job.state in words.EXCUSED, job.state not in words.BY_ITSELF)
 
 
 def _is_of(job: SlurmJob, folder: RunDir) -> bool:
@@ -308,7 +299,7 @@ def _is_of(job: SlurmJob, folder: RunDir) -> bool:
 # Before anything is planned -------------------------------------------------------------------------------------------
 
 
-def ready(workspace: Workspace, settings: Settings, threads: int, command: Command = run_command) -> None:
+def ready(workspace: Workspace, settings: engine.Settings, threads: int, command: Command = run_command) -> None:
     """Ask the shell whether it can read the setup lines, and Slurm whether it would accept such a job. Raises UserError
     with their own words if not."""
     if setup := settings.get("setup"):
@@ -328,7 +319,7 @@ def ready(workspace: Workspace, settings: Settings, threads: int, command: Comma
 
 def notes(
     workspace: Workspace,
-    settings: Settings,
+    settings: engine.Settings,
     jobs: int,
     threads: int,
     longest: float,
@@ -362,12 +353,12 @@ def notes(
     return tuple(said)
 
 
-def room(settings: Settings) -> tuple[int, int]:
+def room(settings: engine.Settings) -> tuple[int, int]:
     """The defaults: jobs in the queue at once, and threads of each."""
     return JOBS, int(value_of(settings, "cpus") or THREADS)
 
 
-KIND = EngineKind(
+KIND = engine.EngineKind(
     make=SlurmEngine,
     settings=words.SETTINGS,
     program="sbatch",
