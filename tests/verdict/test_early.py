@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 
 from lvmtui.formats.data_facts import TrivialBaselines
 from lvmtui.formats.spec import ARMS, ArmName
+from lvmtui.state.campaign_reader import RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.verdict.rows import PairSoFar, early_change
+from tests.verdict.scenes import by_own_trainer, finished, read_table, state_of
 from tests.verdict.series import SPEC, TRIVIAL, evaluated, run_of
 
 
@@ -76,3 +79,22 @@ def test_other_windows_and_missing_baselines_tell_nothing() -> None:
     old = replace(trivial, validation_cosines={}, validation_mean=0.4)
     found = early_change([(baseline, expanded, {**known, "baseline": old})])
     assert found is not None and found.percent == pytest.approx(100 * (1.1 / 1.25 - 1))
+
+
+def handed_in(own: RunView, judged: RunView) -> RunView:
+    """A run of a user's own program with the held-out scores of another."""
+    assert own.state and judged.state
+    return replace(own, state=replace(own.state, trainer=judged.state.trainer))
+
+
+def test_own_trainers_have_no_change_so_far_as_their_validation_windows_are_not_known(tmp_path: Path) -> None:
+    workspace, campaign = finished(
+        tmp_path, {"mine": (0.45, 0.6)}, seeds=(1,), states={("mine", "expanded"): "interrupted"}
+    )
+    (ours,) = read_table(state_of(workspace, campaign)).rows
+    state = replace(state_of(workspace, campaign), runs=by_own_trainer(state_of(workspace, campaign), "mine").runs)
+    assert ours.change is not None
+    (mine,) = read_table(state).rows
+    assert mine.change is None and mine.early is None and mine.notes == ("no verdict without its predictions",)
+    handed = replace(state, runs=tuple(map(handed_in, state.runs, state_of(workspace, campaign).runs)))
+    assert read_table(handed).rows[0].notes == ("not judged before all of its runs have ended",)

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from lvmtui.formats.results import Comparison
 from lvmtui.models import title_of
 from lvmtui.report.make import write_report
-from lvmtui.state.campaign_reader import RunView
 from lvmtui.verdict.answer import answer
 from lvmtui.verdict.compare import compare
 from lvmtui.verdict.comparison import trivial_by_run
@@ -367,25 +366,6 @@ def test_a_point_estimate_of_a_run_with_an_alarm_is_none(tmp_path: Path) -> None
     )
     (row,) = read_table(by_own_trainer(state_of(workspace, campaign), "mine")).rows
     assert row.verdict.sentence.startswith("not comparable: 8k predicts the mean vector") and row.change is None
-
-
-def handed_in(own: RunView, judged: RunView) -> RunView:
-    """A run of a user's own program with the held-out scores of another."""
-    assert own.state and judged.state
-    return replace(own, state=replace(own.state, trainer=judged.state.trainer))
-
-
-def test_own_trainers_have_no_change_so_far_as_their_validation_windows_are_not_known(tmp_path: Path) -> None:
-    workspace, campaign = finished(
-        tmp_path, {"mine": (0.45, 0.6)}, seeds=(1,), states={("mine", "expanded"): "interrupted"}
-    )
-    (ours,) = read_table(state_of(workspace, campaign)).rows
-    state = replace(state_of(workspace, campaign), runs=by_own_trainer(state_of(workspace, campaign), "mine").runs)
-    assert ours.change is not None
-    (mine,) = read_table(state).rows
-    assert mine.change is None and mine.early is None and mine.notes == ("no verdict without its predictions",)
-    handed = replace(state, runs=tuple(map(handed_in, state.runs, state_of(workspace, campaign).runs)))
-    assert read_table(handed).rows[0].notes == ("not judged before all of its runs have ended",)
 
 
 def test_every_context_has_its_best_trivial_baseline() -> None:
