@@ -14,10 +14,10 @@ from lvmtui.verdict.words import listed, of_context, trivial_title, worth_words
 ALL = "learning_curves.svg"
 """The picture of all models."""
 MEANING = {
-    "still rising": "a doubling of the data is known to help",
+    "still rising": "a doubling of the data {known} help",
     "flattening": "a doubling still helps, but less than half as much as the first one did",
-    "flat": f"a doubling is known to change less than {FLAT} %",
-    "falling": "a doubling is known to hurt",
+    "flat": f"a doubling {{known}} change less than {FLAT} %",
+    "falling": "a doubling {known} hurt",
     "cannot tell": "the interval of a doubling's worth holds zero and is not narrow",
 }
 
@@ -30,11 +30,6 @@ BENDS_UP = (
     "Larger sizes bring more with each doubling than smaller ones, which no curve of this form does, so the next "
     "doubling may be worth more than is told"
 )
-
-
-def _meaning(word: str, *, one_seed: bool) -> str:
-    """With one seed nothing is known, as with the verdict: it only leans."""
-    return MEANING[word].replace("is known to", "seems to") if one_seed else MEANING[word]
 
 
 def picture_of(model: str) -> str:
@@ -96,7 +91,8 @@ def sizes_section(curve: LearningCurve | None, pictures: str) -> list[Block]:
         if (row := _best_trivial(curve, context, labels))
     ]
     words = [word for word in WORDS if any(one.word == word for one in judged)]
-    one_seed = all(point.seeds == 1 for one in judged for point in one.points)
+    # With one seed nothing is known, as with the verdict: it only leans.
+    known = "seems to" if all(point.seeds == 1 for one in judged for point in one.points) else "is known to"
     missing = [f"{curve.title(one.model)} is fitted without {'; '.join(one.missing)}." for one in judged if one.missing]
     reasons = [f"{curve.title(one.model)}: {one.reason}." for one in curve.models if one.reason]
     return [
@@ -106,7 +102,7 @@ def sizes_section(curve: LearningCurve | None, pictures: str) -> list[Block]:
             [
                 "Held-out cosine by size. A doubling is worth what the curve gives from the largest size to twice "
                 "that, in percent of the cosine, with its 95 % interval: an extrapolation.",
-                *(f"{word[0].upper()}{word[1:]}: {_meaning(word, one_seed=one_seed)}." for word in words),
+                *(f"{word[0].upper()}{word[1:]}: {MEANING[word].format(known=known)}." for word in words),
                 *reasons,
                 *missing,
             ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -305,7 +306,11 @@ def test_a_model_that_only_comes_nearer_to_the_past_is_named() -> None:
         "better prediction than the recency mean's"
     )
     row = made_row("amn", 1.0)
-    assert forward_doubts_of(replace(row, baseline=looking(0.83, 0.512, 0.49))) == (said,), "an echo in the small arm"
+    (small,) = forward_doubts_of(replace(row, baseline=looking(0.83, 0.512, 0.49)))
+    assert small.startswith(
+        "trained on 23k, it comes nearer to the last context vector at least as much as to the next"
+    )
+    assert not re.search(r"\.\d", small), "without figures, so that it stands once for all models"
     assert forward_doubts_of(replace(row, baseline=looking(0.7, 0.5005, 0.49))) == (), "a small arm may learn little"
     assert "but as much nearer to the last" in forward_doubts(looking(0.8121, 0.512, 0.49))[0]
     (said,) = forward_doubts(looking(0.7, 0.5, 0.49))
