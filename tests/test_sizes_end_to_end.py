@@ -56,6 +56,7 @@ def test_sizes_of_one_file_end_in_a_curve_and_can_be_extended(workspace: Workspa
     assert windows == sorted(windows) and windows[0] < 300
     report = workspace.final_comparison(campaign).read_text()
     assert "## Learning curve" in report and "Which models would gain most from twice the data?" in report
+    assert "windows in" in report and "in new ones" not in report, "no size holds a held-out article"
     assert (first.path / "curves" / "learning_curves.svg").exists()
     with (first.path / "learning_curve.csv").open() as file_:
         assert [row["size"] for row in csv.DictReader(file_)] == labels

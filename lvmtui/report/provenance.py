@@ -53,7 +53,7 @@ def _data(report: Report) -> list[Block]:
     if held.windows:
         own = (
             f"; {held.windows_own:,} in articles of {base}, {held.windows - held.windows_own:,} in new ones"
-            if held.windows_own is not None
+            if held.windows_own is not None and not plan.subsets  # no size holds any of them
             else ""
         )
         said.append(f"Held out: {held.windows:,} windows in {plural(held.clusters, 'cluster')}{own}.")
