@@ -318,10 +318,10 @@ def fit(measured: Measured) -> FittedCurve:
     # sizes a curve of three parameters has no scatter, so there it is that around a straight line.
     scatter, left = (misfit.min(), sizes - 3) if sizes > LEAST_SIZES else (misfit[0], 1)
     p = float(stats.f.sf(scatter / left, left, df)) if df > 0 else 1.0
-    # Several seeds show what training adds. With one it is in all scatter there is, and known from a few sizes only.
-    added = max(0.0, float(scatter) / left - 1) if p < SCATTER or not measured.training.any() else 0.0
-    variance, scatter_df = satterthwaite((1.0, df), (added, left))
-    widened = float(np.sqrt(variance))
+    hidden = sizes > LEAST_SIZES and not measured.training.any()  # what training adds is in all scatter there is
+    added = max(0.0, float(scatter) / left - 1) if p < SCATTER or hidden else 0.0
+    scatter_df = satterthwaite((1.0, df), (added, left))[1] if hidden else df  # known from a few sizes only
+    widened = float(np.sqrt(1 + added))
     return FittedCurve(
         measured=measured,
         weights=solve[:-1, 1],
