@@ -44,8 +44,7 @@ def report(given: argparse.Namespace) -> int:
 
 
 def _format(given: argparse.Namespace) -> str:
-    """What was asked for, or what the name of the file says. Raises UserError where the two differ, or the name says
-    what no report is."""
+    """What was asked for, or what the file's name says. Raises UserError if they differ, or if it names no format."""
     named = Path(given.output or "").suffix[1:].lower()
     if named in FORMATS and given.format not in (None, named):
         raise UserError(f"--format {given.format}: {given.output} is named as {named}; leave one of the two out")

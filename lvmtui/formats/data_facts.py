@@ -179,9 +179,9 @@ class PairFacts:
         """That the expanded arm is not the baseline and more, in words; empty where it is."""
         if self.baseline_is_part or self.same_space == "no":
             return ""
-        missing = 100 * (1 - self.shared)
-        part = "all" if missing >= 99.5 else f"{missing:.0f} %"
-        return f"{part} of the baseline's vectors are not in the expanded data: a change may be that of other data"
+        missing = f"{min(99.9, 100 * (1 - self.shared)):.3g} % of the baseline's vectors are not"
+        who = missing if self.shared else "none of the baseline's vectors is"
+        return f"{who} in the expanded data, so a change may come from other data, not from more"
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ class Fit:
     floor: float | None
     scale: float
     p: float
-    """p-value of the scatter around the curve: below .02, and with one seed always, the errors are `widened`."""
+    """p-value of the scatter around the curve: below .02, or with one seed and four sizes, the errors are `widened`."""
     widened: float
     """Factor by which all errors of the curve were multiplied, because the sizes scatter more than they explain."""
     line: tuple[tuple[float, float], ...]

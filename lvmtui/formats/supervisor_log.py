@@ -86,7 +86,7 @@ class Stopped:
 
 @dataclass(frozen=True)
 class GaveUp:
-    """The run died too often, or the script of its job failed; it is not tried again unless asked."""
+    """It is not tried again unless asked: it got no further too often, or the script of its job failed."""
 
     time: float
     generation: int

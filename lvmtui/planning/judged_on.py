@@ -21,8 +21,8 @@ from lvmtui.system.errors import UserError
 from lvmtui.verdict.caveats import FOLD_DF
 from lvmtui.verdict.power import Power, Prior, power, variance_of_articles
 
-LOOKED_BACK = 10
-"""Campaigns that are looked at, the newest first."""
+LEARNED_FROM = 10
+"""So many of the newest campaigns are looked at for what they have shown."""
 
 
 def folds_by_default(options: Options) -> bool:
@@ -69,7 +69,7 @@ def power_of(campaign: Campaign, splits: Sequence[Split], workspace: Workspace) 
 def prior_for(campaign: Campaign, workspace: Workspace) -> Prior:
     """From the newest campaign here on the same two data sets, recipe and size that has comparisons; else the bundled
     articles'."""
-    for folder in reversed(workspace.campaign_dirs()[-LOOKED_BACK:]):
+    for folder in reversed(workspace.campaign_dirs()[-LEARNED_FROM:]):
         try:
             earlier = read_campaign(folder.campaign)
         except UserError:

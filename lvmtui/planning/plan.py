@@ -31,7 +31,7 @@ from lvmtui.planning.arrange import Arrangement, arrange
 from lvmtui.planning.choose import choose, seed_remarks, with_other
 from lvmtui.planning.data import judging, open_campaign_data
 from lvmtui.planning.extend import Extension
-from lvmtui.planning.judged_on import LOOKED_BACK, power_of, seeds_to_fold
+from lvmtui.planning.judged_on import LEARNED_FROM, power_of, seeds_to_fold
 from lvmtui.planning.layout import Layout, recipe_of
 from lvmtui.planning.options import AUTO, Options
 from lvmtui.planning.own_code import OwnCode, Say, Shape, gather_own, lay_out
@@ -231,6 +231,6 @@ def tests_for(device: str, say: Say) -> list[SelfTest]:
 
 def shown_in(workspace: Workspace) -> Machine:
     """What the runs of the newest campaign here that trained have shown of this machine."""
-    campaigns = newest_campaigns(workspace, LOOKED_BACK)
+    campaigns = newest_campaigns(workspace, LEARNED_FROM)
     machines = (machine_of(view.state for view in state.runs if view.state) for state in campaigns)
     return next((machine for machine in machines if machine.shown), NOTHING_SHOWN)

@@ -119,7 +119,7 @@ def _write_all(workspace: Workspace, state: CampaignState, report: Report) -> Pa
     _write_texts(workspace, state, report)
     final = workspace.final_comparison(state.campaign)
     path = publish(final, _render(report, ReportForm(), _seen_from(folder, final.parent)), state.campaign)
-    for format in sorted(FORMATS, key="json".__eq__):  # last: who waits for the report looks at it
+    for format in sorted(FORMATS, key=lambda form: form == "json"):  # last: who waits for the report looks at it
         replace_file(folder.report_as(format), _render(report, ReportForm(format), CURVES).encode())
     return path
 

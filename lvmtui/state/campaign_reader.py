@@ -189,7 +189,8 @@ class CampaignReader:
         status, last = status_of(state, life, told), fresh.no_step.get(name) if fresh else None
         if last is not None and PHASES[status.phase].pace == "works":
             status = replace(status, no_step=max(0.0, time.time() - last))
-        if status.phase in (Phase.QUEUED, Phase.INTERRUPTED) and not state.spec.foreign:  # as its trainer would decide
+        waits = status.phase in (Phase.QUEUED, Phase.INTERRUPTED) and not state.spec.foreign
+        if waits and (state.supervision.launches or state.trainer.attempts):  # as its trainer would decide
             why = finished_before(reader.folder, state.spec.total_steps, state.intent)
             status = Status(Phase.FAILED, why) if why else status
         waited = time.time() - state.intent.time

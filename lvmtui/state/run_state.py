@@ -186,7 +186,8 @@ def apply(run: TrainerState, event: Event) -> TrainerState:
         case trainer_log.Interrupted():
             made_steps = run.started is None or event.step > run.started.resumed_from
             repeats = run.again and event.signal in AT_LIMIT and event.step <= run.farthest
-            fruitless = run.fruitless + 1 if not made_steps else max(1, run.fruitless) + 1 if repeats else 0
+            so_far = max(1, run.fruitless) if made_steps else run.fruitless  # the one that it repeats counts too
+            fruitless = so_far + 1 if repeats or not made_steps else 0
             return replace(_at(run, event), ending=event, fruitless=fruitless)
         case trainer_log.Paused() | trainer_log.Cancelled() | trainer_log.Failed() | Finished():
             return replace(_at(run, event), ending=event, fruitless=0)

@@ -177,8 +177,8 @@ def status_of(run: RunState, life: Life, told: str = "") -> Status:
         return final
     if intent.want == "pause":
         # a trainer that saves nothing was suspended, and has been ended since
-        lost = run.trainer.attempts > 0 and not run.can_pause
-        reason = f"resumed, it {goes_on_words(run)}" if lost else ""
+        ended = run.trainer.attempts > 0 and not run.can_pause
+        reason = f"resumed, it {goes_on_words(run)}" if ended else ""
         return Status(Phase.PAUSED, reason, run.trainer.last_time or intent.time or None)
     return _waiting(run)
 

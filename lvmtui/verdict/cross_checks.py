@@ -82,15 +82,13 @@ def falling(table: Table) -> tuple[tuple[Row, Retrieval], ...]:
 
 
 def forward_doubts_of(row: Row) -> tuple[str, ...]:
-    """Those of the expanded arm, and of a baseline that echoes: a gain over an echo says little. That is said alike of
-    all, without figures, so that it stands once."""
+    """Those of the expanded arm, and of a baseline that echoes, as it is easily beaten. That is said alike of all
+    models, without figures, so that it stands once."""
     small, said = row.baseline.forward, forward_doubts(row.expanded)
     if small is None or not small.echoes or small.gain_last <= 0:
         return said
-    lead = (
-        f"trained on {row.baseline.label}, it comes nearer to the last context vector at least as much as to the next"
-    )
-    return (*said, f"{lead} one (both against {the_trivial(small.against)}), so a gain over it says little")
+    gain = f"trained on {row.baseline.label}, its gain over {the_trivial(small.against)} is about as large on the last"
+    return (*said, f"{gain} context vector as on the next one, or larger, so doing better than that says little")
 
 
 def forward_doubts(cell: ArmCell) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ Floats = npt.NDArray[np.float64]
 
 EXPONENTS: Floats = np.linspace(0, 1, 101)
 SCATTER = 0.02
-"""p-value below which the sizes of several seeds scatter more around the curve than their errors explain."""
+"""p-value below which the sizes scatter more around the curve than their errors explain."""
 UPWARDS = -1.0
 """At this exponent the error falls evenly with n, so that each doubling brings twice what the one before it brought."""
 FARTHEST = 10.0
@@ -318,9 +318,9 @@ def fit(measured: Measured) -> FittedCurve:
     # sizes a curve of three parameters has no scatter, so there it is that around a straight line.
     scatter, left = (misfit.min(), sizes - 3) if sizes > LEAST_SIZES else (misfit[0], 1)
     p = float(stats.f.sf(scatter / left, left, df)) if df > 0 else 1.0
-    hidden = sizes > LEAST_SIZES and not measured.training.any()  # what training adds is in all scatter there is
-    added = max(0.0, float(scatter) / left - 1) if p < SCATTER or hidden else 0.0
-    scatter_df = satterthwaite((1.0, df), (added, left))[1] if hidden else df  # known from a few sizes only
+    only_scatter = sizes > LEAST_SIZES and not measured.training.any()  # shows what training adds
+    added = max(0.0, float(scatter) / left - 1) if p < SCATTER or only_scatter else 0.0
+    scatter_df = satterthwaite((1.0, df), (added, left))[1] if only_scatter else df  # known from a few sizes only
     widened = float(np.sqrt(1 + added))
     return FittedCurve(
         measured=measured,

@@ -18,7 +18,7 @@ from lvmtui.datasets.check_text import check_as_text
 from lvmtui.datasets.draw import draw_split
 from lvmtui.datasets.proof import prove_campaign
 from lvmtui.formats.campaign import read_campaign, write_campaign
-from lvmtui.formats.data_facts import DataFacts
+from lvmtui.formats.data_facts import DataFacts, PairFacts
 from lvmtui.formats.json_codec import decode, encode
 from lvmtui.system.errors import UserError
 from tests.datasets.making import arms, library, save_articles, save_sequence, save_sequences, walk, windows_of
@@ -70,11 +70,24 @@ PAIRS = {
 def test_what_two_files_have_in_common(tmp_path: Path, case: str) -> None:
     articles, form, shared, space = PAIRS[case]
     paths = save_articles(tmp_path / "b.npz", articles, form), save_articles(tmp_path / "e.npz", ARTICLES)
-    pair = check_files(paths, tmp_path).pair
+    checked = check_files(paths, tmp_path)
+    pair, other = checked.pair, [note for note in checked.notes if "may come from other data" in note]
     assert pair is not None
+    assert len(other) == (shared < 1) and all(note in check_as_text(checked) for note in other)
     assert pair.ratio == pytest.approx(len(VECTORS) / sum(len(a) for a in articles))
     assert pair.shared == pytest.approx(shared) and pair.baseline_is_part == (shared == 1)
     assert pair.same_space == space
+
+
+@pytest.mark.parametrize(
+    ("shared", "words"),
+    [(0.71, "29 % of the baseline's vectors are not"), (0.00042, "99.9 % of the"), (0.0, "none of the baseline's")],
+)
+def test_data_that_is_other_and_not_more_is_told_to_the_digit(shared: float, words: str) -> None:
+    pair = PairFacts(shared=shared, baseline_is_part=False, same_space="yes")
+    assert pair.other_data.startswith(words) and "in the expanded data, so a change may come" in pair.other_data
+    assert not PairFacts(shared=shared, baseline_is_part=True, same_space="yes").other_data
+    assert not PairFacts(shared=0.0, baseline_is_part=False, same_space="no").other_data
 
 
 def test_faults_of_a_pair(tmp_path: Path) -> None:
@@ -206,6 +219,7 @@ def test_words_and_json_say_the_same(tmp_path: Path) -> None:
     words = check_as_text(checked)
     assert document["files"][1]["vectors"] == len(VECTORS) and f"{len(VECTORS):,} of 24 numbers" in words
     assert document["pair"]["baseline_is_part"] and "a part of it" in words
+    assert f"of {document['neighbours']['sampled']:,} vectors looked at, median cosine" in " ".join(words.split())
     assert "no faults" in words.splitlines()[-1] and "\x1b" not in words
     assert document["files"][0]["articles"] == 10 and document["version"] == 1
 

@@ -202,7 +202,9 @@ def test_facts_of_the_check_are_told(tmp_path: Path) -> None:
     assert re.search(r"\| copies of an earlier vector +\| +4 \| +1,026 \|", facts)
     assert re.search(r"\| mean cosine of neighbours +\| +\.4132 \| +– \|", facts)
     assert "8k shares 25% of its vectors with 23k." in facts
-    assert "75 % of the baseline's vectors are not in the expanded data: a change may" in section(md, "What to doubt")
+    assert "75 % of the baseline's vectors are not in the expanded data, so a change may" in section(
+        md, "What to doubt"
+    )
     assert "rows were scaled \\| to length 1" in facts
     files[1] = {**files[1], "file": "search.npy", "coherence": 0.121, "chance": 0.12, "chance_spread": 0.09}
     workspace.campaign(campaign.id).check.write_text(json.dumps(document))

@@ -15,6 +15,7 @@ from lvmtui.formats.intent import write_intent
 from lvmtui.formats.live import LEAST_QUIET, Activity, Job, Progress, Pulse, write_live
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.trainer_log import Trained
+from lvmtui.state import campaign_reader
 from lvmtui.state.campaign_reader import CampaignReader, RunView
 from lvmtui.state.liveness import LEAST_STALL, UNKNOWN_STEP, lacks_steps, life_of, stands_still
 from lvmtui.state.run_reader import RunReader
@@ -219,3 +220,18 @@ def test_a_pause_without_an_answer_says_what_helps(tmp_path: Path) -> None:
     assert status.reason.endswith(f"; cancel ends it, and its checkpoint of step {history.checkpoint:,} stays")
     write_intent(history.folder.intent, "pause", by="test")
     assert reader.refresh().runs[0].status.reason == "", "it was only asked a moment ago"
+
+
+def test_a_run_that_was_never_started_is_not_looked_through_for_old_scores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A screen reads hundreds that wait, again and again, perhaps over a network."""
+    campaign = make_campaign(tmp_path, models=("amn", "gru"))
+    bring_to(tmp_path, campaign, "gru", "baseline", state="interrupted")
+    asked: list[str] = []
+    monkeypatch.setattr(
+        campaign_reader, "finished_before", lambda folder, steps, intent: asked.append(folder.path.name)
+    )
+    workspace = Workspace(tmp_path)
+    CampaignReader(workspace, workspace.campaign(campaign.id)).refresh()
+    assert asked == [run.run for run in campaign.runs if (run.model, run.arm) == ("gru", "baseline")]

@@ -157,6 +157,7 @@ def test_code_that_changed_between_arms_seeds_or_attempts_is_not_comparable(tmp_
     assert (
         edited.words == "the code that trains changed between runs: one version trained 8k seed 1; another 23k seed 1"
     )
+    assert edited.remedy.startswith("plan a new campaign"), "a finished run is never trained over"
     resumed = check_code([coded[0], started_with(coded[1], code="b" * 64)])
     assert not resumed.passed and "8k seed 1, 23k seed 1; another 23k seed 1" in resumed.words
     wider = check_code([coded[0], replace(coded[1], starts=(replace(coded[1].starts[0], parameters=987_000),))])

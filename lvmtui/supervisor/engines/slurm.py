@@ -326,7 +326,7 @@ def notes(
     anew: Sequence[str] = (),
     command: Command = run_command,
 ) -> tuple[str, ...]:
-    """Notes for the plan about what may go wrong on a cluster and cannot be checked from here."""
+    """Notes for the plan about what cannot be checked from here. `anew`: trainers that begin anew in every job."""
     root, limit, said = workspace.root, value_of(settings, "time"), list[str]()
     if not is_shared(root):
         disk = filesystem_kind(root) or "a disk"

@@ -105,6 +105,7 @@ class VerdictScreen(RunsView):
         self.redraw()
 
     def action_sort(self) -> None:
+        self._report = False  # it is the table that is sorted
         self._by = SORTS[(SORTS.index(self._by) + 1) % len(SORTS)]
         names = dict[str, str](zip(ARMS, self.snapshot.table.labels, strict=True)) if self.snapshot else {}
         self.ui.say(f"sorted by {names.get(self._by, self._by)}")

@@ -44,7 +44,9 @@ async def test_the_verdict_is_sorted_and_told(tmp_path: Path, make_app: MakeApp)
         top = shown(app)
         await pilot.press("G")
         assert shown(app) != top
-        await pilot.press("tab", "G", "enter")
+        await pilot.press("s")
+        await until(pilot, lambda: "sorted by change" in shown(app) and "does the larger data set" not in shown(app))
+        await pilot.press("G", "enter")
         await pilot.pause()
         assert isinstance(app.screen, RunScreen)
 
