@@ -20,7 +20,7 @@ from lvmtui.datasets.clusters import GAP, Side, Union, block_of, group_arms, uni
 from lvmtui.datasets.near_copies import Groups
 from lvmtui.datasets.readers.source import Integers
 from lvmtui.datasets.sizes import Pool, Subsets, sized
-from lvmtui.datasets.split import ArmCounts, ArmWindows, HeldOut, Split, SplitFacts, effective_clusters
+from lvmtui.datasets.split import ArmCounts, ArmWindows, HeldOut, Split, SplitFacts
 from lvmtui.datasets.weights import effective
 from lvmtui.datasets.windows import Mask, covered, touches
 from lvmtui.formats.spec import USUAL_CONTEXT, ArmName, arm_names
@@ -265,9 +265,6 @@ def _split(ground: _Ground, held: Mask, share: float, seed: int, fold: int | Non
         windows_own=int(of_baseline.sum()),
         clusters=len(numbers),
         clusters_own=len(np.unique(heldout.cluster[of_baseline])),
-        effective_clusters=effective_clusters(heldout.cluster),
-        effective_clusters_own=effective_clusters(heldout.cluster[of_baseline]),
-        effective_clusters_new=effective_clusters(heldout.cluster[~of_baseline]),
         baseline=counts[0],
         expanded=counts[-1],
         cluster_names=tuple(union.names[n] for n in numbers.tolist()),

@@ -127,13 +127,15 @@ def asked_sizes(sizes: Sequence[int | None], there: int) -> tuple[int | None, ..
     return tuple(ordered)
 
 
-def geometric(count: int, there: int, least: int) -> tuple[int | None, ...]:
+def geometric(count: int, there: int, least: int, *, of: int, context: int) -> tuple[int | None, ...]:
     """`count` sizes, each the same number of times the one before, from about `least` vectors to all of `there`.
-    Raises UserError where they would lie too close."""
+    Raises UserError where they would lie too close. `of`: all vectors of the file."""
     if least >= there:
         raise UserError(
-            f"--sizes {count}: there are {there:,} vectors to train on, and the smallest size that can be trained has "
-            f"{least:,}; give a larger file or a smaller --batch-size, or list the sizes"
+            f"--sizes {count}: of {of:,} vectors {there:,} are left to train on (the others are held out, validate, or "
+            f"stand in articles too short for a context of {context}), and the smallest size that can be trained has "
+            f"{least:,}; give a larger file, longer articles, a shorter --context or a smaller --batch-size, or list "
+            "the sizes"
         )
     if (there / least) ** (1 / (count - 1)) < APART:
         raise UserError(

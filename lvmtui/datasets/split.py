@@ -20,7 +20,6 @@ import numpy.typing as npt
 from lvmtui.datasets.centre import Centre
 from lvmtui.datasets.near_copies import EQUAL
 from lvmtui.datasets.readers.source import Floats, Integers
-from lvmtui.datasets.weights import effective
 from lvmtui.formats.data_facts import Centring
 from lvmtui.formats.json_codec import read_document, write_document
 from lvmtui.formats.spec import USUAL_CONTEXT, ArmName, arm_names
@@ -66,10 +65,6 @@ class SplitFacts:
     """Held-out windows in the baseline's own source; the others are in the new source."""
     clusters: int
     clusters_own: int
-    effective_clusters: float
-    """(sum of windows)^2 / sum of windows^2 over clusters (Kish 1965): how many equal ones would tell as much."""
-    effective_clusters_own: float
-    effective_clusters_new: float
     baseline: ArmCounts
     expanded: ArmCounts
     cluster_names: tuple[str, ...]
@@ -175,11 +170,6 @@ class Split:
         for name, windows in self.arms.items():
             write_arrays(folder / f"{name}.npz", train=windows.train, validation=windows.validation)
         write_document(folder / "split.json", self.facts)
-
-
-def effective_clusters(cluster: npt.NDArray[np.integer]) -> float:
-    """Kish's effective number of clusters, from the cluster of each window."""
-    return effective(np.unique(cluster, return_counts=True)[1])
 
 
 def read_facts(folder: Path) -> SplitFacts:

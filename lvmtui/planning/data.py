@@ -192,7 +192,7 @@ def _cut(options: Options, extended: Extension | None, workspace: Workspace, bat
         there = pool.vectors
         if count := count_of_sizes(options.sizes):
             least = round(LEAST_BATCHES * batch * pool.vectors / max(1, pool.windows))
-            sizes = geometric(count, there, least)
+            sizes = geometric(count, there, least, of=whole.vectors, context=contexts[-1])
         else:
             sizes = asked_sizes([vectors_of(word) for word in options.sizes], there)
         return sizes
@@ -215,7 +215,7 @@ def _cut(options: Options, extended: Extension | None, workspace: Workspace, bat
         splits = centred(splits, [whole] * len(sizes), Groups(groups.of * len(sizes), groups.facts), options.centre)
     if extended is not None:
         labels = tuple(extended.label(size or there) or label for size, label in zip(sizes, labels, strict=True))
-        splits = extended.with_its_windows(splits, labels)
+        splits, check = extended.with_its_windows(splits, labels), extended.as_chosen(check)
     return CampaignData(dict.fromkeys(arm_names(len(sizes)), whole), labels, check, splits, tuple(notes), contexts)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from lvmtui.datasets.weights import capped, effective
 from lvmtui.formats.campaign import ArmFacts, Campaign
-from lvmtui.formats.json_codec import encode
+from lvmtui.formats.json_codec import encode, find_document
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import RunSpec
 from lvmtui.models import size_of, title_of
@@ -140,6 +140,9 @@ def doubts_of(plan: Plan, workspace: Workspace) -> list[str]:
             "no verdict unless a trainer predicts the held-out windows (predictions.npy, or the kit); "
             "'lvmtui trainer test --command' shows whether it does"
         )
+    taken = [find_document(RunSpec, workspace.run(run).spec) for run in plan.campaign.runs if not run.trained_here]
+    if all(spec.arm == "expanded" for spec in plan.specs) and all(spec and spec.history for spec in taken):
+        doubts.append("no verdict: the --baseline-runs are histories without weights; leave them out to train both")
     return doubts
 
 

@@ -12,9 +12,11 @@ from pathlib import Path
 
 from lvmtui.datasets.arm import Arm, arm_again
 from lvmtui.datasets.centring import with_centre
+from lvmtui.datasets.check_facts import DataCheck
 from lvmtui.datasets.split import Split, read_split
 from lvmtui.formats.campaign import Campaign, PlannedRun
-from lvmtui.formats.json_codec import encode
+from lvmtui.formats.data_facts import DataFacts
+from lvmtui.formats.json_codec import encode, find_document
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.spec import ArmName, RunSpec
 from lvmtui.formats.user_code import UserCode, digest_of_folder
@@ -81,6 +83,14 @@ class Extension:
             engine_settings=self.campaign.engine_settings,
             own=self._own(),
         )
+
+    def as_chosen(self, check: DataCheck) -> DataCheck:
+        """The check, which says of what counts as a copy who chose that."""
+        before = find_document(DataFacts, self.folder.check)
+        if not check.neighbours or not before or not before.neighbours:
+            return check
+        by_hand = before.neighbours.chosen_by_hand
+        return replace(check, neighbours=replace(check.neighbours, chosen_by_hand=by_hand))
 
     def arm(self, workspace: Workspace) -> Arm:
         """All that its sizes are cut from. Raises UserError if that is gone."""

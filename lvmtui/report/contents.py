@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lvmtui.formats.campaign import ArmFacts, Campaign
 from lvmtui.formats.data_facts import DataFacts
@@ -47,12 +47,12 @@ class HeldoutSet:
     windows_own: int | None
     """Windows in articles of the baseline's source; the others are in new articles. None if unknown."""
     clusters: int
-    effective_clusters: float | None
-    """How many clusters of equal size would tell as much (Kish 1965)."""
     seed: int | None
     """They were drawn with."""
     fingerprint: str
     """Runs with the same fingerprint are judged on the same windows. Empty: there are no held-out windows."""
+    effective_clusters: float | None = None
+    """How many of equal weight would tell as much (Kish 1965), as in the estimates; None: nothing is judged."""
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,9 @@ def report_of(
         baseline=campaign.baseline,
         expanded=campaign.expanded,
         data=data,
-        heldout=heldout,
+        heldout=replace(
+            heldout, effective_clusters=next((r.estimate.effective_clusters for r in table.rows if r.estimate), None)
+        ),
         validation_mean={**context_means(state, known.trivial)},
         runs=runs,
         campaign_facts=campaign,

@@ -211,7 +211,7 @@ def _heldout(state: CampaignState) -> HeldoutSet:
     """From `split.json`, whose fields it shares; from the plan if there is none."""
     plan = state.campaign
     drawn = find_document(HeldoutSet, state.dir.split / "split.json")
-    return drawn or HeldoutSet(plan.heldout_windows, None, plan.heldout_clusters, None, None, plan.split_fingerprint)
+    return drawn or HeldoutSet(plan.heldout_windows, None, plan.heldout_clusters, None, plan.split_fingerprint)
 
 
 # Files under the names that people type -------------------------------------------------------------------------------

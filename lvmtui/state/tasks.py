@@ -13,7 +13,7 @@ from typing import Literal
 
 from lvmtui.formats.campaign import Campaign, PlannedRun
 from lvmtui.formats.paths import CampaignDir
-from lvmtui.formats.spec import ArmName
+from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.formats.trainer_log import Finished
 from lvmtui.models import title_of
 from lvmtui.state.status import Status
@@ -78,6 +78,8 @@ def due(
             made_from = _digest(*pairs, *(sorted(sizes) if campaign.between else ()))
             title = f"comparison of {title_of(model, campaign.titles)}"
             results.append(Task(campaign.id, "comparison", model, made_from, title))
+    # What a verdict is about comes first: a campaign that takes runs over has its pairs from the beginning.
+    results.sort(key=lambda task: task.kind == "baselines" and task.subject not in ARMS)
     tasks = [task for task in results if wanted(task)]
     if not tasks and outcomes and all(outcome.over for outcome in outcomes):
         told = (f"{o.model} {o.arm} {o.seed} {o.phase} {o.digest}" for o in outcomes)

@@ -115,9 +115,11 @@ def test_sizes_that_are_asked_for_are_sorted_or_refused(sizes: list[int], there:
 
 
 def test_geometric_sizes_end_with_all_and_keep_their_distance() -> None:
-    found = geometric(5, 16_000, 1_000)
+    found = geometric(5, 16_000, 1_000, of=20_000, context=5)
     assert found == (1_000, 2_000, 4_000, 8_000, None)
     with pytest.raises(UserError, match="too close"):
-        geometric(12, 2_000, 1_500)
-    with pytest.raises(UserError, match="smallest size that can be trained"):
-        geometric(3, 500, 1_000)
+        geometric(12, 2_000, 1_500, of=2_500, context=5)
+    with pytest.raises(UserError, match="smallest size that can be trained") as caught:
+        geometric(3, 500, 1_000, of=2_541, context=6)
+    assert "of 2,541 vectors 500 are left" in str(caught.value) and "too short for a context of 6" in str(caught.value)
+    assert "longer articles, a shorter --context" in str(caught.value)

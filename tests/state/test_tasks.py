@@ -78,6 +78,15 @@ def test_baselines_come_first_and_a_comparison_as_soon_as_a_pair_is_complete(cam
     assert keys(campaign, pair, made_of(campaign, pair)) == []
 
 
+def test_pairs_that_are_there_are_compared_before_the_sizes_between_have_their_baselines(campaign: Campaign) -> None:
+    """A campaign that takes runs over has them from the beginning; each arm's baselines may take a minute."""
+    curve = replace(campaign, between=(campaign.baseline,) * 2)
+    between = ["baselines size2", "baselines size3"]
+    pair = outcomes(campaign, [("gru", "baseline", 1), ("gru", "expanded", 1)])
+    assert keys(curve, pair) == [*BASELINES, "comparison gru", *between]
+    assert keys(curve, outcomes(campaign, [])) == [*BASELINES, *between]
+
+
 def test_a_comparison_is_made_again_when_another_seed_is_complete(campaign: Campaign) -> None:
     first = [("gru", "baseline", 1), ("gru", "expanded", 1)]
     made = made_of(campaign, outcomes(campaign, first))

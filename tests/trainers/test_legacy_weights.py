@@ -23,7 +23,7 @@ from lvmtui.formats.results import read_comparison
 from lvmtui.formats.spec import ARMS, read_spec
 from lvmtui.formats.trainer_log import Evaluated, Exit, Failed
 from lvmtui.legacy.importer import import_folders
-from lvmtui.planning.describe import plan_as_text
+from lvmtui.planning.describe import doubts_of, plan_as_text
 from lvmtui.planning.options import Options
 from lvmtui.planning.plan import make_plan, write_plan
 from lvmtui.report.advice import against
@@ -254,6 +254,9 @@ def test_weights_that_do_not_fit_are_told_when_they_are_imported_and_refused_by_
     assert f"{folder / 'best_model.pt'}: " in lines[-2] and "not ours; it gets only a point estimate" in lines[-2]
     plan = make_plan(replace(options, baseline_runs=(lines[0].removeprefix("run "),)), workspace)
     assert "so it gets only a point estimate" in " ".join(plan.campaign.notes)
+    assert doubts_of(plan, workspace)[-1].startswith("no verdict: the --baseline-runs are histories without weights")
+    with_weights = make_plan(options_of(imported(workspace.root, original), original), workspace)
+    assert not any("histories" in doubt for doubt in doubts_of(with_weights, workspace))
 
 
 def test_weights_of_another_run_are_refused(tmp_path: Path, original: Path) -> None:

@@ -12,6 +12,7 @@ from textual.binding import Binding
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.css.query import NoMatches
 
+from lvmtui.state.status import Phase
 from lvmtui.ui.draw.lines import plain
 from lvmtui.ui.screens.view import View
 
@@ -74,11 +75,15 @@ def actions(view: View) -> Iterator[Action]:
         if run is not None:
             name = plain(f"{run.title} {run.label}")
             yield Action(f"Open {name}", "enter: curves, log, facts, events", session.open_run)
-            if not session.read_only:
-                yield Action(f"Pause or resume {name}", "p", session.action_pause)
-                yield Action(f"Cancel {name}", "x: stop it, asks first", session.action_cancel)
-                yield Action(f"Cancel {name} at once", "X: kill it, asks first", session.action_force)
-                yield Action(f"Try {name} again", "r: retry from its checkpoint or the start", session.action_retry)
+            can = set(session.offered)
+            of_run = (
+                ({"pause", "suspend", "resume"}, f"Pause or resume {name}", "p", session.action_pause),
+                ({"cancel"}, f"Cancel {name}", "x: stop it, asks first", session.action_cancel),
+                ({"kill"}, f"Cancel {name} at once", "X: kill it, asks first", session.action_force),
+                ({"retry", "restart"}, f"Try {name} again", "r: from its checkpoint or anew", session.action_retry),
+            )
+            yield from (Action(words, hint, do) for needed, words, hint, do in of_run if needed & can)
+            if run.phase is Phase.QUEUED and can:
                 yield Action(f"Start {name} next", "first in the queue of waiting runs", session.run_orders.start_next)
         if not session.read_only:
             orders = session.run_orders

@@ -9,6 +9,7 @@ from textual.command import CommandList
 from textual.command import Hit as CommandHit
 
 from lvmtui.formats.paths import Workspace
+from lvmtui.state.status import Phase
 from lvmtui.ui.screens.palette import Actions
 from lvmtui.ui.screens.verdict import VerdictScreen
 from tests.factory import make_campaign
@@ -71,3 +72,17 @@ async def test_every_action_has_a_name_in_the_palette(root: Path, make_app: Make
         await until(pilot, lambda: found.option_count and "Sort" in str(found.get_option_at_index(0).prompt))
         await pilot.press("down", "enter")
         await until(pilot, lambda: "sorted by model" in shown(app))
+
+
+async def test_of_a_run_only_what_it_allows_now_is_offered(root: Path, make_app: MakeApp) -> None:
+    app = make_app(root)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        found = {}
+        for run in app.snapshot.runs if app.snapshot else ():
+            app.selected = run.name
+            name = f" {run.title} {run.label}"
+            found[run.phase] = {action.name.replace(name, "") for action in offered(app) if name in action.name}
+        assert found[Phase.FINISHED] == {"Open"}
+        assert found[Phase.RUNNING] == {"Open", "Pause or resume", "Cancel", "Cancel at once"}
+        assert found[Phase.QUEUED] == {*found[Phase.RUNNING], "Start next"}
