@@ -67,8 +67,8 @@ class CampaignOutcome:
 
         A dash stands for what is not known. Later versions add only at the end.
         """
-        change = "-" if self.change_percent is None else f"{self.change_percent:+.2f}"
-        ends = "-" if self.interval is None else "[{:+.2f},{:+.2f}]".format(*self.interval)
+        change = "-" if self.change_percent is None else f"{self.change_percent:+z.2f}"
+        ends = "-" if self.interval is None else "[{:+z.2f},{:+z.2f}]".format(*self.interval)
         counts = f"models={self.models} planned={self.planned} seeds={self.seeds}"
         return f"VERDICT {self.word} {change} {ends} {counts} campaign={self.campaign}"
 
