@@ -63,8 +63,6 @@ class NpzSource:
             self._kind(),
             rows,
             dim,
-            "int8" if self.roles.scale else str((contexts or main).dtype),
-            size,
             context=contexts.shape[1] if contexts else 0,
             encoder=self._text("encoder"),
             notes=tuple(_notes(self.roles, headers, faults)),
