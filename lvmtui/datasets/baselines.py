@@ -118,9 +118,7 @@ def measure(
 def read_baselines(path: Path) -> ArmBaselines | None:
     """Read `<arm>.json`; None if it is not there, not ours, or its arrays are not those it was written with."""
     found = find_document(ArmBaselines, path)
-    if found is None:
-        return None
-    whole = found.version == VERSION and sealed_digest(path.with_suffix(".npz")) == found.checksum
+    whole = found and found.version == VERSION and sealed_digest(path.with_suffix(".npz")) == found.checksum
     return found if whole else None
 
 
