@@ -27,17 +27,13 @@ class Sentence:
     """True: only the screen shows it. Logs and `attach` leave it out."""
 
 
-def sentence_of(happened: Event | Record) -> Sentence | None:
+def sentence_of(event: Event | Record) -> Sentence | None:  # noqa: C901, PLR0912 - a case for each kind
     """The sentence for an event of the trainer or a record of the supervisor; None for a point of the curve."""
-    if isinstance(happened, Unknown):
-        return Sentence(f"a line that cannot be read ({sanitise(happened.reason, 80)})", "note", detail=True)
-    if isinstance(happened, Launched | Adopted | Signalled | Lost | Stopped | GaveUp):
-        return _of_supervisor(happened)
-    return _of_trainer(happened)
-
-
-def _of_trainer(event: Event) -> Sentence | None:
     match event:
+        case Unknown():
+            return Sentence(f"a line that cannot be read ({sanitise(event.reason, 80)})", "note", detail=True)
+        case trainer_log.Trained():
+            return None
         case trainer_log.Started():
             return _started(event)
         case trainer_log.Evaluated():
@@ -57,8 +53,22 @@ def _of_trainer(event: Event) -> Sentence | None:
             return Sentence(f"failed at step {event.step:,} ({reason}): {sanitise(event.message, 400)}", "alarm")
         case trainer_log.Finished():
             return Sentence(_finished(event), "done")
-        case trainer_log.Trained() | Unknown():
-            return None
+        case Launched():
+            where = f", CUDA device {sanitise(event.devices, 20)}" if event.devices else ""
+            return Sentence(f"launched, {sanitise(event.process.words, 60)}{where}")
+        case Adopted():
+            return Sentence(f"found running, {sanitise(event.process.words, 60)}")
+        case Signalled():
+            return Sentence(_signalled(event), "waiting")
+        case Lost():
+            return Sentence(f"ended: {sanitise(event.reason, 200)}", "alarm")
+        case Stopped():
+            what = sanitise(event.what, 12)
+            killed = words.numbered(event.killed[:MOST_NUMBERS], what)
+            forced = f"; {killed} had to be killed" if event.killed else ""
+            return Sentence(f"cancelled, no {what} is left{forced}", "waiting")
+        case GaveUp():
+            return Sentence(f"not tried again: {sanitise(event.reason, 300)}", "alarm")
 
 
 def _started(event: trainer_log.Started) -> Sentence:
@@ -90,28 +100,6 @@ def _finished(event: trainer_log.Finished) -> str:
     held = f": held-out cosine {words.cosine(event.heldout.cosine)} (plain mean)" if event.heldout.windows else ""
     best = f", best {event.best_where}" if held else ""
     return f"finished at step {event.step:,}{early} after {words.duration(event.active)} of kept work{held}{best}"
-
-
-def _of_supervisor(record: Record) -> Sentence | None:
-    match record:
-        case Launched():
-            where = f", CUDA device {sanitise(record.devices, 20)}" if record.devices else ""
-            return Sentence(f"launched, {sanitise(record.process.words, 60)}{where}")
-        case Adopted():
-            return Sentence(f"found running, {sanitise(record.process.words, 60)}")
-        case Signalled():
-            return Sentence(_signalled(record), "waiting")
-        case Lost():
-            return Sentence(f"ended: {sanitise(record.reason, 200)}", "alarm")
-        case Stopped():
-            what = sanitise(record.what, 12)
-            killed = words.numbered(record.killed[:MOST_NUMBERS], what)
-            forced = f"; {killed} had to be killed" if record.killed else ""
-            return Sentence(f"cancelled, no {what} is left{forced}", "waiting")
-        case GaveUp():
-            return Sentence(f"not tried again: {sanitise(record.reason, 300)}", "alarm")
-        case Unknown():
-            return None
 
 
 def _signalled(record: Signalled) -> str:

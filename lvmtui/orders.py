@@ -274,8 +274,7 @@ def set_order(state: CampaignState, first: Iterable[RunView]) -> str:
     if not names:
         reasons = "; ".join(f"{name} {reason}" for name, reason in over.items())
         raise UserError(f"--first: {reasons}; only runs that are not over have a place in the queue")
-    later = tuple(name for name in state.intent.order if name not in names)
-    order = (*names, *later)
+    order = tuple(dict.fromkeys((*names, *state.intent.order)))
     _write(state.dir.path, partial(write_campaign_intent, state.dir.intent, by=who(), order=order))
     return f"{state.campaign.id}: {', '.join(names)} first"
 

@@ -24,7 +24,7 @@ import numpy.typing as npt
 
 from lvmtui.datasets.arm import open_store_of
 from lvmtui.datasets.fits import fit, means
-from lvmtui.datasets.scores import Predictor, Scores, forward_scores, score
+from lvmtui.datasets.scores import forward_scores, score
 from lvmtui.datasets.split import ArmWindows, HeldOut, read_arm_windows, read_heldout, write_arrays
 from lvmtui.datasets.store import GATHERED_BYTES, Store
 from lvmtui.datasets.windows import gather, narrowed
@@ -59,15 +59,6 @@ class ArmBaselines(TrivialBaselines):
 # --------------------------------------------------------------------------------------------------- all of an arm
 
 
-def score_baseline(predict: Predictor, heldout: HeldOut, context: int) -> Scores:
-    """Score a baseline that sees `context` vectors on the held-out windows as a model is scored."""
-    vectors, starts = heldout.judged, heldout.starts
-    rows = max(1, GATHERED_BYTES // (4 * vectors.shape[1] * (context + 1)))
-    seen = narrowed(starts, heldout.context, context)
-    pieces = [predict(gather(vectors, seen[i : i + rows], context)[0]) for i in range(0, len(starts), rows)]
-    return score(np.concatenate(pieces), vectors, starts, heldout.context, group=heldout.group)
-
-
 def measure(
     name: ArmName, store: Store, windows: ArmWindows, heldout: HeldOut, key: str = "", context: int | None = None
 ) -> tuple[ArmBaselines, dict[str, npt.NDArray[np.generic]]]:
@@ -84,8 +75,11 @@ def measure(
     predictors, ridge = fit(store, windows, context)
     arrays: dict[str, npt.NDArray[np.generic]] = {"cluster": heldout.cluster, "stratum": heldout.stratum}
     scored, validated, forward = {}, {}, {}
+    vectors = heldout.judged
+    rows = max(1, GATHERED_BYTES // (4 * vectors.shape[1] * (context + 1)))
     for title, predict in predictors.items():
-        scores = score_baseline(predict, heldout, context)
+        pieces = [predict(gather(vectors, begins[i : i + rows], context)[0]) for i in range(0, len(begins), rows)]
+        scores = score(np.concatenate(pieces), vectors, heldout.starts, heldout.context, group=heldout.group)
         arrays |= {
             f"{title}_cosine": scores.cosine_next,
             f"{title}_last_cosine": scores.cosine_last,
@@ -93,7 +87,7 @@ def measure(
         }
         scored[title] = TrivialScore(scores.cosine, scores.margin, scores.hit(1), scores.hit(5), scores.hit(10))
         validated[title] = means(store, windows.validation, context, predict)
-        if found := forward_scores(predict, heldout.judged, begins, context, heldout.cluster):
+        if found := forward_scores(predict, vectors, begins, context, heldout.cluster):
             forward[title] = found
     document = ArmBaselines(
         arm=name,
@@ -124,9 +118,7 @@ def measure(
 def read_baselines(path: Path) -> ArmBaselines | None:
     """Read `<arm>.json`; None if it is not there, not ours, or its arrays are not those it was written with."""
     found = find_document(ArmBaselines, path)
-    if found is None:
-        return None
-    whole = found.version == VERSION and sealed_digest(path.with_suffix(".npz")) == found.checksum
+    whole = found and found.version == VERSION and sealed_digest(path.with_suffix(".npz")) == found.checksum
     return found if whole else None
 
 

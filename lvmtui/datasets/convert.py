@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -297,7 +296,7 @@ class Joined:
 
     def articles(
         self, rows: int, number_of: npt.NDArray[np.int32] | None
-    ) -> tuple[Literal["articles", "pieces", "sequence"], npt.NDArray[np.int32] | None, tuple[str, ...]]:
+    ) -> tuple[Kind, npt.NDArray[np.int32] | None, tuple[str, ...]]:
         """The kind of store, the article or piece of each of the `rows`, and notes; after all rows were read.
 
         `number_of`: the article of each window, where the file has it.

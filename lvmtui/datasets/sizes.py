@@ -38,7 +38,6 @@ class Size:
     """Starts of its training windows, ascending, as rows of the store."""
     vectors: int
     """Rows that stand in one of them."""
-    clusters: int
 
 
 class Pool:
@@ -81,7 +80,7 @@ class Pool:
         chosen = np.isin(self._side.cluster_of, self._order[:count])
         inside: Mask = ~touches(~chosen, self._side.context)[self._train]
         starts = self._train[inside]
-        return Size(starts + self._side.first, int(covered(starts, len(chosen), self._side.context).sum()), count)
+        return Size(starts + self._side.first, int(covered(starts, len(chosen), self._side.context).sum()))
 
 
 def sized(split: Split, sizes: Sequence[Size]) -> Split:

@@ -28,19 +28,13 @@ def window_starts(article_of: npt.NDArray[np.integer] | None, rows: tuple[int, i
 
 def crosses(group_of: npt.NDArray[np.integer], context: int) -> Mask:
     """For each of the n - T windows over n rows: do its T + 1 rows belong to more than one group?"""
-    borders = np.append(group_of[1:] != group_of[:-1], False)  # a border is marked on the row before it
-    return _marked_in(borders, context, max(0, len(group_of) - context))
+    return touches(group_of[1:] != group_of[:-1], context - 1)  # a border is marked on the row before it
 
 
 def touches(marked: Mask, context: int) -> Mask:
     """For each of the n - T windows over n rows: is one of its T + 1 rows marked?"""
-    return _marked_in(marked, context + 1, max(0, len(marked) - context))
-
-
-def _marked_in(marked: Mask, width: int, windows: int) -> Mask:
-    """For each of the first `windows` rows: is it, or one of the `width` - 1 after it, marked?"""
     before = np.concatenate([[0], np.cumsum(marked, dtype=np.int64)])
-    return before[width : width + windows] > before[:windows]
+    return before[context + 1 :] > before[: -context - 1]
 
 
 def covered(starts: Integers, rows: int, context: int) -> Mask:

@@ -23,7 +23,6 @@ from lvmtui.system.text import last_words
 LIMIT = 180.0
 """Seconds after which a self-test is given up; it takes under 20 on a machine that is not busy."""
 COMMAND = our_command("trainers.selftest")
-Say = Callable[[str], None]
 CPU, APPLE = gpus.Gpu("cpu", "CPU", "cpu"), gpus.Gpu("mps", "Apple GPU", "mps")
 
 
@@ -54,7 +53,7 @@ def kept(gpu: gpus.Gpu) -> SelfTest | None:
 
 
 def self_tests_of(
-    wanted: Sequence[gpus.Gpu], say: Say = lambda words: None, *, again: bool = False
+    wanted: Sequence[gpus.Gpu], say: Callable[[str], None] = lambda words: None, *, again: bool = False
 ) -> list[DeviceRecord]:
     """The devices with their records; those without one, or all with `again`, are tested now, at the same time."""
     records = {gpu: None if again else kept(gpu) for gpu in wanted}

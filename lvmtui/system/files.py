@@ -88,10 +88,9 @@ def write_output(path: Path, content: bytes) -> None:
     is; a file is replaced in one step. Raises OSError."""
     path = path.resolve()
     if path.exists() and not path.is_file():
-        with path.open("wb") as out:
-            out.write(content)
-        return
-    replace_file(path, content)
+        path.write_bytes(content)
+    else:
+        replace_file(path, content)
 
 
 def create_file(path: Path, content: bytes) -> None:

@@ -78,8 +78,12 @@ def visible_gpus(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]
     """
     if torch_build().kind == "cpu":
         return ()
-    chosen = _chosen(environment)
-    return tuple(gpu.device for gpu in listed_gpus()) if chosen is None else chosen
+    variable = environment.get("CUDA_VISIBLE_DEVICES", environment.get("HIP_VISIBLE_DEVICES"))
+    if variable is None:
+        return tuple(gpu.device for gpu in listed_gpus())
+    named = (part.strip() for part in variable.split(","))
+    usable = takewhile(lambda device: device not in NO_GPU, named)  # CUDA stops reading at the first wrong one
+    return tuple(filter(None, usable))
 
 
 def gpu_variables(devices: str, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -156,13 +160,3 @@ def _amd() -> tuple[Gpu, ...]:
         return ()
     computing = [node for node in properties if int(node.get("simd_count", "0")) > 0]
     return tuple(Gpu(str(number), "AMD GPU") for number in range(len(computing)))
-
-
-def _chosen(environment: Mapping[str, str]) -> tuple[str, ...] | None:
-    """What the environment leaves; None where it says nothing."""
-    variable = environment.get("CUDA_VISIBLE_DEVICES", environment.get("HIP_VISIBLE_DEVICES"))
-    if variable is None:
-        return None
-    named = (part.strip() for part in variable.split(","))
-    usable = takewhile(lambda device: device not in NO_GPU, named)  # CUDA stops reading at the first wrong one
-    return tuple(filter(None, usable))

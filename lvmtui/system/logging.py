@@ -29,7 +29,9 @@ class _QuietHandler(RotatingFileHandler):
         printing = [number for number in _PRINTED if _is_same_file(number, self.baseFilename)]
         super().doRollover()
         if printing:
-            _redirect(printing, self.baseFilename)
+            with open(self.baseFilename, "ab") as log:
+                for number in printing:
+                    os.dup2(log.fileno(), number)
 
     def handleError(self, record: logging.LogRecord) -> None:
         """The disk is full, or the folder cannot be written."""
@@ -44,16 +46,6 @@ def _is_same_file(descriptor: int, path: str) -> bool:
     with suppress(OSError):
         return os.path.samestat(os.fstat(descriptor), os.stat(path))
     return False
-
-
-def _redirect(descriptors: list[int], path: str) -> None:
-    """Let these descriptors append to the file at `path`. Raises OSError."""
-    opened = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    try:
-        for descriptor in descriptors:
-            os.dup2(opened, descriptor)
-    finally:
-        os.close(opened)
 
 
 def log_to(path: Path | None) -> None:

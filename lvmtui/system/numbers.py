@@ -33,12 +33,14 @@ def _in_units(seconds: float | None, below_a_minute: str, below_an_hour: str, be
 
 def cosine(value: float | None, digits: int = 4) -> str:
     """`.5189`, `−.0312`: the leading zero says nothing."""
-    return "–" if value is None or not math.isfinite(value) else _sign(value, digits, "") + _digits(value, digits)
+    return signed(value, digits, plus="")
 
 
-def signed(value: float | None, digits: int = 4) -> str:
+def signed(value: float | None, digits: int = 4, plus: str = "+") -> str:
     """`+.0090`, `−.0312`, `.0000`: a difference of cosines, with the sign of the digits that are shown."""
-    return "–" if value is None or not math.isfinite(value) else _sign(value, digits, "+") + _digits(value, digits)
+    if value is None or not math.isfinite(value):
+        return "–"
+    return _sign(value, digits, plus) + f"{abs(value):.{digits}f}".removeprefix("0")
 
 
 def percent(value: float | None, digits: int = 2) -> str:
@@ -52,10 +54,6 @@ def _sign(value: float, digits: int, plus: str) -> str:
     """The sign of `value` rounded to `digits`: none for what is shown as zero."""
     shown = float(f"{value:.{digits}f}")
     return "−" if shown < 0 else plus if shown > 0 else ""
-
-
-def _digits(value: float, digits: int) -> str:
-    return f"{abs(value):.{digits}f}".removeprefix("0")
 
 
 def count(value: float | None) -> str:

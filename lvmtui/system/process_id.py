@@ -106,8 +106,12 @@ def pid_namespace() -> str:
 def process_stat(pid: int) -> tuple[str, int] | None:
     """Return (state letter, start time in clock ticks) of a process of this host, None if there is none."""
     stat = read_small(f"/proc/{pid}/stat")
+    if not stat and not HAS_PROC:
+        import psutil
+
+        return ("R", 0) if psutil.pid_exists(pid) else None
     if not stat:
-        return None if HAS_PROC else _stat_without_proc(pid)
+        return None
     fields = stat[stat.rindex(b")") + 2 :].split(None, 20)  # the name before may hold blanks and brackets
     return fields[0].decode(), int(fields[19])
 
@@ -127,16 +131,6 @@ def read_small(path: str | Path) -> bytes:
         return b""
     finally:
         os.close(descriptor)
-
-
-def _stat_without_proc(pid: int) -> tuple[str, int] | None:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return None
-    except PermissionError:
-        pass
-    return "R", 0
 
 
 def identity_of(pid: int) -> Identity | None:

@@ -60,7 +60,9 @@ def send(identity: Identity, number: signal.Signals) -> str | None:
     Old kernels and the profiles of some containers have no pidfds; there the number is used, right after the identity
     was compared.
     """
-    handle = _pidfd(identity.pid)
+    handle = None
+    with suppress(AttributeError, OSError):  # not Linux, an old kernel, a filter, or the process has gone
+        handle = os.pidfd_open(identity.pid)
     try:
         if not identity.alive():
             return ""
@@ -84,14 +86,6 @@ def send(identity: Identity, number: signal.Signals) -> str | None:
 
 _NO_PIDFD = (errno.ENOSYS, errno.EPERM, errno.EACCES, errno.EINVAL)
 """What a kernel without pidfds, or a filter in front of it, answers."""
-
-
-def _pidfd(pid: int) -> int | None:
-    """A handle on the process, None where there are none."""
-    try:
-        return os.pidfd_open(pid)
-    except (AttributeError, OSError):  # not Linux, an old kernel, a filter, or the process has gone
-        return None
 
 
 def _owner_words(pid: int) -> str:

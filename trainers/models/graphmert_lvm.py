@@ -101,11 +101,7 @@ class GraphMERTLVM(nn.Module):
         self.head = nn.Sequential(nn.Linear(dim, dim), nn.GELU(), nn.Dropout(config.dropout), nn.Linear(dim, dim))
         place_T = torch.arange(context, dtype=torch.float32)
         self.register_buffer("distance_TT", (place_T[:, None] - place_T).abs(), persistent=False)
-        self.init_weights()
-
-    def init_weights(self) -> None:
-        """See the table above."""
-        nn.init.constant_(self.p, self.config.threshold)
+        nn.init.constant_(self.p, config.threshold)
         nn.init.normal_(self.positions_TD, std=0.02)
         for module in self.modules():
             if isinstance(module, nn.Linear):

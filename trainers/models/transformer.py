@@ -68,10 +68,6 @@ class Transformer(nn.Module):
         mask_TT = nn.Transformer.generate_square_subsequent_mask(context)
         self.register_buffer("positions_TW", sinusoids(context, width), persistent=False)
         self.register_buffer("mask_TT", mask_TT, persistent=False)
-        self.init_weights()
-
-    def init_weights(self) -> None:
-        """See the table above."""
         nn.init.normal_(self.project.weight, std=1.0)
 
     def decode(self, context_BTD: Tensor) -> Tensor:

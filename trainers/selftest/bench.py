@@ -126,16 +126,11 @@ def step_seconds(bench: Bench) -> dict[str, float]:
     return found
 
 
-def side_by_side(device: torch.device, alone: float) -> float:
-    """Steps a second of two processes at once, over those of one that takes `alone` seconds a step.
+def paces(device: torch.device, models: Sequence[str]) -> list[float]:
+    """Seconds of a step of each model, all stepping at once in processes of their own.
 
     Raises OSError, ValueError or subprocess.SubprocessError if they cannot be run.
     """
-    return sum(alone / seconds for seconds in paces(device, (SHARED_MODEL, SHARED_MODEL)))
-
-
-def paces(device: torch.device, models: Sequence[str]) -> list[float]:
-    """Seconds of a step of each model, all stepping at once in processes of their own. Raises as `side_by_side`."""
     command = [sys.executable, "-P", "-m", "trainers.selftest", "--device", str(device), "--pace"]
     started = [
         subprocess.Popen(

@@ -121,9 +121,10 @@ def _speeds(bench: Bench, told: Callable[[CheckResult], None]) -> tuple[dict[str
     def shared(bench: Bench) -> Outcome:
         nonlocal beside
         try:
-            beside = speed.side_by_side(bench.device, seconds[speed.SHARED_MODEL])
+            together = speed.paces(bench.device, (speed.SHARED_MODEL, speed.SHARED_MODEL))
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             return None, f"two processes could not be run: {error}"
+        beside = sum(seconds[speed.SHARED_MODEL] / pace for pace in together)
         return True, f"two processes at once take {beside:.2f} times as many steps as one"
 
     told(_done("speed", alone, bench))

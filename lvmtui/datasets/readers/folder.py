@@ -50,8 +50,6 @@ class FolderSource:
             "documents",
             sum(self._rows),
             dims[0],
-            str(headers[0].dtype),
-            sum(file.stat().st_size for file in self._files),
             notes=(
                 f"each of the {len(self._files):,} files is one document, in the order of their names",
                 *([f"not read: files of {', '.join(sanitise(name, 20) for name in others[:8])}"] if others else []),

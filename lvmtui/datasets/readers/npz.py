@@ -9,7 +9,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from functools import cached_property
 from itertools import islice
@@ -63,8 +63,6 @@ class NpzSource:
             self._kind(),
             rows,
             dim,
-            "int8" if self.roles.scale else str((contexts or main).dtype),
-            size,
             context=contexts.shape[1] if contexts else 0,
             encoder=self._text("encoder"),
             notes=tuple(_notes(self.roles, headers, faults)),
@@ -273,9 +271,6 @@ def _title(raw: str | bytes) -> str:
     """A title is plain text, or a JSON object with one."""
     text = raw if isinstance(raw, str) else raw.decode("utf-8", "replace")
     if text.startswith("{"):
-        try:
-            named = json.loads(text)
-            text = str(named["title"]) if isinstance(named, dict) and "title" in named else text
-        except (ValueError, RecursionError):
-            pass
+        with suppress(ValueError, KeyError, RecursionError):
+            text = str(json.loads(text)["title"])
     return article_title(text)

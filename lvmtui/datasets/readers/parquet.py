@@ -57,11 +57,8 @@ class ParquetSource:
         rows = int(self._document_lengths.sum()) if self.columns.documents else sum(counts)
         if not rows:
             raise UserError(f"{source.shown(path)}: has no rows; make the file again")
-        dim, dtype = self._dim(schema)
-        size = sum(file.stat().st_size for file in self._files)
-        self.facts = source.SourceFacts(
-            path, "documents" if self.columns.documents else "vectors", rows, dim, dtype, size, notes=tuple(notes)
-        )
+        kind: source.FileKind = "documents" if self.columns.documents else "vectors"
+        self.facts = source.SourceFacts(path, kind, rows, self._dim(schema), notes=tuple(notes))
 
     def fingerprint(self) -> str:
         digest = hashlib.sha256(repr(self.columns).encode())
@@ -126,13 +123,12 @@ class ParquetSource:
                     )
             return table.rows()
 
-    def _dim(self, schema: pa.Schema) -> tuple[int, str]:
-        """Numbers in a vector, and their type."""
+    def _dim(self, schema: pa.Schema) -> int:
+        """Numbers in a vector."""
         import pyarrow.types as kinds
 
         cell = schema.field(self.columns.vectors).type
         inner = cell.value_type if self.columns.documents else cell
-        dtype = str(inner.value_type)
         if kinds.is_fixed_size_list(inner):
             dim = int(inner.list_size)
         else:
@@ -145,7 +141,7 @@ class ParquetSource:
         if not 1 <= dim <= source.LARGEST_DIM:
             where = f"{source.shown(self._path)}: {sanitise(self.columns.vectors, 40)}"
             raise UserError(f"{where} has vectors of {dim:,} numbers; 1 to {source.LARGEST_DIM:,} are taken")
-        return dim, dtype
+        return dim
 
     @cached_property
     def _document_lengths(self) -> npt.NDArray[np.int64]:
@@ -277,11 +273,6 @@ def _files(path: Path) -> list[Path]:
     return files_below(path, TABLE_FILES) if path.is_dir() else [path]
 
 
-def _starts_with(magic: bytes, file: Path) -> bool:
-    with file.open("rb") as plain:
-        return plain.read(len(magic)) == magic
-
-
 @dataclass(frozen=True)
 class Table:
     """An open file. Of `rows` and `batches` one can be asked, once: a stream is read only once."""
@@ -297,13 +288,15 @@ def _opened(file: Path) -> Iterator[Table]:
     """A Parquet file, or an Arrow file in either of its two forms: with a footer, or a stream."""
     import pyarrow.parquet
 
-    if _starts_with(PARQUET, file):
+    with file.open("rb") as plain:
+        start = plain.read(len(ARROW))
+    if start.startswith(PARQUET):
         with pyarrow.parquet.ParquetFile(file) as parquet:
             schema, rows = parquet.schema.to_arrow_schema(), parquet.metadata.num_rows
             yield Table(schema, lambda: rows, lambda name, most: parquet.iter_batches(most, columns=[name]))
         return
     with pyarrow.memory_map(str(file)) as mapped:
-        if _starts_with(ARROW, file):
+        if start == ARROW:
             reader = pyarrow.ipc.open_file(mapped)
             schema, batches = reader.schema, map(reader.get_batch, range(reader.num_record_batches))
         else:

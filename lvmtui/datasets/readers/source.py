@@ -54,9 +54,6 @@ class SourceFacts:
     rows: int
     """Vectors; in `sequences`, windows; in `documents`, the most vectors there can be."""
     dim: int
-    dtype: str
-    size: int
-    """Bytes on disk."""
     context: int = 0
     """Context vectors of a window in `sequences`; 0 in other kinds."""
     encoder: str = ""
