@@ -5,6 +5,7 @@ command = "python examples/plain_torch.py"
 steps = 600
 """
 
+import copy
 import os
 
 import torch
@@ -18,10 +19,12 @@ torch.manual_seed(run.seed)
 model = nn.Sequential(nn.Flatten(), nn.Linear(run.context * run.dim, 256), nn.GELU(), nn.Linear(256, run.dim))
 optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3)
 train, validation = run.windows("train"), run.windows("validation")
+best = {"cosine": -1.0, "model": model.state_dict()}
 if run.resume_from:
     state = torch.load(run.resume_from, weights_only=True)
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
+    best = state["best"]
 
 
 def predict(contexts: torch.Tensor) -> torch.Tensor:
@@ -34,11 +37,13 @@ def evaluate(step: int) -> None:
     contexts, targets = map(torch.from_numpy, validation.batch(slice(None)))
     cosine = functional.cosine_similarity(predict(contexts), targets).mean().item()
     run.evaluated(step, cosine=cosine, loss=1 - cosine)
+    if cosine > best["cosine"]:
+        best.update(cosine=cosine, model=copy.deepcopy(model.state_dict()))
 
 
 def save(step: int) -> None:
     beside = run.out / "model.part"
-    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, beside)
+    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "best": best}, beside)
     os.replace(beside, run.out / "model.pt")
     run.checkpoint("model.pt", step)
 
@@ -58,5 +63,6 @@ for step in range(run.first_step + 1, run.steps + 1):
         save(step)
         break
 else:
+    model.load_state_dict(best["model"])  # the last weights may have overfitted
     with torch.no_grad():
         run.predicted(predict(torch.tensor(run.heldout_contexts)))

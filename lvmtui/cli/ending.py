@@ -20,6 +20,9 @@ from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.table import Table
 from lvmtui.verdict.words import Word, interval_words
 
+LEAST_WIDTH = 24
+"""Characters of a line that the verdict's words may have, however narrow the terminal is."""
+
 
 def read_ending(workspace: Workspace, state: CampaignState, program: str, width: int) -> str:
     """The ending of a campaign from its folder. `program`: how people call lvmtui here. `width`: of a line."""
@@ -29,7 +32,11 @@ def read_ending(workspace: Workspace, state: CampaignState, program: str, width:
     asked = context_questions(table, known.comparisons.values())
     said = (answer(table), sizes, *(f"{one.question} {one.answer}" for one in asked))
     lines = [line for words in said for line in textwrap.wrap(words, width)]  # none of an empty one
-    lines += ["", *aligned(result_rows(table), right=(1, 2, 3))]
+    title_line, *rows = aligned(result_rows(table), right=(1, 2, 3))
+    lines += ["", title_line]
+    last = title_line.index("verdict")
+    for row in rows:
+        lines += textwrap.wrap(row, max(width, last + LEAST_WIDTH), subsequent_indent=" " * last)
     unranked = ((row.verdict.reason, row.title) for row in table.rows if row.verdict.reason and row.rank is None)
     for reason, titles in grouped(unranked).items():
         lines += textwrap.wrap(f"{', '.join(titles)}: {reason}", width, subsequent_indent="  ")

@@ -51,29 +51,27 @@ class ReportForm:
 def write_report(
     workspace: Workspace, campaign_id: str, form: ReportForm = ReportForm(), output: Path | None = None
 ) -> Path:
-    """Write the report of a campaign as it is now, in all formats, to the usual places.
+    """Write the report of a campaign as it is now: in all formats to the usual places, or in one form to `output` only.
 
-    Comparisons that are missing or out of date are made first. Returns the path of the `form` asked for: `output` if it
-    is given. A Markdown `output` brings its pictures. Raises UserError.
+    Comparisons that are missing or out of date are made first. Returns the path of the `form` asked for. A Markdown
+    `output` brings its pictures. Raises UserError.
     """
     folder = workspace.campaign(campaign_id)
     state = _compared(workspace, folder)
     report = read_report(state, now=time.time())
-    try:
-        final = _write_all(workspace, state, report)
-    except OSError as error:
-        if output is None:
-            raise UserError(
-                f"{error.filename or folder.path}: cannot be written ({error.strerror}); --output FILE writes the "
-                "report elsewhere, --output - shows it"
-            ) from None
-        final = output  # the file that was asked for may be writable all the same
     if output is not None:
         try:
             _export(report, form, output, folder)
         except OSError as error:
             raise UserError(f"--output {output}: cannot be written ({error.strerror}); name another file") from None
         return output
+    try:
+        final = _write_all(workspace, state, report)
+    except OSError as error:
+        raise UserError(
+            f"{error.filename or folder.path}: cannot be written ({error.strerror}); --output FILE writes the report "
+            "elsewhere, --output - shows it"
+        ) from None
     return final if form.format == "md" else folder.report_as(form.format)
 
 

@@ -221,6 +221,10 @@ def _failed_to_learn(
         if judged is None or judged[0] >= (mean := judged[1].get("mean", -1.0)) - BELOW:
             return None
         words = f"failed to learn: held-out cosine {words_of(judged[0])}, the context mean has {words_of(mean)}"
+        if cosine_of(last) <= cosine_of(best) - OVERFIT_FALL:
+            words += (
+                f"; its validation cosine fell from {words_of(best.cosine)}, {best.where}, to {words_of(last.cosine)}"
+            )
         return Finding("failed_to_learn", True, words, on_heldout=True)
     bar = trivial.validation_mean - BELOW
     train = finite(last.train_cosine)

@@ -158,7 +158,7 @@ def _forward(views: Sequence[RunView], trivial: Trivials) -> Forward | None:
 
 def _mean_forward(scores: Sequence[ForwardScores]) -> ForwardScores:
     return ForwardScores(
-        windows=scores[0].windows,
+        windows=round(fmean(s.windows for s in scores)),
         cosines=tuple(map(fmean, zip(*(s.cosines for s in scores), strict=True))),
         shuffled=fmean(s.shuffled for s in scores),
         rollout=tuple(map(fmean, zip(*(s.rollout for s in scores), strict=True))),

@@ -25,7 +25,7 @@ from lvmtui.verdict.answer import answer
 from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.comparison import read_comparisons
 from lvmtui.verdict.ranking import Judgement
-from lvmtui.verdict.table import Forward
+from lvmtui.verdict.table import Forward, Table
 from lvmtui.verdict.words import Verdict, Word
 from tests.factory import bring_to, make_campaign
 from tests.report.test_sizes import CURVE
@@ -66,6 +66,23 @@ def test_every_table_says_what_is_wrong_with_a_model() -> None:
     assert result_rows(table)[1][-1] == "improved; below ridge" == table.rows[0].verdict_words
     unfair = replace(table.rows[0], verdict=Verdict(Word.NOT_COMPARABLE))
     assert unfair.verdict_words == "not comparable", "its reason says it"
+
+
+def test_the_last_column_is_wrapped_under_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal would break the line in the middle of a word."""
+    workspace, campaign = Workspace(tmp_path), end(tmp_path)
+    words = "too close to call; seeds differ too much to be sure"
+
+    def with_words(table: Table) -> list[tuple[str, ...]]:
+        title, *rows = result_rows(table)
+        return [title, *((*row[:5], words) for row in rows)]
+
+    monkeypatch.setattr("lvmtui.cli.ending.result_rows", with_words)
+    for width in (200, 80):
+        lines = read_ending(workspace, state_of(workspace, campaign), "lvmtui", width).splitlines()
+        at = next(place for place, line in enumerate(lines) if line.startswith("model "))
+        table = lines[at : lines.index("", at)]
+        assert all(len(line) <= width for line in table) and " ".join("".join(table).split()).count("too close") == 6
 
 
 def test_a_run_that_did_not_finish_is_offered_again(tmp_path: Path) -> None:

@@ -46,9 +46,9 @@ def test_with_folds_the_windows_of_all_models_are_counted(tmp_path: Path) -> Non
         replace(row, rank=n, estimate=Estimate(1.0, 0.1, 40, windows, 91, 60))
         for n, (row, windows) in enumerate(zip(report.table.rows, (1500, 1000, 1500), strict=True), 1)
     )
-    assert "on the 1,000 to 1,500 held-out windows" in markdown(
-        page_of(replace(report, table=replace(report.table, rows=rows, folds=True)))
-    )
+    md = markdown(page_of(replace(report, table=replace(report.table, rows=rows, folds=True))))
+    assert "on the 1,000 to 1,500 held-out windows" in md
+    assert "1,204 held-out windows of each seed's fold that are followed by four more of their article." in md
 
 
 def test_the_front_says_whom_it_leaves_aside_and_files_are_where_they_are(tmp_path: Path) -> None:

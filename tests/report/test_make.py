@@ -86,8 +86,10 @@ def test_rendered_and_written_are_the_same(tmp_path: Path) -> None:
     workspace, campaign = finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,))
     assert write_report(workspace, campaign.id) == workspace.final_comparison(campaign)
     assert write_report(workspace, campaign.id, ReportForm("json")) == workspace.campaign(campaign.id).report_json
-    out = tmp_path / "mine.csv"
+    out, kept = tmp_path / "mine.csv", workspace.final_comparison(campaign)
+    kept.write_text("as it was archived")
     assert write_report(workspace, campaign.id, ReportForm("csv"), out) == out
+    assert kept.read_text() == "as it was archived", "only the file that was asked for is written"
     assert out.read_text() == render_report(workspace, campaign.id, ReportForm("csv"))
     with pytest.raises(UserError, match=r"--output .* cannot be written"):
         write_report(workspace, campaign.id, ReportForm("md"), tmp_path / "nowhere" / "x.md")
