@@ -349,7 +349,7 @@ class LvmApp(Talks, inherit_bindings=False):
         if self.read_only and in_browser():
             self.say("nothing is exported from here; 'lvmtui report' writes the report")
         elif self.snapshot is not None:
-            dialog = Export(self.workspace, self.snapshot.state.campaign, read_only=self.read_only)
+            dialog = Export(self.workspace, self.snapshot.state.campaign)
             self.push_screen(dialog, lambda words: self.say(words) if words else None)
 
     async def action_back(self) -> None:

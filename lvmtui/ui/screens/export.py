@@ -14,7 +14,6 @@ from textual.widgets import Select
 
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import FORMATS, Workspace
-from lvmtui.system.files import write_output
 from lvmtui.ui.child import Child
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.lines import Line, wrapped
@@ -25,16 +24,12 @@ from lvmtui.ui.widgets.picker import typed_path
 
 
 class Export(Dialog[str]):
-    """Writes the report with `lvmtui report`; answers with what was written.
-
-    That command renews the reports of the workspace as well; `read_only` leaves those alone.
-    """
+    """Writes the report with `lvmtui report`; answers with what was written."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("tab,shift+tab", "turn", "format", priority=True, show=False)]
 
-    def __init__(self, workspace: Workspace, campaign: Campaign, *, read_only: bool = False) -> None:
+    def __init__(self, workspace: Workspace, campaign: Campaign) -> None:
         super().__init__("Export the report")
-        self._read_only = read_only
         self._campaign = campaign
         self._said = ""
         self._root = workspace.root
@@ -69,6 +64,9 @@ class Export(Dialog[str]):
             self.query_one(Field).insert_text_at_cursor(event.character)
 
     def on_input_changed(self) -> None:
+        """Another ending: the format that it names."""
+        if (suffix := typed_path(self._path).suffix[1:].lower()) in FORMATS:
+            self.query_one(OneOf).value = suffix
         self._said = self._said if self._writing else ""
         self.redraw()
 
@@ -98,9 +96,7 @@ class Export(Dialog[str]):
     def _write(self) -> None:
         if self._writing or not self._path.strip():
             return
-        target = typed_path(self._path)
-        suffix = target.suffix.removeprefix(".").lower()
-        form = suffix if suffix in FORMATS else str(self.query_one(OneOf).value)
+        target, form = typed_path(self._path), str(self.query_one(OneOf).value)
         try:
             target.absolute().parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -109,15 +105,9 @@ class Export(Dialog[str]):
             return
         self._writing, self._said = True, f"writing{glyphs.ELLIPSIS}"
         self.redraw()
-        output = "-" if self._read_only else os.fspath(target)
-        arguments = ["report", "--campaign", self._campaign.id, "--format", form, "--output", output]
+        arguments = ["report", "--campaign", self._campaign.id, "--format", form, "--output", os.fspath(target)]
 
         def done(out: str, words: str, code: int) -> None:
-            if self._read_only and code == 0:
-                try:
-                    write_output(target, out.encode())
-                except OSError as error:
-                    words, code = f"{target}: cannot be written ({error.strerror}); name another file", 2
             self.app.call_later(self._written, target, words, code)
 
         Child().run(arguments, self._root, done)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lvmtui.ui import child
+from lvmtui.ui.widgets.field import Field, OneOf
 from tests.ui.conftest import MakeApp, shown, until
 from tests.ui.showcase import end
 
@@ -47,3 +48,16 @@ async def test_who_leaves_while_it_writes_is_told_what_comes_of_it(
             await pilot.press("escape")
         await until(pilot, lambda: "Export the report" not in shown(app))
     assert out.exists() is not bool(fault)
+
+
+async def test_format_and_ending_of_the_path_follow_each_other(tmp_path: Path, make_app: MakeApp) -> None:
+    end(tmp_path)
+    app = make_app(tmp_path)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("e", "ctrl+u", *"mine.html")
+        await until(pilot, lambda: app.screen.query_one(OneOf).value == "html")
+        await pilot.press("tab")
+        await until(
+            pilot, lambda: app.screen.query_one(Field).value.startswith("mine.") and "mine.html" not in shown(app)
+        )
+        assert app.screen.query_one(Field).value == f"mine.{app.screen.query_one(OneOf).value}"
