@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from lvmtui.system.numbers import plural
@@ -18,6 +19,10 @@ FOLD_DF = 4
 is (`benchmarks/coverage.py`)."""
 FEW_DF = 10.0
 """Degrees of freedom under which the table says so: half-widths are then at least a sixth above the normal ones."""
+
+
+FIGURES = re.compile(r" \([^()]*\)$")
+"""The last words of a doubt, in brackets."""
 
 
 def caveats(table: Table) -> tuple[str, ...]:
@@ -42,12 +47,17 @@ def caveats(table: Table) -> tuple[str, ...]:
 
 
 def of_rows(doubts: Iterable[tuple[Row, str]], models: int) -> list[str]:
-    """What is said of single rows, once with the titles of all that have it; `models`: in the table."""
-    found = grouped((doubt, row.title) for row, doubt in doubts)
-    return [
-        f"{'All' if 1 < models == len(titles) else ', '.join(titles)}{doubt.rstrip('.')}."
-        for doubt, titles in found.items()
-    ]
+    """What is said of single rows, once with the titles of all that have it; `models`: in the table. Where figures in
+    brackets at its end differ, they stand behind the titles."""
+    found = grouped((FIGURES.sub("", doubt.rstrip(".")), (row.title, doubt.rstrip("."))) for row, doubt in doubts)
+    said = []
+    for words, told in found.items():
+        titles = [title for title, _ in told]
+        if len({doubt for _, doubt in told}) > 1:
+            said.append(f"{', '.join(title + doubt.removeprefix(words) for title, doubt in told)}{words}.")
+        else:
+            said.append(f"{'All' if 1 < models == len(titles) else ', '.join(titles)}{told[0][1]}.")
+    return said
 
 
 def _ids(table: Table) -> str:

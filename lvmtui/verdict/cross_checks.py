@@ -98,25 +98,24 @@ def forward_doubts(cell: ArmCell) -> tuple[str, ...]:
         return ()
     said = []
     near, far, against = signed(found.gain_next), signed(found.gain_last), the_trivial(found.against)
-    near += " on windows followed by four more"  # the gain in the table is on all windows
+    figures = f"(next vector {near}, last context vector {far})"
+    it = f"trained on {cell.label}, on windows followed by four more, it"  # the gain in the table is on all windows
     if found.gain_next < SEED_NOISE:
         little = f"gains less than {cosine(SEED_NOISE, 3)}, about what seeds differ by, over"
         gains = little if found.gain_next > 0 else "is no better than"
         said.append(
-            f"trained on {cell.label}, it {gains} {against} on the next vector ({near}; on the last context vector "
-            f"{far}), so it predicts no more of what comes next than {against} does"
+            f"{it} {gains} {against} on the next vector, so it predicts no more of what comes next than {against} "
+            f"does {figures}"
         )
     elif found.echoes:
-        times = found.gain_last / found.gain_next
-        much = "as much" if round(times) < 2 else f"{times:.1f} times as much"
         said.append(
-            f"trained on {cell.label}, it comes nearer to the next vector than {against} ({near}), but {much} nearer "
-            f"to the last context vector ({far}), so that gain alone shows no better prediction than {against}'s"
+            f"{it} comes nearer to the next vector than {against}, but as much nearer or more to the last context "
+            f"vector, so that gain alone shows no better prediction than {against}'s {figures}"
         )
     if found.ignores_order:
         said.append(
-            f"trained on {cell.label}, it ignores the order of its context: cosine {cosine(found.scores.next)}, in "
-            f"random order {cosine(found.scores.shuffled)}"
+            f"trained on {cell.label}, it ignores the order of its context "
+            f"(cosine {cosine(found.scores.next)}, in random order {cosine(found.scores.shuffled)})"
         )
     return tuple(said)
 
