@@ -76,7 +76,7 @@ def open_store_of(data: ArmData, workspace: Path) -> Store:
         try:
             store = convert(Path(data.file), workspace, reading=data.reading, normalise=True)
         except UserError as error:
-            moved = "if it was moved, say where, then retry the run: lvmtui check NEW_PATH... --split CAMPAIGN"
+            moved = "if it was moved, say where, then try again: lvmtui check NEW_PATH... --split CAMPAIGN"
             raise UserError(f"{error}; {moved}") from None
         if store.facts.fingerprint != data.fingerprint:
             raise UserError(

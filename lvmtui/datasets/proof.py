@@ -163,7 +163,11 @@ def _take_in(file: Path, used: Iterable[ArmData], workspace: Path) -> None:
                 return
         except UserError as error:
             fault = str(error)
-    raise UserError(fault or f"{shown(file)}: not the vectors the campaign was planned with, by their fingerprint")
+    raise UserError(
+        fault
+        or f"{shown(file)}: not the vectors the campaign was planned with, by their fingerprint, to which "
+        "the names of its arrays belong"
+    )
 
 
 def _prove_arm(label: str, store: Store, windows: ArmWindows, heldout: HeldOut, same: float) -> ArmProof:

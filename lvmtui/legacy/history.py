@@ -49,8 +49,9 @@ class ImportedHistory:
     """0: unknown."""
     batch_size: int
     parameters: int
+    epochs: int
     evaluations: tuple[Evaluated, ...]
-    """One for each epoch."""
+    """One for each epoch that has a validation loss or cosine, and for every epoch where none has."""
     ended: float
     """Seconds since 1970."""
     weights: str
@@ -108,6 +109,7 @@ def read_history(folder: Path) -> ImportedHistory:
         dim=int(dim.group(1)) if dim else 0,
         batch_size=_whole(document.get("batch_size")) or 0,
         parameters=_whole(document.get("final_params")) or _whole(document.get("parameters")) or 0,
+        epochs=len(entries),
         evaluations=_evaluations(entries, _number(document.get("total_training_time")) or 0.0, ended, model),
         ended=ended,
         weights=next((name for name in WEIGHTS if (folder / name).is_file()), ""),
@@ -128,9 +130,11 @@ def _entries(path: Path, document: object) -> list[dict[str, Any]]:
 def _evaluations(entries: list[dict[str, Any]], total: float, ended: float, model: str) -> tuple[Evaluated, ...]:
     """The epochs as evaluations of ours, a step each. `total`: seconds, spread evenly where no epoch has its own.
 
-    The best has the lowest validation loss, at which the weights were kept; of GraphMERT-LVM, and where no loss is
-    known, the highest validation cosine.
+    The best has the lowest validation loss, at which the weights were kept; of GraphMERT-LVM, and where no epoch has a
+    loss, the highest validation cosine.
     """
+    known = [any(name in entry for name in ("val_loss", "val_cosine")) for entry in entries]
+    by_loss = not model.startswith("graphmert") and any(_number(entry.get("val_loss")) is not None for entry in entries)
     seconds = [max(0.0, _number(entry.get("epoch_time")) or 0.0) for entry in entries]
     if not any(seconds):
         seconds = [max(0.0, total) / len(entries)] * len(entries)
@@ -139,8 +143,10 @@ def _evaluations(entries: list[dict[str, Any]], total: float, ended: float, mode
     for step, (entry, took) in enumerate(zip(entries, seconds, strict=True), 1):
         active += took
         number, loss, cosine = (_number(entry.get(name)) for name in ("epoch", "val_loss", "val_cosine"))
-        by_loss = None if model.startswith("graphmert") else loss
-        badness = math.inf if cosine is None else -cosine if by_loss is None else by_loss
+        measure = loss if by_loss else None if cosine is None else -cosine
+        badness = math.inf if cosine is None or measure is None else measure
+        if not known[step - 1] and any(known):
+            continue  # it was not evaluated after this epoch
         found.append(
             Evaluated(
                 time=ended - sum(seconds) + active,
@@ -161,11 +167,10 @@ def _evaluations(entries: list[dict[str, Any]], total: float, ended: float, mode
 
 def _model_of(kind: str, folder: str) -> str:
     """Our name of the model, from the history, or else from the folder. Raises UserError if neither names one."""
-    for words in (kind, folder):
-        plain = re.sub(r"[^a-z0-9]", "", words.lower())
-        for model in sorted(MODELS, key=len, reverse=True):
-            if plain.startswith(model.replace("_", "")):
-                return model
+    plain = re.sub(r"[^a-z0-9]", "", (kind or folder).lower())
+    for model in sorted(MODELS, key=len, reverse=True):
+        if plain.startswith(model.replace("_", "")):
+            return model
     name = re.sub(r"[^a-z0-9]+", "_", (kind or folder).lower()).strip("_")[:40]
     if not name:
         raise UserError(

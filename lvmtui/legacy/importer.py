@@ -157,14 +157,15 @@ def with_arms(histories: Sequence[ImportedHistory], arm: str | None = None) -> t
     labels = {history.label for history in histories if history.label} | ({arm} if arm else set())
     if len(labels) > 2:
         raise UserError(f"import: folders of {len(labels)} sizes ({', '.join(sorted(labels))}); name those of two")
-    labelled = []
+    labelled, faults = [], []
     for history in histories:
         taken = {other.label for other in histories if other.model == history.model}
         left = labels - taken if len(labels) == 2 else set()
         label = history.label or (left.pop() if len(left) == 1 else arm)
-        if label is None:
-            raise UserError(NO_SIZE.format(history.folder))
         labelled.append(replace(history, label=label))
+        faults += [NO_SIZE.format(history.folder)] * (label is None)
+    if faults:
+        raise UserError("; ".join(faults))
     if len(labels) < 2:
         raise UserError(
             f"import: all folders are of {next(iter(labels))}; name folders of the other size too, "
@@ -313,7 +314,7 @@ def _write_run(
         recipe=replace(
             reference,
             name="imported",
-            epochs=float(len(history.evaluations)),
+            epochs=float(history.epochs),
             evaluations=len(history.evaluations),
             batch_size=history.batch_size or reference.batch_size,
             rate=max(0.0, *(epoch.rate for epoch in history.evaluations)) or reference.rate,
@@ -324,7 +325,7 @@ def _write_run(
         train_windows=history.train_windows,
         validation_windows=history.validation_windows,
         heldout_windows=0,
-        total_steps=len(history.evaluations),
+        total_steps=history.epochs,
         evaluate_every=1,
         device="unknown",
         threads=1,
@@ -339,7 +340,7 @@ def events_of(history: ImportedHistory) -> tuple[Event, ...]:
     """The history as a log of ours, one step an epoch."""
     evaluations = history.evaluations
     best = next((e for e in reversed(evaluations) if e.best), None)
-    steps, active = len(evaluations), evaluations[-1].active
+    steps, active = history.epochs, evaluations[-1].active
     ending: Event = Failed(history.ended, steps, "diverged", "its history has no finite validation cosine", active)
     if best is not None and best.cosine is not None:
         ending = Finished(

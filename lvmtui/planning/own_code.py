@@ -68,7 +68,7 @@ class OwnCode:
     def remarks(self) -> tuple[str, ...]:
         """What the plan must say besides."""
         named = ", ".join(trainer.title for trainer in self.trainers.values())
-        return (f"how long {named} takes is not known; the time expected is a guess",) if named else ()
+        return (f"how long runs of {named} take is not known; the time expected is a guess",) if named else ()
 
 
 @dataclass(frozen=True)

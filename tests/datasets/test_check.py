@@ -264,7 +264,7 @@ def test_the_proof_of_a_campaign_whose_vectors_were_moved(tmp_path: Path, capsys
     proof = ["--workspace", str(tmp_path), "--split", folder.id]
     assert main(["check", *proof]) == 2
     assert (
-        "if it was moved, say where, then retry the run: lvmtui check NEW_PATH... --split CAMPAIGN"
+        "if it was moved, say where, then try again: lvmtui check NEW_PATH... --split CAMPAIGN"
         in capsys.readouterr().err
     )
     other = save_articles(tmp_path / "other.npz", ARTICLES[:20])

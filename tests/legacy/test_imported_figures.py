@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from lvmtui.cli.ending import CampaignOutcome, outcome_of
 from lvmtui.cli.status import BARE, status_as_text
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import Imported
+from lvmtui.legacy.history import read_history
 from lvmtui.legacy.importer import import_folders
 from lvmtui.report.advice import next_steps
 from lvmtui.report.make import read_report
@@ -21,6 +23,7 @@ from lvmtui.state.campaign_reader import RunView
 from lvmtui.system.errors import UserError
 from lvmtui.system.numbers import signed
 from lvmtui.verdict.answer import answer, headline
+from lvmtui.verdict.health import health_of
 from lvmtui.verdict.words import Word
 from tests.history import Curve
 from tests.legacy.originals import curve, write_originals, write_training_history
@@ -116,3 +119,49 @@ def test_the_vectors_must_be_those_of_every_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"its vectors have 64 numbers, those of .* had 768; name"):
         import_folders(Workspace(tmp_path / "ws"), [told], trained_on=vectors)
     assert not (tmp_path / "ws").exists()
+
+
+def without(folder: Path, keys: Mapping[int, Sequence[str]]) -> Path:
+    """The history without these keys of these epochs, counted from 1."""
+    path = folder / "training_history.json"
+    document = json.loads(path.read_text())
+    for epoch, names in keys.items():
+        for name in names:
+            del document["history"][epoch - 1][name]
+    path.write_text(json.dumps(document))
+    return folder
+
+
+def test_an_epoch_without_a_loss_is_not_the_best_and_one_without_figures_was_not_evaluated(tmp_path: Path) -> None:
+    """The first won with its cosine held against losses; the second raised an alarm."""
+    rising = [(0.51 + 0.01 * epoch, 0.5) for epoch in range(5)]
+    folders = [write_training_history(tmp_path / f"amn_{size}", "amn", rising) for size in ("80k", "232k")]
+    without(folders[0], {1: ["val_loss"], 2: ["val_loss", "val_cosine"], 4: ["val_loss", "val_cosine"]})
+    state = imported(tmp_path, folders)
+    (row,) = read_table(state).rows
+    assert (row.baseline.cosine, row.expanded.cosine, row.change) == (0.55, 0.55, 0.0)
+    baseline = state.view("amn", "baseline", 1)
+    assert baseline and baseline.state and [e.epoch for e in baseline.state.trainer.evaluations] == [1, 3, 5]
+    assert baseline.state.spec.total_steps == 5 and not [f for f in health_of(baseline.state, None) if f.alarm]
+    no_losses = write_training_history(tmp_path / "gru_80k", "gru", rising[:3])
+    history = read_history(without(no_losses, {epoch: ["val_loss"] for epoch in (1, 2, 3)}))
+    assert [e.best for e in history.evaluations] == [True, True, True], "without any loss the cosine decides"
+
+
+def test_what_the_history_calls_its_model_goes_before_the_name_of_the_folder(tmp_path: Path) -> None:
+    named = write_training_history(tmp_path / "gru_80k_e", "Mamba", curve(0.5))
+    assert read_history(named).model == "mamba"
+    unnamed = write_training_history(tmp_path / "gru_80k_f", "gru", curve(0.5), model_type="", model_name="")
+    assert read_history(unnamed).model == "gru"
+
+
+def test_every_folder_that_names_no_size_is_told_at_once(tmp_path: Path) -> None:
+    folders = [write_training_history(tmp_path / name, "gru", curve(0.5)) for name in ("gru_80k", "gru_a", "gru_b")]
+    with pytest.raises(UserError, match=r"gru_a: does not say what size.*; .*gru_b: does not say what size"):
+        import_folders(Workspace(tmp_path / "ws"), folders)
+
+
+def test_the_screen_promises_no_medals_for_histories(tmp_path: Path) -> None:
+    folders = [write_training_history(tmp_path / f"amn_{size}", "amn", curve(0.5)) for size in ("80k", "232k")]
+    table = read_table(imported(tmp_path, folders))
+    assert "no medals" in table.order and "medals go to" not in table.order

@@ -229,7 +229,7 @@ def test_finished_runs_serve_as_the_baseline(tmp_path: Path) -> None:
     shutil.rmtree(workspace.root / old.data.store)
     with pytest.raises(
         UserError,
-        match=r"no such file; .* if it was moved, say where, then retry the run: lvmtui check NEW_PATH\.\.\. --split",
+        match=r"no such file; .* if it was moved, say where, then try again: lvmtui check NEW_PATH\.\.\. --split",
     ):
         make_plan(options, workspace)
 
