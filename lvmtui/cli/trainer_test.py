@@ -173,7 +173,7 @@ class _Test:
         told = self._told()
         if not told:
             last = last_line(self.run.log)
-            why = self._ending_words() or f"it said nothing that is understood in {self.limit:.0f} s; the log ends: {last}"
+            why = self._ending_words() or f"nothing it said in {self.limit:.0f} s is understood; the log ends: {last}"
             yield PartFound("events", False, why, needed=True)
             return
         self._wait(lambda: self._over() or self._can_checkpoint(), ASK_AFTER)

@@ -118,7 +118,7 @@ def test_a_cosine_that_is_none_and_a_pattern_that_finds_nothing_are_named(tmp_pa
     found = {f.part: f for f in try_trainer(command, [PATTERN], checkpoints=False, folder=tmp_path, limit=6)}
     assert found["cosines"].words.startswith("line 2 of its output: cosine 51 is no cosine, which lies between")
     (only,) = try_trainer(command, [r"accuracy (?P<cosine>\S+)"], checkpoints=False, folder=tmp_path, limit=4)
-    assert only.words == "it said nothing that is understood in 4 s; the log ends: epoch 2 val 51"
+    assert only.words == "nothing it said in 4 s is understood; the log ends: epoch 2 val 51"
 
 
 def test_a_trainer_that_only_prints_is_told_what_it_lacks(tmp_path: Path) -> None:
