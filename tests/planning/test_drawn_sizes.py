@@ -53,8 +53,9 @@ def test_the_figures_of_a_size_are_those_of_all_seeds(options: Options, tmp_path
     windows = list(smallest.each("train_windows"))
     assert [len(split.arms["baseline"].train) for split in plan.splits] == windows
     assert max(windows) > 1.25 * min(windows), "or this test shows nothing"
-    assert f"600: {spread(smallest.each('vectors'))} vectors of {spread(smallest.each('articles'))} articles (the " in (
-        lines_of(plan, "size 1")[0]
+    assert (
+        f"600: {spread(smallest.each('vectors'))} vectors of {spread(smallest.each('articles'))} articles (the "
+        in (lines_of(plan, "size 1")[0])
     )
     whole = plan.campaign.expanded
     assert not whole.by_seed and whole.told("vectors") == f"{whole.vectors:,}"
@@ -68,7 +69,13 @@ def test_the_figures_of_a_size_are_those_of_all_seeds(options: Options, tmp_path
     report = markdown(page_of(read_report(state, now=plan.campaign.created), curves="curves"))
     each = (arm.told("train_windows") for arm in plan.campaign.arms.values())
     assert re.search(rf"\| training windows +\| +{' +[|] +'.join(each)} +\|", report)
-    assert report.count("the seeds train on") == 1 and report.count("number of vectors aimed at") == 1
+    assert (
+        report.count("the seeds train on") == 1
+        and report.count(
+            "- A size is called by the number of vectors aimed at; whole articles come as near as they can.\n"
+        )
+        == 1
+    )
 
 
 def test_seeds_that_train_alike_are_no_doubt(options: Options, tmp_path: Path) -> None:
