@@ -220,7 +220,7 @@ def _cut(options: Options, extended: Extension | None, workspace: Workspace, bat
     if extended is not None:
         labels = tuple(extended.label(size or there) or label for size, label in zip(sizes, labels, strict=True))
         splits, check = extended.with_its_windows(splits, labels), extended.as_chosen(check)
-    notes = (*notes, "a size is called by the number of vectors aimed at; whole articles come as near as they can")
+    notes = (*notes, f"{', '.join(labels)} vectors are aimed at; whole articles come as near as they can")
     return CampaignData(dict.fromkeys(arm_names(len(sizes)), whole), labels, check, splits, notes, contexts)
 
 

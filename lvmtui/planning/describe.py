@@ -189,7 +189,7 @@ def _updates(trained: Sequence[RunSpec]) -> str:
     updates = ", ".join(
         f"{few} for {every if len(of) == len(labels) > 1 else ' and '.join(of)}" for few, of in ranges.items()
     )
-    if len({spec.total_steps for spec in trained}) == 1 < len(labels):  # a small arm is passed over more often
+    if len(ranges) == 1 < len(labels):  # a small arm is passed over more often
         epochs = grouped((spec.label, spec.epoch_of(spec.total_steps)) for spec in trained)
         passes = (f"{words.spread(each, '{:.1f}'.format)} epochs of {label}" for label, each in epochs.items())
         updates += f" ({', '.join(passes)})"

@@ -64,7 +64,7 @@ def _data(report: Report) -> list[Block]:
             "gives them. What was subtracted and the scale are in best_model.pt (centre) and in the split's "
             "heldout_windows.npz (shift, scale)."
         )
-    said += [*(f"{note[0].upper()}{note[1:].rstrip('.')}." for note in plan.notes), *(data.notes if data else ())]
+    said += [*plan.notes, *(data.notes if data else ())]
     return [Heading("Data", 3), table(["", *labels], rows, right=range(1, len(arms) + 1)), *bullets(said)]
 
 
