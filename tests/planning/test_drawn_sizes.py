@@ -80,7 +80,7 @@ def test_seeds_that_train_alike_are_no_doubt(options: Options, tmp_path: Path) -
 
 
 def test_epochs_are_told_where_folds_differ_in_updates(options: Options, tmp_path: Path) -> None:
-    plan = make_plan(replace(options, folds=True, batch_size=8), Workspace(tmp_path))
+    plan = make_plan(replace(options, folds=True, batch_size=8, sizes=("600", "1000", "2000")), Workspace(tmp_path))
     assert len({spec.total_steps for spec in plan.specs}) > 1, "or this test shows nothing"
     assert " for all sizes (" in lines_of(plan, "recipe ")[0] and " epochs of 600, " in lines_of(plan, "recipe ")[0]
 
