@@ -20,14 +20,18 @@ from lvmtui.datasets.clusters import Side, Union
 from lvmtui.datasets.readers.source import Integers
 from lvmtui.datasets.split import ArmCounts, ArmWindows, Split
 from lvmtui.datasets.windows import Mask, covered, touches
+from lvmtui.formats.campaign import ArmFacts
 from lvmtui.formats.spec import arm_names
 from lvmtui.system.errors import UserError
+from lvmtui.system.numbers import spread
 
 Subsets = Literal["random", "file"]
 APART = 1.2
 """Each size is at least this many times the next smaller one: closer ones cost as much and tell nothing."""
 LEAST_BATCHES = 8
 """Updates in a pass over the smallest size that is chosen by the program."""
+UNEVEN = 1.25
+"""Seeds whose smallest sizes differ by so many times are told."""
 
 
 @dataclass(frozen=True)
@@ -49,34 +53,21 @@ class Pool:
         used = covered(self._train, len(side.cluster_of), side.context)
         rows = np.bincount(side.cluster_of[used], minlength=len(union.names))
         if subsets == "file":
-            standing, first = np.unique(side.cluster_of, return_index=True)
-            order = standing[np.argsort(first)]
-            order = order[rows[order] > 0]
+            order = [cluster for cluster in dict.fromkeys(side.cluster_of.tolist()) if rows[cluster]]
         else:
             salt = f"sizes {seed}".encode()
             clusters = np.flatnonzero(rows).tolist()
-            drawn = sorted(clusters, key=lambda c: hashlib.sha256(salt + union.content[c]).digest())
-            order = np.array(drawn, np.int64)
-        self._order = order
-        self._vectors = np.cumsum(rows[order])
-
-    @property
-    def windows(self) -> int:
-        """Training windows of the largest size."""
-        return len(self._train)
-
-    @property
-    def vectors(self) -> int:
-        """Vectors of the largest size, which is all there is to train on."""
-        return int(self._vectors[-1]) if len(self._vectors) else 0
+            order = sorted(clusters, key=lambda c: hashlib.sha256(salt + union.content[c]).digest())
+        self._order = np.array(order, np.int64)
+        self._vectors = np.cumsum(rows[self._order])
+        self.windows, self.vectors = len(train), int(rows.sum())
+        """Of the largest size, which is all there is to train on."""
 
     def size(self, vectors: int | None) -> Size:
         """The size whose number of vectors comes nearest to `vectors`; None: all. Never empty of clusters."""
         count = len(self._order)
-        if vectors is not None and vectors < self.vectors:
-            above = int(np.searchsorted(self._vectors, vectors))
-            below = self._vectors[above - 1] if above else 0
-            count = max(1, above + int(self._vectors[above] - vectors <= vectors - below))
+        if vectors is not None:  # of two that are equally near the larger one
+            count -= int(np.abs(self._vectors[::-1] - vectors).argmin())
         chosen = np.isin(self._side.cluster_of, self._order[:count])
         inside: Mask = ~touches(~chosen, self._side.context)[self._train]
         starts = self._train[inside]
@@ -124,6 +115,17 @@ def asked_sizes(sizes: Sequence[int | None], there: int) -> tuple[int | None, ..
                 f"(each must be {APART:g} times the one before)"
             )
     return tuple(ordered)
+
+
+def uneven(smallest: ArmFacts) -> str:
+    """What to doubt where the seeds train the smallest size on very different numbers of windows; else empty."""
+    windows = smallest.each("train_windows")
+    if max(windows) < UNEVEN * min(windows):
+        return ""
+    return (
+        f"at the smallest size, {smallest.label}, the seeds train on {spread(windows)} windows, as whole "
+        "articles are drawn; the curve has one point for them, at the mean; larger sizes differ less"
+    )
 
 
 def geometric(count: int, there: int, least: int, *, of: int, context: int) -> tuple[int | None, ...]:

@@ -13,6 +13,7 @@ from lvmtui.formats.json_codec import decode, dump_document, encode, read_docume
 from lvmtui.formats.results import Population
 from lvmtui.formats.spec import ARMS, ArmData, ArmName, arm_names
 from lvmtui.system.files import create_file
+from lvmtui.system.numbers import spread
 from lvmtui.system.permissions import read_order
 from lvmtui.system.text import sanitise
 
@@ -35,9 +36,10 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class ArmFacts:
-    """An arm as the plan shows it."""
+    """An arm as the plan shows it; its counts are those of the first seed."""
 
     label: str
+    """Of a size the number of vectors aimed at, which whole articles seldom meet."""
     data: ArmData
     vectors: int
     articles: int | None
@@ -47,6 +49,24 @@ class ArmFacts:
     """Left out because they hold, or are too near to, a held-out or validation vector."""
     spare_windows: int = 0
     """Windows that are not validated on, because the others are enough."""
+    longest: int | None = None
+    """Of a size: vectors of its longest article."""
+    by_seed: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """All counts, by field, for each seed in the order of the campaign's; empty where seeds do not differ."""
+
+    def each(self, count: str) -> tuple[int, ...]:
+        """A count for each seed, or the one that all have."""
+        return self.by_seed.get(count) or (getattr(self, count),)
+
+    def told(self, count: str) -> str:
+        """A count over all seeds: `721 to 1,274`, or `721`; a dash where it is unknown."""
+        return "–" if getattr(self, count) is None else spread(self.each(count))
+
+    @property
+    def validated(self) -> str:
+        """`4,652 of 23,260` where some windows that could be validated on are spared."""
+        each = zip(self.each("validation_windows"), self.each("spare_windows"), strict=True)
+        return self.told("validation_windows") + (f" of {spread(map(sum, each))}" if self.spare_windows else "")
 
 
 @dataclass(frozen=True)

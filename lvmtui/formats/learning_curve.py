@@ -30,11 +30,12 @@ class Point:
     arm: str
     label: str
     vectors: int
+    """Mean over seeds, as all of its figures."""
     windows: float
-    """Training windows, mean over seeds."""
+    """Training windows."""
     seeds: int
     cosine: float
-    """Held out, weighted, mean over seeds."""
+    """Held out, weighted."""
     whisker: float | None
     """Half-width of the 95 % interval of this size against the mean of all sizes: what moves all sizes alike is left
     out. None: not known."""

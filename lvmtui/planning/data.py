@@ -48,10 +48,14 @@ class CampaignData:
 
     def facts(self, workspace: Workspace, *, cut: bool) -> dict[ArmName, ArmFacts]:
         """The arms as the plan shows them. `cut`: they are sizes of one file."""
-        return {
-            name: _arm_facts(arm, label, self.splits[0], name, workspace, cut)
-            for (name, arm), label in zip(self.arms.items(), self.labels, strict=True)
-        }
+        found = {}
+        for (name, arm), label in zip(self.arms.items(), self.labels, strict=True):
+            first, *others = (_arm_facts(arm, label, split, name, workspace, cut) for split in self.splits)
+            if any(other != first for other in others):
+                counts = [key for key, value in vars(first).items() if isinstance(value, int)]
+                first = replace(first, by_seed={c: tuple(getattr(o, c) for o in (first, *others)) for c in counts})
+            found[name] = first
+        return found
 
 
 def open_campaign_data(
@@ -216,7 +220,8 @@ def _cut(options: Options, extended: Extension | None, workspace: Workspace, bat
     if extended is not None:
         labels = tuple(extended.label(size or there) or label for size, label in zip(sizes, labels, strict=True))
         splits, check = extended.with_its_windows(splits, labels), extended.as_chosen(check)
-    return CampaignData(dict.fromkeys(arm_names(len(sizes)), whole), labels, check, splits, tuple(notes), contexts)
+    notes = (*notes, f"{', '.join(labels)} vectors are aimed at; whole articles come as near as they can")
+    return CampaignData(dict.fromkeys(arm_names(len(sizes)), whole), labels, check, splits, notes, contexts)
 
 
 def label_of(vectors: int) -> str:
@@ -244,9 +249,10 @@ def _arm_facts(arm: Arm, label: str, split: Split, name: ArmName, workspace: Wor
     if cut:
         rows = np.flatnonzero(covered(windows.train, store.facts.rows, split.heldout.context))
         vectors = len(rows)
-    articles = None
+    articles = longest = None
     if store.facts.kind == "articles" and store.article_of is not None:
-        articles = len(np.unique(store.article_of[rows]))
+        lengths = np.unique(store.article_of[rows], return_counts=True)[1]
+        articles, longest = len(lengths), int(lengths.max()) if cut else None
     return ArmFacts(
         label=label,
         data=arm.data(workspace.root),
@@ -256,4 +262,5 @@ def _arm_facts(arm: Arm, label: str, split: Split, name: ArmName, workspace: Wor
         validation_windows=len(windows.validation),
         dropped_windows=counts.gap + counts.equal_to_held_out + counts.equal_to_validation,
         spare_windows=counts.spare,
+        longest=longest,
     )

@@ -28,6 +28,8 @@ COHERENCE, UNLIKE = 0.42, 0.2
 """Mean cosine of neighbours in the bundled vectors, and a difference from it that is large."""
 BUSY = 0.5
 """Cores that other programs keep busy, from which on the plan says so."""
+LONG = 4
+"""An article with more than one in so many vectors of a size is told."""
 NAMED = 3
 """How many runs a line names before it says "and 5 more"."""
 
@@ -182,15 +184,15 @@ def _updates(trained: Sequence[RunSpec]) -> str:
     """`updates of 128 windows, 315 for both arms (10.5 epochs of 8k, 3.0 epochs of 23k)`, or `23,928 to 39,880 for 80k,
     69,012 to 115,020 for 232k`."""
     labels = grouped((spec.label, spec.total_steps) for spec in trained)
-    bounds = ((label, dict.fromkeys((min(steps), max(steps)))) for label, steps in labels.items())
-    ranges = grouped((" to ".join(f"{steps:,}" for steps in two), label) for label, two in bounds)
+    ranges = grouped((words.spread(steps), label) for label, steps in labels.items())
     every = "both arms" if len(labels) == 2 else "all sizes"
     updates = ", ".join(
         f"{few} for {every if len(of) == len(labels) > 1 else ' and '.join(of)}" for few, of in ranges.items()
     )
-    epochs = {spec.label: f"{spec.epoch_of(spec.total_steps):.1f} epochs of {spec.label}" for spec in trained}
-    if len({spec.total_steps for spec in trained}) == 1 < len(epochs):  # a small arm is passed over more often
-        updates += f" ({', '.join(epochs.values())})"
+    if len(ranges) == 1 < len(labels):  # a small arm is passed over more often
+        epochs = grouped((spec.label, spec.epoch_of(spec.total_steps)) for spec in trained)
+        passes = (f"{words.spread(each, '{:.1f}'.format)} epochs of {label}" for label, each in epochs.items())
+        updates += f" ({', '.join(passes)})"
     return f"updates of {trained[0].recipe.batch_size} windows, {updates}"
 
 
@@ -217,21 +219,20 @@ def _arm_lines(plan: Plan) -> list[str]:
         cost = plan.run_seconds.get(name)
         cost_words = f"; {words.duration(cost)} a run" if cost is not None else "; its runs are taken over"
         lines.append(_arm_line(f"size {len(lines) + 1}", arm, campaign.dim) + cost_words)
-    how = {
-        "random": "articles drawn by the seed" + (", other ones for each seed" if campaign.drawn_by_seed else ""),
-        "file": "the first articles of the file",
-    }
     if campaign.subsets:
-        lines.append(f"sizes      {how[campaign.subsets]}; each size contains the smaller ones")
+        how = "the first articles of the file" if campaign.subsets == "file" else "articles drawn by the seed"
+        how += ", other ones for each seed" if campaign.drawn_by_seed else ""
+        lines.append(f"sizes      {how}; each size contains the smaller ones")
     return lines
 
 
 def _arm_line(name: str, arm: ArmFacts, dim: int) -> str:
-    articles = f" of {arm.articles:,} articles" if arm.articles is not None else ""
-    of_all = f" (of {arm.validation_windows + arm.spare_windows:,})" if arm.spare_windows else ""
+    articles = f" of {arm.told('articles')} articles" if arm.articles is not None else ""
+    if arm.longest and any(LONG * one > of for one, of in zip(arm.each("longest"), arm.each("vectors"), strict=True)):
+        articles += f" (the longest has {arm.told('longest')})"
     return (
-        f"{name:<11}{arm.label}: {arm.vectors:,} vectors{articles}, {dim}-d; {arm.train_windows:,} windows to train, "
-        f"{arm.validation_windows:,}{of_all} to validate, {arm.dropped_windows:,} left out"
+        f"{name:<11}{arm.label}: {arm.told('vectors')} vectors{articles}, {dim}-d; {arm.told('train_windows')} windows "
+        f"to train, {arm.validated} to validate, {arm.told('dropped_windows')} left out"
     )
 
 

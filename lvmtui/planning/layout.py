@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 import lvmtui
+from lvmtui.datasets.sizes import uneven
 from lvmtui.datasets.weights import default_cap
 from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, with_context
 from lvmtui.formats.paths import CampaignDir, Workspace
@@ -137,6 +138,7 @@ class Layout:
     ) -> Campaign:
         """The campaign as it is written down. `specs`: of the runs that are trained, or judged, here."""
         data, facts, contexts = self.data, self.facts, self.data.contexts
+        doubt = uneven(facts["baseline"]) if options.sizes else ""
         judged, judge_on = judging(data.splits), population_of(options, data.splits)
         held = [windows for split in judged for windows in held_out_lengths(split, judge_on)]
         return Campaign(
@@ -165,7 +167,7 @@ class Layout:
             engine_settings=options.engine_settings,
             first=tuple(specs[run].run for run in way.first),
             notes=data.notes,
-            doubts=tuple(filter(None, (data.check.warning, *own.doubts))),
+            doubts=tuple(filter(None, (data.check.warning, doubt, *own.doubts))),
             titles=own.titles,
             folds=bool(options.folds),
             cluster_cap=options.cluster_cap or default_cap(held),

@@ -10,7 +10,7 @@ from lvmtui.report.blocks import Block, Code, Figure, Heading, Paragraph, Strong
 from lvmtui.report.contents import Report
 from lvmtui.report.costs import NO_COST, latency_doubt
 from lvmtui.report.curves import curve_file, sparkline
-from lvmtui.system.numbers import cosine, count, percent, plural, signed
+from lvmtui.system.numbers import cosine, count, percent, plural, signed, spread
 from lvmtui.system.text import grouped
 from lvmtui.verdict.cross_checks import FIGURES, TITLES, deciding_interval
 from lvmtui.verdict.health import of_seeds
@@ -66,8 +66,7 @@ def _interval(report: Report) -> list[Block]:
         return []
     first = estimates[0]
     seeds, single = max(row.seeds for row in whole.ranked), [row for row in whole.ranked if row.seeds == 1]
-    found = sorted({f"{e.df:.1f}" for e in estimates}, key=float)
-    df = found[0] if len(found) == 1 else f"{found[0]} to {found[-1]}"
+    df = spread((e.df for e in estimates), "{:.1f}".format)
     said = [
         f"Covered: which articles were held out. Windows of one article (cluster) resemble each other, so the "
         f"{first.windows:,} windows in {first.clusters} clusters count as {first.effective_clusters:.1f} clusters of "

@@ -13,7 +13,7 @@ from lvmtui.report.evidence import BY_COSINE, evidence
 from lvmtui.report.interval_bars import Scale, scale_of
 from lvmtui.report.provenance import provenance
 from lvmtui.report.sizes import curve_answer, sizes_section
-from lvmtui.system.numbers import cosine, date, duration, percent, plural
+from lvmtui.system.numbers import cosine, date, duration, percent, plural, spread
 from lvmtui.system.text import grouped
 from lvmtui.verdict.caveats import of_rows
 from lvmtui.verdict.cross_checks import figure_words
@@ -126,7 +126,7 @@ def _how_to_read(report: Report, *, bars: bool) -> list[str]:
             "its own validation windows and as it told them. No medals: these figures prove nothing."
         ]
     counts = {row.estimate.windows for row in whole.ranked if row.estimate} or {report.heldout.windows}
-    number = " to ".join(f"{n:,}" for n in sorted({min(counts), max(counts)}) if n)  # with folds they may differ
+    number = spread(counts - {0})  # with folds they may differ
     number += " " * bool(number)
     if whole.judge_on != "both":
         number += f"({population_words(whole.judge_on, base)}) "

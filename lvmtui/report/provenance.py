@@ -10,7 +10,7 @@ from lvmtui.report.blocks import Block, Code, Heading, Paragraph, Text, bullets,
 from lvmtui.report.contents import Report, RunDetail
 from lvmtui.report.evidence import milliseconds
 from lvmtui.system.numbers import cosine, date, duration, plural
-from lvmtui.system.text import grouped
+from lvmtui.system.text import grouped, sanitise
 from lvmtui.verdict.words import LEFT_OUT
 
 DIGITS = 8
@@ -26,21 +26,21 @@ def provenance(report: Report) -> list[Block]:
 
 
 def _data(report: Report) -> list[Block]:
-    arms = (report.baseline, report.expanded)
-    base, expanded = report.table.labels
+    arms = tuple(report.campaign_facts.arms.values())
+    base, *_, expanded = labels = [sanitise(arm.label, 40) for arm in arms]
     known = report.heldout.windows
     rows = [
         ["file", *(arm.data.file for arm in arms)],
         *([["rows of the file", *map(_rows_of, arms)]] if any(_rows_of(arm) != "–" for arm in arms) else []),
-        ["vectors", *(f"{arm.vectors:,}" for arm in arms)],
-        ["articles", *(_or_dash(arm.articles) for arm in arms)],
-        ["training windows", *(_or_dash(arm.train_windows or None) for arm in arms)],
-        ["validation windows", *map(_validated, arms)],
-        ["windows left out", *(_or_dash(arm.dropped_windows if known else None) for arm in arms)],
+        ["vectors", *(arm.told("vectors") for arm in arms)],
+        ["articles", *(arm.told("articles") for arm in arms)],
+        ["training windows", *(arm.told("train_windows") if arm.train_windows else "–" for arm in arms)],
+        ["validation windows", *(arm.validated if arm.validation_windows else "–" for arm in arms)],
+        ["windows left out", *(arm.told("dropped_windows") if known else "–" for arm in arms)],
     ]
     held, plan, data = report.heldout, report.campaign_facts, report.data
     said = [f"A window is {plan.context_words} consecutive vectors of {plan.dim:,} numbers and the one that follows."]
-    if data and len(data.files) == 2:
+    if data and len(data.files) == len(arms):
         rows.append(["copies of an earlier vector", *(f"{file.duplicates:,}" for file in data.files)])
         rows.append(["mean cosine of neighbours", *(cosine(file.coherence) for file in data.files)])
     if _same_file(report):
@@ -65,7 +65,7 @@ def _data(report: Report) -> list[Block]:
             "heldout_windows.npz (shift, scale)."
         )
     said += [*plan.notes, *(data.notes if data else ())]
-    return [Heading("Data", 3), table(["", base, expanded], rows, right=(1, 2)), *bullets(said)]
+    return [Heading("Data", 3), table(["", *labels], rows, right=range(1, len(arms) + 1)), *bullets(said)]
 
 
 def _runs(report: Report) -> list[Block]:
@@ -245,14 +245,3 @@ def _rows_of(arm: ArmFacts) -> str:
     """`0 to 8,279`; a dash where it is unknown."""
     first, after = arm.data.rows
     return f"{first:,} to {after - 1:,}" if after > first else "–"
-
-
-def _validated(arm: ArmFacts) -> str:
-    """`4,652 of 23,260` where some windows that could be validated on are spared."""
-    if not arm.spare_windows:
-        return _or_dash(arm.validation_windows or None)
-    return f"{arm.validation_windows:,} of {arm.validation_windows + arm.spare_windows:,}"
-
-
-def _or_dash(value: int | None) -> str:
-    return "–" if value is None else f"{value:,}"

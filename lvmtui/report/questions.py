@@ -12,7 +12,7 @@ from lvmtui.formats.results import ALPHA, STRATA, Comparison
 from lvmtui.formats.spec import ARMS
 from lvmtui.report.advice import small_lead
 from lvmtui.report.costs import UseCost, cost_ratio, priced_models
-from lvmtui.system.numbers import cosine, count, percent, plural, signed
+from lvmtui.system.numbers import cosine, count, percent, plural, signed, spread
 from lvmtui.system.student import two_sided_p
 from lvmtui.system.text import grouped
 from lvmtui.verdict.cross_checks import TITLES
@@ -212,24 +212,19 @@ def _forward(table: Table) -> str:
         nexts, lasts, orders = zip(*((of.gain_next, of.gain_last, of.order) for _, of in found), strict=True)
         against = " or ".join(dict.fromkeys(the_trivial(of_context(of.against, row.context)) for row, of in rows))
         words = (
-            f"The cosine of models trained on {table.labels[ARMS.index(arm)]}, less that of {against}: {_range(nexts)} "
-            f"with the next vector, {_range(lasts)} with the last context vector"
+            f"The cosine of models trained on {table.labels[ARMS.index(arm)]}, less that of {against}: "
+            f"{spread(nexts, signed)} with the next vector, {spread(lasts, signed)} with the last context vector"
         )
         echoes = [title for title, of in found if of.echoes]
         if echoes:
             gain = "gains" if len(echoes) == 1 else "gain"
             words += f"; {listed(echoes)} {gain} no more at the next vector than at the last"
-        words += f". Random order of the context changes the cosine by {_range([-order for order in orders])}"
+        words += f". Random order of the context changes the cosine by {spread([-order for order in orders], signed)}"
         blind = [title for title, of in found if of.ignores_order]
         if blind:
             words += f"; {listed(blind)} {'ignores' if len(blind) == 1 else 'ignore'} the order"
         said.append(f"{words}.")
     return " ".join(said)
-
-
-def _range(values: Sequence[float]) -> str:
-    """`+.0098 to +.0124`; a single figure where all are the same."""
-    return " to ".join(dict.fromkeys((signed(min(values)), signed(max(values)))))
 
 
 # Rank correlation -----------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from lvmtui.formats.learning_curve import FLAT, WORDS, LearningCurve, ModelCurve
 from lvmtui.report.blocks import Block, Figure, Heading, bullets, table
 from lvmtui.report.curves import file_stem
-from lvmtui.system.numbers import cosine, percent
+from lvmtui.system.numbers import cosine, percent, spread
 from lvmtui.verdict.words import listed, of_context, trivial_title, worth_words
 
 ALL = "learning_curves.svg"
@@ -54,8 +54,7 @@ def curve_answer(curve: LearningCurve | None, seeds: int) -> str:
     rising = (one.doubling.value for one in curve.models if one.word in WORDS[:2] and one.doubling)
     sentence = f"At {largest}, {'; '.join(said)}."
     if values := [value for value in rising if value is not None]:
-        span = percent(values[0]) if len(values) == 1 else f"{percent(min(values))} to {percent(max(values))}"
-        sentence += f" A doubling would bring those that still gain {span} (an extrapolation)."
+        sentence += f" A doubling would bring those that still gain {spread(values, percent)} (an extrapolation)."
     if seeds == 1:
         sentence += (
             " With one seed, the effects of training and of the draw of articles are known only from how the sizes "
@@ -64,13 +63,13 @@ def curve_answer(curve: LearningCurve | None, seeds: int) -> str:
     return sentence
 
 
-def _best_trivial(curve: LearningCurve, context: str, labels: Sequence[str]) -> list[str]:
-    """The row of the best trivial baseline of a context; empty where none is known."""
+def _best_trivial(curve: LearningCurve, context: str, labels: Sequence[str]) -> list[list[str]]:
+    """The row of the best trivial baseline of a context; none where it is not known."""
     points = max((one.points for one in curve.models if one.context == context), key=len)
     known = {p.label: p.trivial for p in points if p.trivial is not None}
     names = dict.fromkeys(trivial_title(of_context(p.against, context)) for p in points if p.against)
     row = [f"best trivial ({', '.join(names)})", *(cosine(known.get(label)) for label in labels), "", ""]
-    return row if known else []
+    return [row] if known else []
 
 
 def sizes_section(curve: LearningCurve | None, pictures: str) -> list[Block]:
@@ -85,11 +84,8 @@ def sizes_section(curve: LearningCurve | None, pictures: str) -> list[Block]:
         [curve.title(one.model), *(cosine(of.get(n)) for n in labels), worth_words(one.doubling), one.word or "–"]
         for one, of in by_label
     ]
-    rows += [
-        row
-        for context in dict.fromkeys(one.context for one in judged)
-        if (row := _best_trivial(curve, context, labels))
-    ]
+    for context in dict.fromkeys(one.context for one in judged):
+        rows += _best_trivial(curve, context, labels)
     words = [word for word in WORDS if any(one.word == word for one in judged)]
     # With one seed nothing is known, as with the verdict: it only leans.
     known = "seems to" if all(point.seeds == 1 for one in judged for point in one.points) else "is known to"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 
 def duration(seconds: float | None) -> str:
@@ -84,6 +84,12 @@ def clock(when: float | None, *, seconds: bool = False) -> str:
 def date(when: float | None) -> str:
     """`2026-11-22 14:32:05`, local time."""
     return "–" if when is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(when))
+
+
+def spread(values: Iterable[float], show: Callable[[float], str] = "{:,}".format) -> str:
+    """`721 to 1,274`: the least and the most; `721` where they read alike, and nothing for no values."""
+    ordered = sorted(values)
+    return " to ".join(dict.fromkeys(map(show, ordered[:1] + ordered[-1:])))
 
 
 def plural(number: int, noun: str) -> str:

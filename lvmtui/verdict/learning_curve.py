@@ -261,7 +261,8 @@ class FittedCurve:
         if self.df < LEAST_DF:
             return "too few articles or seeds to know the error of the curve"
         if min(factor, FARTHEST) > self.span:
-            return f"the sizes span a factor of {self.span:.3g}, and a curve is not carried farther than that"
+            span = f"the sizes span a factor of {self.span:.3g} in training windows (means over seeds)"
+            return f"{span}, and a curve is not carried farther than that"
         if factor > 2 and len(self.measured.error) == LEAST_SIZES:
             return "three sizes do not show how a curve bends, so it is not carried farther than twice the largest"
         if np.isinf(factor) and self.room(ALPHA)[0] >= 0:

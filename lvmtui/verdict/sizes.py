@@ -167,13 +167,14 @@ class _Grid:
         found = []
         for number, (arm, whisker) in enumerate(zip(self.arms, measured.whiskers.tolist(), strict=True)):
             facts = self.state.campaign.arm(arm)
+            of_seed = dict(zip(self.state.campaign.seeds, facts.by_seed.get("vectors", ()), strict=False))
             trivial = self._trivial(arm)
             against = max(trivial, key=trivial.__getitem__, default="")
             found.append(
                 Point(
                     arm=arm,
                     label=facts.label,
-                    vectors=facts.vectors,
+                    vectors=round(fmean(of_seed.get(seed, facts.vectors) for seed in self.seeds)),
                     windows=float(measured.windows[number]),
                     seeds=len(self.seeds),
                     cosine=1 - float(measured.error[number]),

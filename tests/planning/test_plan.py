@@ -265,6 +265,8 @@ def test_folds_hold_out_other_articles_for_each_seed(tmp_path: Path, options: Op
     words, holds = prove_campaign(folder)
     assert holds and words.count("no leak") == 3 and words.startswith("fold1: ")
     assert "3 folds, each seed judged on other ones" in plan_as_text(plan)
+    assert f"; {campaign.expanded.told('train_windows')} windows to train" in plan_as_text(plan)
+    assert {*campaign.expanded.each("train_windows")} == {len(split.expanded.train) for split in plan.splits}
     assert len(plan_as_json(plan, Workspace(tmp_path))["folds"]) == 3
     alone = make_plan(replace(folded, folds=False), workspace)
     assert alone.campaign.split_fingerprint == alone.split.facts.fingerprint and alone.campaign.fold_numbers == (0,)

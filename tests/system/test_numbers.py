@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvmtui.system.numbers import cosine, percent, signed
+from lvmtui.system.numbers import cosine, percent, signed, spread
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,9 @@ def test_zero_has_no_sign_and_everything_else_has_one(value: float, digits: int)
         is_zero = not re.search("[1-9]", text)
         assert text.startswith(("+", "−")) is not is_zero
         assert text.startswith("−") is (value < 0 and not is_zero)
+
+
+def test_a_spread_is_told_once_where_its_ends_read_alike() -> None:
+    assert spread([1274, 721, 900]) == "721 to 1,274"
+    assert spread([721, 721]) == "721" and spread([]) == ""
+    assert spread([9.04, 8.96], "{:.1f}".format) == "9.0" and spread([0.2, -0.1], signed) == "−.1000 to +.2000"

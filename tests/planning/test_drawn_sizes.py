@@ -1,0 +1,98 @@
+"""Sizes of one file whose articles each seed draws anew: plan and report tell the figures of all seeds."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from lvmtui.formats.paths import Workspace
+from lvmtui.planning.describe import plan_as_text
+from lvmtui.planning.options import Options
+from lvmtui.planning.plan import Plan, make_plan, write_plan
+from lvmtui.report.make import read_report
+from lvmtui.report.markdown import markdown
+from lvmtui.report.page import page_of
+from lvmtui.state.campaign_reader import CampaignReader
+from lvmtui.system.numbers import spread
+from lvmtui.verdict.sizes import _Grid
+from tests.datasets.making import save_articles, walk
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> Options:
+    """Many short articles and a few long ones, of which one alone can make up a size."""
+    lengths = [300 if number % 20 == 7 else 8 + number % 9 for number in range(160)]
+    articles = [walk(length, seed=number) for number, length in enumerate(lengths)]
+    return Options(
+        data=(str(save_articles(tmp_path / "large.npz", articles)),), sizes=("600", "1000", "all"), models=("amn",),
+        recipe="tuned", size="small", batch_size=32, seeds=(1, 2, 3),
+    )  # fmt: skip
+
+
+def lines_of(plan: Plan, first: str) -> list[str]:
+    return [line for line in plan_as_text(plan).splitlines() if line.startswith(first)]
+
+
+def test_the_figures_of_a_size_are_those_of_all_seeds(options: Options, tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    plan = make_plan(options, workspace)
+    (recipe,) = lines_of(plan, "recipe ")
+    for arm, line in zip(plan.campaign.arms, lines_of(plan, "size "), strict=True):
+        specs = [spec for spec in plan.specs if spec.arm == arm]
+        windows = [spec.train_windows for spec in specs]
+        assert f"; {spread(windows)} windows to train" in line
+        epochs = [spec.total_steps * 32 / count for spec, count in zip(specs, windows, strict=True)]
+        assert f"{spread(epochs, '{:.1f}'.format)} epochs of {specs[0].label}" in recipe
+    smallest = plan.campaign.baseline
+    windows = list(smallest.each("train_windows"))
+    assert [len(split.arms["baseline"].train) for split in plan.splits] == windows
+    assert max(windows) > 1.25 * min(windows), "or this test shows nothing"
+    assert (
+        f"600: {spread(smallest.each('vectors'))} vectors of {spread(smallest.each('articles'))} articles (the "
+        in (lines_of(plan, "size 1")[0])
+    )
+    whole = plan.campaign.expanded
+    assert not whole.by_seed and whole.told("vectors") == f"{whole.vectors:,}"
+    assert "the longest" not in lines_of(plan, "size 3")[0], "less than a quarter"
+
+    (doubt,) = plan.campaign.doubts
+    assert f"at the smallest size, 600, the seeds train on {spread(windows)} windows" in doubt
+    write_plan(plan, workspace)
+    state = CampaignReader(workspace, workspace.campaign(plan.campaign.id)).refresh()
+    assert state.campaign.arms == plan.campaign.arms
+    report = markdown(page_of(read_report(state, now=plan.campaign.created), curves="curves"))
+    each = (arm.told("train_windows") for arm in plan.campaign.arms.values())
+    assert re.search(rf"\| training windows +\| +{' +[|] +'.join(each)} +\|", report)
+    assert report.count("the seeds train on") == 1
+    assert report.count("vectors are aimed at; whole articles come as near as they can\n") == 1
+
+
+def test_seeds_that_train_alike_are_no_doubt(options: Options, tmp_path: Path) -> None:
+    plan = make_plan(replace(options, subsets="file"), Workspace(tmp_path))
+    assert not plan.campaign.doubts and not any(arm.by_seed for arm in plan.campaign.arms.values())
+    assert len(lines_of(plan, "note       600, 1k, ")) == 1
+
+
+def test_epochs_are_told_where_folds_differ_in_updates(options: Options, tmp_path: Path) -> None:
+    plan = make_plan(replace(options, folds=True, batch_size=8, sizes=("600", "1000", "2000")), Workspace(tmp_path))
+    assert len({spec.total_steps for spec in plan.specs}) > 1, "or this test shows nothing"
+    assert " for all sizes (" in lines_of(plan, "recipe ")[0] and " epochs of 600, " in lines_of(plan, "recipe ")[0]
+
+
+def test_a_point_of_a_curve_stands_at_the_means_of_its_seeds(
+    options: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = make_plan(options, Workspace(tmp_path)).campaign
+    monkeypatch.setattr(_Grid, "_trivial", lambda grid, arm: {})
+    grid = _Grid(cast(Any, SimpleNamespace(campaign=campaign)), "amn", list(campaign.arms), (1, 3), {})
+    measured = SimpleNamespace(whiskers=np.zeros(3), windows=np.ones(3), error=np.zeros(3))
+    points = grid.points(cast(Any, measured))
+    first, _, third = campaign.baseline.by_seed["vectors"]
+    assert points[0].vectors == round((first + third) / 2) != first
+    assert points[-1].vectors == campaign.expanded.vectors
