@@ -203,8 +203,8 @@ def report_of(
     """The report of a campaign as it is now."""
     state, table, comparisons = known.state, known.table, known.comparisons
     campaign = state.campaign
-    place = {model: i for i, model in enumerate(campaign.models)}  # not the order in which they were started
-    views = sorted(state.runs, key=lambda v: (place.get(v.planned.model, len(place)), v.planned.arm, v.planned.seed))
+    place = {name: i for i, name in enumerate((*campaign.models, *campaign.arms))}  # not that in which they started
+    views = sorted(state.runs, key=lambda v: (place.get(v.planned.model, -1), place[v.planned.arm], v.planned.seed))
     runs = tuple(_detail(state, view, known.health.get(view.planned.run, ())) for view in views)
     doomed = (v.planned.model for v in views if v.state and v.status.phase in FAILURES and not v.retry_helps)
     costs = _costs(campaign, runs)

@@ -9,6 +9,7 @@ from lvmtui.formats.learning_curve import FLAT, WORDS, LearningCurve, ModelCurve
 from lvmtui.report.blocks import Block, Figure, Heading, bullets, table
 from lvmtui.report.curves import file_stem
 from lvmtui.system.numbers import cosine, percent, spread
+from lvmtui.system.text import grouped
 from lvmtui.verdict.words import listed, of_context, trivial_title, worth_words
 
 ALL = "learning_curves.svg"
@@ -18,7 +19,6 @@ MEANING = {
     "flattening": "a doubling still helps, but less than half as much as the first one did",
     "flat": f"a doubling {{known}} change less than {FLAT} %",
     "falling": "a doubling {known} hurt",
-    "cannot tell": "the interval of a doubling's worth holds zero and is not narrow",
 }
 
 
@@ -86,11 +86,11 @@ def sizes_section(curve: LearningCurve | None, pictures: str) -> list[Block]:
     ]
     for context in dict.fromkeys(one.context for one in judged):
         rows += _best_trivial(curve, context, labels)
-    words = [word for word in WORDS if any(one.word == word for one in judged)]
+    words = [word for word in MEANING if any(one.word == word for one in judged)]
     # With one seed nothing is known, as with the verdict: it only leans.
     known = "seems to" if all(point.seeds == 1 for one in judged for point in one.points) else "is known to"
     missing = [f"{curve.title(one.model)} is fitted without {'; '.join(one.missing)}." for one in judged if one.missing]
-    reasons = [f"{curve.title(one.model)}: {one.reason}." for one in curve.models if one.reason]
+    reasons = grouped((one.reason, curve.title(one.model)) for one in curve.models if one.reason)
     return [
         Heading("Learning curve"),
         table(["model", *labels, "a doubling is worth", "verdict"], rows, right=range(1, len(labels) + 1)),
@@ -99,7 +99,7 @@ def sizes_section(curve: LearningCurve | None, pictures: str) -> list[Block]:
                 "Held-out cosine by size. A doubling is worth what the curve gives from the largest size to twice "
                 "that, in percent of the cosine, with its 95 % interval: an extrapolation.",
                 *(f"{word[0].upper()}{word[1:]}: {MEANING[word].format(known=known)}." for word in words),
-                *reasons,
+                *(f"{', '.join(titles)}: {reason}." for reason, titles in reasons.items()),
                 *missing,
             ]
         ),

@@ -70,6 +70,8 @@ def test_the_figures_of_a_size_are_those_of_all_seeds(options: Options, tmp_path
     each = (arm.told("train_windows") for arm in plan.campaign.arms.values())
     assert re.search(rf"\| training windows +\| +{' +[|] +'.join(each)} +\|", report)
     assert report.count("the seeds train on") == 1
+    runs = [(run.arm, run.seed) for run in read_report(state, now=plan.campaign.created).runs]
+    assert runs == [(arm, seed) for arm in plan.campaign.arms for seed in (1, 2, 3)], "from the smallest size"
     assert report.count("vectors are aimed at; whole articles come as near as they can\n") == 1
 
 

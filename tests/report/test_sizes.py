@@ -57,6 +57,9 @@ def test_one_seed_seems_to_help_and_only_some_pairs_are_named() -> None:
     assert "no curve of this form does" not in section
     fits = [replace(one, fit=replace(one.fit, bends_up=True)) for one in CURVE.models if one.fit]
     assert "told: MLP mixer@5, GRU@5." in markdown(sizes_section(replace(CURVE, models=tuple(fits)), "curves"))
+    wide = [replace(one, word="cannot tell", reason="the interval is wide") for one in CURVE.models]
+    section = markdown(sizes_section(replace(CURVE, models=tuple(wide)), "curves"))
+    assert "- MLP mixer@5, GRU@5: the interval is wide." in section and section.count("the interval is wide") == 1
     pairs = tuple(MoreForLess(f"m{n}", "gru@5", None, 1.5, None, 2.0) for n in range(7))
     answer = size_questions(replace(CURVE, more_for_less=pairs), {})[-1].answer
     assert "m4 to equal GRU@5: more than 2.0 times the largest size (at least 1.5 times)" in answer
