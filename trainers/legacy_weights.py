@@ -172,7 +172,7 @@ def mapped(model: nn.Module, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if _shape(own[name]) != _shape(found[other]):
             raise UserError(
                 f"{sanitise(other, 80)} is {tuple(found[other].shape)} where our model has {tuple(own[name].shape)}; "
-                "its architecture is not ours"
+                "not the architecture of our reference recipe"
             )
         if not bool(found[other].isfinite().all()):
             raise UserError(f"{sanitise(other, 80)} has values that are not finite; its run diverged")
@@ -187,7 +187,8 @@ def _by_shape(own: Shapes, found: Shapes) -> dict[str, str]:
     if sorted(own.values()) != sorted(found.values()):
         lacking = [shape for shape in own.values() if shape not in found.values()]
         what = f"none of shape {lacking[0]}" if lacking else "another number of some shape"
-        raise UserError(f"{len(found)} weights where our model has {len(own)}, {what}; its architecture is not ours")
+        count = f"{len(found)} weights where our model has {len(own)}"
+        raise UserError(f"{count}, {what}; not the architecture of our reference recipe")
     if len(set(own.values())) == len(own):
         by_shape = {shape: name for name, shape in found.items()}
         return {name: by_shape[shape] for name, shape in own.items()}

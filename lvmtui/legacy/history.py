@@ -130,19 +130,20 @@ def _entries(path: Path, document: object) -> list[dict[str, Any]]:
 def _evaluations(entries: list[dict[str, Any]], total: float, ended: float, model: str) -> tuple[Evaluated, ...]:
     """The epochs as evaluations of ours, a step each. `total`: seconds, spread evenly where no epoch has its own.
 
-    The best has the lowest validation loss, at which the weights were kept; of GraphMERT-LVM, and where no epoch has a
-    loss, the highest validation cosine.
+    The best has the lowest validation loss, at which the weights were kept; of GraphMERT-LVM, and where no epoch has
+    both, the highest validation cosine.
     """
     known = [any(name in entry for name in ("val_loss", "val_cosine")) for entry in entries]
-    by_loss = not model.startswith("graphmert") and any(_number(entry.get("val_loss")) is not None for entry in entries)
+    pairs = [(_number(entry.get("val_loss")), _number(entry.get("val_cosine"))) for entry in entries]
+    by_loss = not model.startswith("graphmert") and any(None not in pair for pair in pairs)
     seconds = [max(0.0, _number(entry.get("epoch_time")) or 0.0) for entry in entries]
     if not any(seconds):
         seconds = [max(0.0, total) / len(entries)] * len(entries)
     found: list[Evaluated] = []
     active, least = 0.0, math.inf
-    for step, (entry, took) in enumerate(zip(entries, seconds, strict=True), 1):
+    for step, (entry, took, (loss, cosine)) in enumerate(zip(entries, seconds, pairs, strict=True), 1):
         active += took
-        number, loss, cosine = (_number(entry.get(name)) for name in ("epoch", "val_loss", "val_cosine"))
+        number = _number(entry.get("epoch"))
         measure = loss if by_loss else None if cosine is None else -cosine
         badness = math.inf if cosine is None or measure is None else measure
         if not known[step - 1] and any(known):

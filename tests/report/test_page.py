@@ -202,9 +202,8 @@ def test_facts_of_the_check_are_told(tmp_path: Path) -> None:
     assert re.search(r"\| copies of an earlier vector +\| +4 \| +1,026 \|", facts)
     assert re.search(r"\| mean cosine of neighbours +\| +\.4132 \| +– \|", facts)
     assert "8k shares 25% of its vectors with 23k." in facts
-    assert "75 % of the baseline's vectors are not in the expanded data, so a change may" in section(
-        md, "What to doubt"
-    )
+    doubts = section(md, "What to doubt")
+    assert "75 % of the baseline's vectors are not in the expanded data, so a change may" in doubts
     assert "rows were scaled \\| to length 1" in facts
     files[1] = {**files[1], "file": "search.npy", "coherence": 0.121, "chance": 0.12, "chance_spread": 0.09}
     workspace.campaign(campaign.id).check.write_text(json.dumps(document))
@@ -368,8 +367,7 @@ def test_what_failed_both_runs_of_a_model_is_said_once_and_to_its_end(tmp_path: 
         replace(view, status=replace(view.status, reason=why)) if view.planned.model == "gru" else view
         for view in state.runs
     ))  # fmt: skip
-    report = read_report(state, now=NOW)
-    md = markdown(page_of(report))
+    md = markdown(page_of(read_report(state, now=NOW)))
     assert f"- Not finished: GRU 8k and 23k, seeds 1, 2, 3: failed ({why})." in md
     assert f"- GRU (not comparable): 8k and 23k failed: {why}." in section(md, "What to doubt") and md.count(why) == 2
     theirs = tuple(view for view in state.runs if view.planned.model == "gru")

@@ -247,11 +247,13 @@ def test_weights_that_do_not_fit_are_told_when_they_are_imported_and_refused_by_
         make_plan(replace(options, size="full"), workspace)
     weights = read_weights(folder / "best_model.pt")[0]
     write_weights(folder, {**weights, "extra": torch.zeros(2, 9)}, 8, 0.5)
-    with pytest.raises(UserError, match=r"best_model\.pt: .* architecture is not ours; import its folder again"):
+    with pytest.raises(
+        UserError, match=r"best_model\.pt: .* not the architecture of our reference recipe; import its folder again"
+    ):
         make_plan(options, workspace)
     lines = import_folders(workspace, [folder], arm="0k", trained_on=spoiled / "small.npz")
     assert lines[-1].startswith("without weights that fit, training the other arm gives no verdict")
-    assert f"{folder / 'best_model.pt'}: " in lines[-2] and "not ours; it gets only a point estimate" in lines[-2]
+    assert f"{folder / 'best_model.pt'}: " in lines[-2] and "recipe; it gets only a point estimate" in lines[-2]
     plan = make_plan(replace(options, baseline_runs=(lines[0].removeprefix("run "),)), workspace)
     assert "so it gets only a point estimate" in " ".join(plan.campaign.notes)
     assert doubts_of(plan, workspace)[-1].startswith("no verdict: the --baseline-runs are histories without weights")
@@ -329,9 +331,9 @@ def test_names_that_contradict_their_places_are_refused() -> None:
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (lambda w: {k: v for k, v in w.items() if "key" not in k}, "architecture is not ours"),
-        (lambda w: {**w, "extra": torch.zeros(2, 9)}, "architecture is not ours"),
-        (lambda w: {**w, "key.weight": w["key.weight"].T}, "architecture is not ours"),
+        (lambda w: {k: v for k, v in w.items() if "key" not in k}, "not the architecture of our reference recipe"),
+        (lambda w: {**w, "extra": torch.zeros(2, 9)}, "not the architecture of our reference recipe"),
+        (lambda w: {**w, "key.weight": w["key.weight"].T}, "not the architecture of our reference recipe"),
         (lambda w: {**w, "key.bias": w["key.bias"] / 0}, "not finite"),
     ],
 )
