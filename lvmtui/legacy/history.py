@@ -167,17 +167,16 @@ def _evaluations(entries: list[dict[str, Any]], total: float, ended: float, mode
 
 
 def _model_of(kind: str, folder: str) -> str:
-    """Our name of the model, from the history, or else from the folder. Raises UserError if neither names one."""
-    plain = re.sub(r"[^a-z0-9]", "", (kind or folder).lower())
-    for model in sorted(MODELS, key=len, reverse=True):
-        if plain.startswith(model.replace("_", "")):
-            return model
-    name = re.sub(r"[^a-z0-9]+", "_", (kind or folder).lower()).strip("_")[:40]
-    if not name:
-        raise UserError(
-            f"{folder}: neither the history nor the folder names a model; rename the folder to <model>_<size>"
-        )
-    return name
+    """The model that the history names, or else the folder: ours by our name, another by its own. Raises UserError if
+    neither names one."""
+    for words in (kind, folder):
+        plain = re.sub(r"[^a-z0-9]", "", words.lower())
+        for model in sorted(MODELS, key=len, reverse=True):
+            if plain.startswith(model.replace("_", "")):
+                return model
+        if name := re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")[:40]:
+            return name
+    raise UserError(f"{folder}: neither the history nor the folder names a model; rename the folder to <model>_<size>")
 
 
 def _number(value: object) -> float | None:
