@@ -142,6 +142,11 @@ def _how_to_read(report: Report, *, bars: bool) -> list[str]:
         said.append(whole.order)
     if whole.primary and whole.primary.chances:
         said.append(f"Chances, judged by the average: {whole.primary.chances.words}.")
+    if whole.tested > 1:
+        level = f"{100 * (1 - whole.level):.1f} %"
+        said.append(
+            f"The verdict of a single model goes by its {level} interval, which is wider than the 95 % one shown."
+        )
     said += [words for word, words in VERDICTS.items() if whole.with_word(*word)]
     return said
 

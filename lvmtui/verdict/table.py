@@ -122,7 +122,7 @@ class ArmCell:
 
     @property
     def below_words(self) -> str:
-        """`below ridge`, `below ridge, seeds differ too much to be sure`; empty where it is not or may not be."""
+        """`below ridge`, `below ridge, too few seeds to be sure`; empty where it is not or may not be."""
         if self.skill is None or not self.lies_below or self.skill_words == "no better":
             return ""
         unsure = "" if self.skill_words else f", {no_interval(self.skill.gain)} to be sure"
@@ -234,7 +234,8 @@ class Row:
     def figures(self) -> tuple[str, ...]:
         """Further figures, in words."""
         e = self.unweighted
-        plain = f"with every window weighing the same: {percent(e.value)} {interval_words(e.interval())}" if e else ""
+        told = interval_words(e.interval()) if e and e.interval() else f"({no_interval(e)} for an interval)"
+        plain = f"with every window weighing the same: {percent(e.value)} {told}" if e else ""
         return tuple(filter(None, (plain, f"more data {self.chances.words}" if self.chances else "")))
 
     @property

@@ -111,7 +111,9 @@ def verdict(
 def _no_verdict(change: Estimate, seeds: int) -> Verdict:
     """There is no interval; what is missing."""
     if change.scarce() == "seeds":
-        why = f"{seeds} seeds that differ much are too few ({change.df:.1f} degrees of freedom, {LEAST_DF:.0f} needed)"
+        why = (
+            f"{seeds} seeds do not tell how much they vary ({change.df:.1f} degrees of freedom, {LEAST_DF:.0f} needed)"
+        )
         return Verdict(Word.NO_VERDICT, reason=why, remedy=MORE_SEEDS)
     df = change.df if change.cluster_df is None else change.cluster_df
     why = (
@@ -174,8 +176,8 @@ def skill_words(gain: Estimate) -> str:
 
 
 def no_interval(estimate: Estimate | None) -> str:
-    """Why an estimate has no interval. Seeds that agree are never too few, however few there are."""
-    return "seeds differ too much" if estimate and estimate.scarce() == "seeds" else "too few held-out clusters"
+    """Why an estimate has no interval. Seeds that agree as well as articles do are never too few."""
+    return "too few seeds" if estimate and estimate.scarce() == "seeds" else "too few held-out clusters"
 
 
 def population_words(name: Population, baseline: str) -> str:
@@ -213,8 +215,9 @@ def interval_words(interval: Interval | None, digits: int = 2, written: Callable
 
 
 def _shows(end: float, digits: int, written: Callable[[float, int], str] = percent) -> bool:
-    """True if an end of an interval reads as zero only where it is zero: so its sign is seen."""
-    return not end or bool(written(end, digits).strip("0. %"))
+    """True if an end of an interval reads as zero, or as the bound of negligible, only where it is that."""
+    bound = digits > 1 and written(abs(end), digits) == written(NEGLIGIBLE, digits) and abs(end) != NEGLIGIBLE
+    return not end or (bool(written(end, digits).strip("0. %")) and not bound)
 
 
 def change_and_interval(change: float | None, interval: Interval | None, digits: int = 1) -> tuple[str, str]:

@@ -72,7 +72,7 @@ def test_every_table_says_what_is_wrong_with_a_model() -> None:
 def test_the_last_column_is_wrapped_under_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal would break the line in the middle of a word."""
     workspace, campaign = Workspace(tmp_path), end(tmp_path)
-    words = "too close to call; seeds differ too much to be sure"
+    words = "too close to call; too few seeds to be sure"
 
     def with_words(table: Table) -> list[tuple[str, ...]]:
         title, *rows = result_rows(table)

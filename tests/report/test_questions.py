@@ -90,8 +90,8 @@ def test_against_ridge_the_same_is_known_wherever_it_is_said() -> None:
     few = with_skill(row("a", 1, 0.54), -0.0154, df=2.1, cluster_df=11)
     known = with_skill(row("b", 1, 0.54), -0.0154)
     said = answers(questions(table(few, known), COSTS))["Do the models beat the best trivial baseline?"]
-    assert said == "With 23k, against ridge (.5554): a is below, seeds differ too much to be sure; b is worse."
-    assert few.expanded.gain_words == "−.0154 against ridge, seeds differ too much for an interval"
+    assert said == "With 23k, against ridge (.5554): a is below, too few seeds to be sure; b is worse."
+    assert few.expanded.gain_words == "−.0154 against ridge, too few seeds for an interval"
     assert known.expanded.gain_words == "−.0154 [−.0174, −.0134], below ridge"
 
 

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -131,6 +131,7 @@ class Trainer:
                 return leaving
             if behaviour.does and self.step >= behaviour.at and self.attempt <= behaviour.attempts:
                 self.misbehave()
+                behaviour = replace(behaviour, does="")  # continued after a stop, it is not stopped by the next step
             time.sleep(behaviour.step_seconds)
             self.step += 1
             self.digest = _link(self.digest, self.step)

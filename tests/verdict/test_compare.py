@@ -236,8 +236,8 @@ def test_two_seeds_that_lie_apart_are_the_reason_for_no_verdict(tmp_path: Path) 
     report, md = report_of(workspace, campaign)
     (row,) = report.table.rows
     assert row.estimate and row.estimate.cluster_df and row.estimate.df < 3 < row.estimate.cluster_df
-    assert report.answer.endswith("; seeds differ too much.")
-    assert "2 seeds that differ much are too few" in md and "To judge AMN: more seeds (--seeds)" in md
+    assert report.answer.endswith("; too few seeds.")
+    assert "2 seeds do not tell how much they vary" in md and "To judge AMN: more seeds (--seeds)" in md
     assert "too few held-out clusters" not in md and "A few large articles" not in md
     assert row.medal == "" and row.interval is None
     shown = (workspace.results(campaign) / "amn.txt").read_text()
