@@ -122,6 +122,8 @@ def evaluation_of(history: tuple[Evaluated, ...], cosine: float | None) -> Evalu
     """
     known = [evaluation for evaluation in history if evaluation.cosine is not None]
     best = next((evaluation for evaluation in reversed(known) if evaluation.best), None)
+    if not known:
+        raise UserError("the history tells no validation cosine, so nothing shows that they are its weights")
     if cosine is not None:
         best = min(known, key=lambda e: abs(_known(e.cosine, math.inf) - cosine), default=None)
     if best is None or (cosine is not None and abs(_known(best.cosine, math.inf) - cosine) > SAME_COSINE):

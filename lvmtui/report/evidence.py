@@ -115,8 +115,11 @@ def _by_source(report: Report) -> list[Block]:
     if averages:
         said = (f"{percent(e.value)} {interval_words(e.interval())}" if (e := averages.get(n)) else "–" for n in names)
         cells.append([f"average of {len(rows)}", *said])
-    judged = {population_words(s.name, whole.labels[0]): s.change for row in rows for s in row.strata}
-    sizes = [f"{where}: {e.windows:,} windows in {plural(e.clusters, 'cluster')}" for where, e in judged.items()]
+    judged = grouped((population_words(s.name, whole.labels[0]), s.change) for row in rows for s in row.strata)
+    sizes = [
+        f"{where}: {spread(e.windows for e in of)} windows in {spread(e.clusters for e in of)} clusters"
+        for where, of in judged.items()
+    ]
     note = f"{'; '.join(sizes)}. The verdict is about {population_words(whole.judge_on, whole.labels[0])}."
     if any(e.scarce() for e in (*averages.values(), *(s.change for row in rows for s in row.strata))):
         note += f" No interval (–) with under {LEAST_DF:.0f} degrees of freedom: too few articles or seeds."

@@ -43,7 +43,7 @@ def answer(table: Table) -> str:
         said += [_nothing(table)]
     else:
         said += [_single(table) if len(table.ranked) == 1 else _models(table), _left_out(table)]
-    said += [_small(table), _retrieval(table), _sources(table)]
+    said += [_below(table), _small(table), _retrieval(table), _sources(table)]
     return " ".join(sentence for sentence in said if sentence)
 
 
@@ -107,8 +107,8 @@ def unbeaten(table: Table) -> str:
     skills = [(row, skill) for row in table.rows if (skill := row.expanded.skill)]
     if not skills or any(skill.gain.value >= 0 for _, skill in skills):
         return ""
-    if table.with_word(Word.PROVISIONAL) and len(skills) < len(table.rows):
-        return ""
+    if table.with_word(Word.PROVISIONAL) and (len(skills) < len(table.rows) or len(table.alike) < len(skills)):
+        return ""  # with folds, a model of which one seed is compared has windows of its own
     best, skill = max(skills, key=lambda pair: pair[1].gain.value)
     none = f"{best.title} does not beat" if len(skills) == 1 else f"none of {len(skills)} models beats"
     return (
@@ -116,6 +116,17 @@ def unbeaten(table: Table) -> str:
         f"({cosine(skill.cosine)}; {'it has' if len(skills) == 1 else f'the best, {best.title}, has'} "
         f"{cosine(best.expanded.cosine)})."
     )
+
+
+def _below(table: Table) -> str:
+    """Which of the models compared are not worth training, where others are: the average counts them too."""
+    below = [row for row in table.ranked if row.expanded.lies_below and row.expanded.skill_words == "below"]
+    if not below or len(table.ranked) == 1 or unbeaten(table):
+        return ""
+    against = dict.fromkeys(the_trivial(skill.against) for row in below if (skill := row.expanded.skill))
+    counted = f"; the average counts {'it' if len(below) == 1 else 'them'} too" if table.primary else ""
+    lies = "is" if len(below) == 1 else "are"
+    return f"{named(below)} {lies} below {listed(tuple(against))}, which needs no training{counted}."
 
 
 # The change ---------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from lvmtui.system.numbers import plural
 from lvmtui.system.text import grouped
 from lvmtui.verdict.cross_checks import forward_doubts_of, retrieval_doubt
 from lvmtui.verdict.table import Row, Table, named
-from lvmtui.verdict.words import centre_words
+from lvmtui.verdict.words import Word, centre_words
 
 TRAINING_NOISE = 0.08
 """Percent: standard deviation of a change over seeds on the bundled data, four models, tuned recipe. A mean cosine
@@ -93,7 +93,8 @@ def _folds(table: Table, ranked: Sequence[Row]) -> str:
 
 
 def _apart(table: Table) -> str:
-    apart = [row for row in table.ranked if row not in table.alike]
+    unlike = (Word.NOT_COMPARABLE, Word.POINT_ESTIMATE)
+    apart = [row for row in table.rows if row.compared and row not in (*table.alike, *table.with_word(*unlike))]
     return (
         f"Not the same seeds were compared for all models, and each seed holds out other articles: the cosines of "
         f"{named(apart)} cannot be set beside those of the others."

@@ -12,7 +12,7 @@ from lvmtui.state.status import Phase
 from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.comparable import LONGER
 from lvmtui.verdict.health import Finding
-from lvmtui.verdict.words import Word
+from lvmtui.verdict.words import Verdict, Word
 from tests.report.rows import COSTS, answers, row, table, with_skill
 
 
@@ -103,6 +103,19 @@ def test_medals_go_to_known_gains_of_which_the_first_is_the_best_scaler() -> Non
     assert found["Gained most from 8k to 23k"].models[0] == "d"
 
 
+def test_a_larger_gain_that_is_known_is_not_passed_over_as_negligible() -> None:
+    """It was measured so precisely that it lies within the bounds of negligible."""
+    first = replace(row("a", 0.30, 0.5, Word.NEGLIGIBLE), interval=(0.15, 0.45), adjusted=(0.12, 0.48))
+    found = {r.what: r for r in recommendations(table(first, row("b", 0.29, 0.5)), COSTS)}
+    assert found["Gained most from 8k to 23k"].models[0] == "a"
+    unsure = replace(first, adjusted=(-0.1, 0.48))
+    found = {r.what: r for r in recommendations(table(unsure, row("b", 0.29, 0.5)), COSTS)}
+    assert found["Gained most from 8k to 23k"].models[0] == "b"
+    for word, said in ((Word.TOO_CLOSE, "model has a gain clear of zero"), (Word.NEGLIGIBLE, "gain is more than neg")):
+        found = {r.what: r for r in recommendations(table(first, row("b", 0.4, 0.5, word)), COSTS)}
+        assert found["Gained most from 8k to 23k"].words.startswith(f"no {said}")
+
+
 def test_balance_is_the_cheapest_of_nearly_the_best() -> None:
     found = {
         r.what: r for r in recommendations(table(row("a", 1, 0.517), row("c", 1, 0.520), row("b", 1, 0.49)), COSTS)
@@ -133,6 +146,9 @@ def test_with_folds_only_models_of_the_same_seeds_are_set_side_by_side() -> None
         )
         assert [c.model for c in priced_models(made, COSTS) if c.on_front][:1] == [best]
         assert any("the cosines of e cannot be set beside" in words for words in caveats(made)) == folds
+        others = [one for one in made.rows if one.model != "e"]
+        going = replace(made, rows=(*others, replace(easier, verdict=Verdict(Word.PROVISIONAL))))
+        assert any("the cosines of e cannot be set beside" in words for words in caveats(going)) == folds
 
 
 def test_a_row_that_is_not_comparable_is_set_beside_no_other() -> None:

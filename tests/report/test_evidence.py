@@ -83,3 +83,13 @@ def test_plain_means_beside_a_weighted_ranking_are_called_so(tmp_path: Path) -> 
     note = "(hits and margin too); in the tables above an article counts for at most 20 of them."
     assert note in section(markdown(page_of(replace(report, table=capped))), "Runs")
     assert note not in markdown(page_of(report))
+
+
+def test_windows_of_a_source_are_a_range_where_models_lack_seeds(tmp_path: Path) -> None:
+    report = read_report(state_of(*finished(tmp_path, UP, seeds=(1,))), now=NOW)
+    first, *others = report.table.rows
+    fewer = tuple(replace(s, change=replace(s.change, windows=38, clusters=4)) for s in first.strata)
+    table = replace(report.table, rows=(replace(first, strata=fewer), *others))
+    windows, clusters = others[0].strata[0].change.windows, others[0].strata[0].change.clusters
+    md = markdown(page_of(replace(report, table=table)))
+    assert f"rticles of 8k: 38 to {windows:,} windows in 4 to {clusters} clusters" in md

@@ -101,7 +101,18 @@ def test_models_that_no_training_beats_come_first_whatever_more_data_did() -> No
         "More data helped: +34.00 % on average"
     )
     above = with_skill(made_row("m3", 1.0), 0.01)
-    assert answer(made_table([*below, above], 34.0)).startswith("More data helped")
+    some = answer(made_table([*below, above], 34.0))
+    assert some.startswith("More data helped")
+    assert (
+        "; all 4 improved. m0, m1 and m2 are below the recency mean, which needs no training; the average counts"
+        in some
+    )
+    assert "below" not in answer(made_table([above, with_skill(made_row("m4", 1.0), 0.02)], 34.0))
+    folds = [replace(row, compared=seeds) for row, seeds in zip(below, ((1, 2), (1, 2), (1,)), strict=True)]
+    going = replace(made_table(folds), folds=True)
+    assert answer(going).startswith("With 23k, none of 3")
+    late = replace(folds[2], verdict=Verdict(Word.PROVISIONAL))
+    assert not answer(replace(going, rows=(*folds[:2], late))).startswith("With 23k, none"), "it has windows of its own"
     one = answer(made_table(below[:1]))
     assert one.startswith(
         "With 23k, m0 does not beat the recency mean, which needs no training (.5166; it has .4966). "
