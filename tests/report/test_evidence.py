@@ -86,7 +86,7 @@ def test_plain_means_beside_a_weighted_ranking_are_called_so(tmp_path: Path) -> 
 
 
 def test_windows_of_a_source_are_a_range_where_models_lack_seeds(tmp_path: Path) -> None:
-    report = read_report(state_of(*finished(tmp_path, UP, seeds=(1,))), now=NOW)
+    report, _ = report_of(*finished(tmp_path, UP, seeds=(1,)))
     first, *others = report.table.rows
     fewer = tuple(replace(s, change=replace(s.change, windows=38, clusters=4)) for s in first.strata)
     table = replace(report.table, rows=(replace(first, strata=fewer), *others))
