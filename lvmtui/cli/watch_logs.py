@@ -102,11 +102,12 @@ class Watch:
         return sorted((log.facts for log in self._logs.values() if log.facts.lines), key=lambda f: -f.changed)
 
     def _found(self) -> Iterator[tuple[Path, str]]:
+        """The logs by the path in their folder, of several places by their whole path, so that no two look alike."""
         for place in self._places:
-            if place.is_file():
-                yield place, place.name
-            logs = sorted(p for p in place.rglob("*") if p.suffix in ENDINGS and p.is_file())
-            yield from ((path, str(path.relative_to(place))) for path in logs)
+            above = place.parent if place.is_file() else place
+            inside = (p for p in place.rglob("*") if p.suffix in ENDINGS and p.is_file())
+            logs = [place] if place.is_file() else sorted(inside)
+            yield from ((path, str(path.relative_to(above) if len(self._places) == 1 else path)) for path in logs)
 
 
 def log_table(logs: Sequence[LogFacts], now: float) -> list[str]:

@@ -76,6 +76,10 @@ def test_watch_shows_logs_as_rows_and_says_that_it_only_reads(
     said = capsys.readouterr().out
     assert "a.log" in said and "deep/b.out" in said and ".5500" in said and "notes.txt" not in said
     assert "nothing can be paused or cancelled" in said
+    other = write_log(tmp_path / "deep" / "b.out")
+    logs = [tmp_path / "runs" / "deep", other]
+    names = {log.name for log in Watch(logs, [PATTERN]).look()}
+    assert names == {str(logs[0] / "b.out"), str(other)}, "in two folders they are called alike"
 
 
 def test_a_log_that_grows_is_replaced_or_goes_is_followed(tmp_path: Path) -> None:
