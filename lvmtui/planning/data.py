@@ -252,7 +252,7 @@ def _arm_facts(arm: Arm, label: str, split: Split, name: ArmName, workspace: Wor
     articles = longest = None
     if store.facts.kind == "articles" and store.article_of is not None:
         lengths = np.unique(store.article_of[rows], return_counts=True)[1]
-        articles, longest = len(lengths), int(lengths.max()) if cut else None
+        articles, longest = len(lengths), int(lengths.max(initial=0)) if cut else None
     return ArmFacts(
         label=label,
         data=arm.data(workspace.root),

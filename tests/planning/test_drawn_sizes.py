@@ -19,6 +19,7 @@ from lvmtui.report.make import read_report
 from lvmtui.report.markdown import markdown
 from lvmtui.report.page import page_of
 from lvmtui.state.campaign_reader import CampaignReader
+from lvmtui.system.errors import UserError
 from lvmtui.system.numbers import spread
 from lvmtui.verdict.sizes import _Grid
 from tests.datasets.making import save_articles, walk
@@ -98,3 +99,20 @@ def test_a_point_of_a_curve_stands_at_the_means_of_its_seeds(
     first, _, third = campaign.baseline.by_seed["vectors"]
     assert points[0].vectors == round((first + third) / 2) != first
     assert points[-1].vectors == campaign.expanded.vectors
+
+
+def test_a_size_without_a_window_is_refused_in_a_line(tmp_path: Path) -> None:
+    """An article of three vectors has windows only together with the next one, which that size does not hold."""
+    articles = [walk(3 if number % 6 else 30, seed=number) for number in range(300)]
+    file = save_articles(tmp_path / "short.npz", articles)
+    options = Options(
+        data=(str(file),), sizes=("3", "200", "all"), models=("amn",), recipe="tuned", size="small", batch_size=4,
+        cross_articles=True,
+    )  # fmt: skip
+    refused = 0
+    for seed in range(8):
+        try:
+            make_plan(replace(options, seeds=(seed,)), Workspace(tmp_path))
+        except UserError as error:
+            refused += "has only 0 training windows" in str(error)
+    assert refused, "or this test shows nothing"
