@@ -1,7 +1,7 @@
 """A plain torch loop as a trainer of one's own: nothing of lvmtui but the kit.
 
 [trainers.plain]
-command = "python examples/plain_torch.py"
+command = "{python} examples/plain_torch.py"
 steps = 600
 """
 

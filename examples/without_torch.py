@@ -1,7 +1,7 @@
 """A trainer of one's own without torch: recency weights by gradient descent, in numpy.
 
 [trainers.recency]
-command = "python examples/without_torch.py"
+command = "{python} examples/without_torch.py"
 steps = 400
 """
 

@@ -119,7 +119,7 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = {
     ),
     "trainer test": (
         ('lvmtui trainer test --command "python train.py"', "try it"),
-        ('lvmtui trainer test --command "python train.py" --checkpoints', "on TERM"),
+        ('lvmtui trainer test --command "{python} train.py" --checkpoints', "on TERM"),
         ("lvmtui trainer test --pattern 'loss (?P<loss>\\S+)' yesterday.log", "its log"),
     ),
     "watch": (

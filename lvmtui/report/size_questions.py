@@ -54,7 +54,9 @@ def _enough(curve: LearningCurve) -> str:
     said = []
     for one in curve.models:
         if one.word == "flat" and one.doubling:
-            said.append(f"{curve.title(one.model)}: yes, a doubling brings {worth_words(one.doubling)}")
+            last = one.points[-1]
+            but = ", but it does not beat a trivial baseline" if last.cosine <= (last.trivial or -1.0) else ""
+            said.append(f"{curve.title(one.model)}: yes, a doubling brings {worth_words(one.doubling)}{but}")
         elif one.word in WORDS[:2]:
             said.append(f"{curve.title(one.model)}: no, a doubling would bring {worth_words(one.doubling)}")
         elif one.word == "falling":

@@ -196,7 +196,7 @@ class CampaignReader:
         waited = time.time() - state.intent.time
         if status.phase is Phase.PAUSING and not status.reason and waited > longest_quiet(state.live):
             status = replace(status, reason=unanswered_words(state, waited))
-        return RunView(planned, reader.folder, state, status, job=job)
+        return RunView(planned, reader.folder, state, status, job=job if fresh else None)
 
     def look_at_pulse(self) -> frozenset[str]:
         """Read the supervisor's pulse, which the views of runs on other hosts come from. Returns the runs with news."""

@@ -73,6 +73,13 @@ def test_whether_the_data_is_enough_goes_by_a_doubling_for_all() -> None:
     assert found["Is this much data enough?"].startswith(
         "MLP mixer@5: no, a doubling would bring +0.40 % [+0.10, +0.70]. All of this is extrapolated"
     )
+    flat = replace(rest, word="flat")
+    beaten = replace(flat, model="gru@5", points=tuple(replace(point, trivial=0.6) for point in flat.points))
+    found = {q.question: q.answer for q in size_questions(replace(CURVE, models=(flat, beaten)), {})}
+    assert found["Is this much data enough?"].startswith(
+        "MLP mixer@5: yes, a doubling brings +0.40 % [+0.10, +0.70]. "
+        "GRU@5: yes, a doubling brings +0.40 % [+0.10, +0.70], but it does not beat a trivial baseline. All"
+    )
 
 
 def test_in_a_page_a_picture_takes_its_colours_from_the_page() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvmtui.formats.intent import write_intent
-from lvmtui.formats.live import LEAST_QUIET, Activity, Job, Progress, Pulse, write_live
+from lvmtui.formats.live import LEAST_QUIET, STALE, Activity, Job, Progress, Pulse, write_live
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.trainer_log import Trained
 from lvmtui.state import campaign_reader
@@ -71,6 +71,8 @@ def test_a_log_that_goes_on_shows_a_job_that_trains_before_the_cluster_is_asked_
     assert view().status.phase is Phase.RUNNING
     told = view().job
     assert told and not told.waiting and told.words == "job 1"
+    write_live(workspace.pulse, Pulse(time.time() - STALE - 1, 2, jobs={name: job}))
+    assert view().job is None, "nobody asks the cluster: nothing is known to wait in its queue"
 
 
 def test_digits_can_be_left_for_later(history: History) -> None:
