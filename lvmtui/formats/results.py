@@ -262,6 +262,8 @@ class Comparison:
     """Expanded less baseline in cosine."""
     unweighted: Estimate | None = None
     """The change with every window weighing the same, in percent; None where no cap makes it another figure."""
+    unweighted_effects: Effects | None = None
+    """None where `unweighted` is, and in files of earlier versions."""
     effects: Effects | None = None
     retrieval: tuple[Retrieval, ...] = ()
     judge_on: Population = "both"

@@ -16,7 +16,7 @@ from lvmtui.system.numbers import cosine, count, percent, plural, signed, spread
 from lvmtui.system.student import two_sided_p
 from lvmtui.system.text import grouped
 from lvmtui.verdict.cross_checks import TITLES
-from lvmtui.verdict.table import Table
+from lvmtui.verdict.table import SEED_NOISE, Table
 from lvmtui.verdict.words import NEGLIGIBLE, listed, no_interval, of_context, population_words, the_trivial
 
 LEAST_MODELS = 5
@@ -217,8 +217,8 @@ def _forward(table: Table) -> str:
         )
         echoes = [title for title, of in found if of.echoes]
         if echoes:
-            gain = "gains" if len(echoes) == 1 else "gain"
-            words += f"; {listed(echoes)} {gain} no more at the next vector than at the last"
+            gain = f"{'gains' if len(echoes) == 1 else 'gain'} under {cosine(SEED_NOISE, 3)}"
+            words += f"; {listed(echoes)} {gain} at the next vector that is not also gained at the last"
         words += f". Random order of the context changes the cosine by {spread([-order for order in orders], signed)}"
         blind = [title for title, of in found if of.ignores_order]
         if blind:

@@ -69,6 +69,7 @@ def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
             scored.append(ScoredPair(*by_arm, trivial_scores(state, model, seed, len(scores[0].window))))
     whole = _figures(campaign, scored, len(pairs))
     figures = whole.on(campaign.judge_on) if whole else None
+    plain = figures.unweighted() if figures else None
     return Comparison(
         campaign=campaign.id,
         model=model,
@@ -86,7 +87,8 @@ def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
         cap=campaign.cluster_cap,
         folds=campaign.folds,
         difference=figures.difference() if figures else None,
-        unweighted=figures.unweighted() if figures else None,
+        unweighted=plain.change() if plain else None,
+        unweighted_effects=plain.effects() if plain else None,
         effects=figures.effects() if figures else None,
         retrieval=figures.retrieval() if figures else (),
         judge_on=campaign.judge_on,

@@ -109,8 +109,8 @@ def forward_doubts(cell: ArmCell) -> tuple[str, ...]:
         )
     elif found.echoes:
         said.append(
-            f"{it} comes nearer to the next vector than {against}, but as much nearer or more to the last context "
-            f"vector, so that gain alone shows no better prediction than {against}'s {figures}"
+            f"{it} comes nearer to the next vector than {against}, but about as much nearer, or more, to the last "
+            f"context vector, so that gain alone shows no better prediction than {against}'s {figures}"
         )
     if found.ignores_order:
         said.append(

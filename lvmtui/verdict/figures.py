@@ -108,12 +108,12 @@ class Figures:
         """The change in cosine."""
         return self._paired(self.cosines["baseline"], self.cosines["expanded"])
 
-    def unweighted(self) -> Estimate | None:
-        """The change with every window weighing the same; None where the cap changes nothing."""
+    def unweighted(self) -> Figures | None:
+        """The figures with every window weighing the same; None where the cap changes nothing."""
         clusters = [pair.scores["baseline"].cluster for pair in self.pairs]
         if self.cap is None or max(int(np.unique(c, return_counts=True)[1].max()) for c in clusters) <= self.cap:
             return None
-        return Figures(self.pairs, folds=self.folds).change()
+        return Figures(self.pairs, folds=self.folds)
 
     def effects(self) -> Effects:
         """The change, cluster by cluster, to six significant digits: a document may hold ten thousand."""

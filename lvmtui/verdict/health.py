@@ -369,8 +369,10 @@ def at_plateau(evaluations: Sequence[Evaluated]) -> bool:
     """True if more training would not have changed the result by an amount that matters.
 
     Definition: in the last quarter of the steps taken, the best validation cosine rose by less than 0.25 % of
-    itself. What falls (overfitting) or stays (also a collapse, which `health` names) is at its plateau; with fewer
-    than four evaluations the answer is False: not known to be.
+    itself, or has fallen since (overfitting). What stays (also a collapse, which `health` names) is at its plateau;
+    with fewer than four evaluations the answer is False: not known to be.
     """
     gain, best = late_gain(evaluations), peak(evaluations)
-    return gain is not None and best is not None and gain < PLATEAU_GAIN * abs(cosine_of(best))
+    if gain is None or best is None:
+        return False
+    return gain < PLATEAU_GAIN * abs(cosine_of(best)) or _overfitting(scored(evaluations), best, None) is not None

@@ -73,13 +73,16 @@ def table_of(state: CampaignState, comparisons: Mapping[str, Comparison], trivia
             for row in drafts
         ]
     fair = [row for row in drafts if row.estimate is not None]
-    effects = _same_clusters([comparisons[row.model].effects for row in fair])
-    joint = _together(effects) if effects else None
+    joint = _together(_same_clusters([comparisons[row.model].effects for row in fair]))
+    unweighted = _together(_same_clusters([comparisons[row.model].unweighted_effects for row in fair]))
     by_source: tuple[SourceAverage, ...] = ()
     if joint:  # with folds, all models together show how uneven training is
         estimates = dict(zip((row.model for row in fair), joint.estimates, strict=True))
         drafts = [replace(row, estimate=estimates.get(row.model)) for row in drafts]
         drafts, by_source = _sources_together(drafts)
+    if unweighted:
+        estimates = dict(zip((row.model for row in fair), unweighted.estimates, strict=True))
+        drafts = [replace(row, unweighted=estimates.get(row.model)) for row in drafts]
     tested = [row for row in drafts if row.estimate and row.estimate.interval()]
     unrelated = tuple(tuple(float(a is b) for b in tested) for a in tested)  # makes intervals the widest
     level = joint.level if joint else joint_level(unrelated)
@@ -135,8 +138,10 @@ class _Together:
 
 
 @lru_cache(maxsize=8)
-def _together(effects: tuple[Effects, ...]) -> _Together:
-    """Kept, because a screen asks again and again, and there may be ten thousand clusters."""
+def _together(effects: tuple[Effects, ...]) -> _Together | None:
+    """None for no effects. Kept, because a screen asks again and again, and there may be ten thousand clusters."""
+    if not effects:
+        return None
     estimates = tuple(estimate_of([e], effects) for e in effects)
     tested = [e for e, found in zip(effects, estimates, strict=True) if found.interval()]
     return _Together(estimates, estimate_of(effects, effects), joint_level(correlations(tested)))
@@ -151,8 +156,7 @@ def _sources_together(rows: Sequence[Row]) -> tuple[list[Row], tuple[SourceAvera
     averages = []
     for name in (*STRATA, "both"):
         effects = _same_clusters([s.effects for row in judged for s in row.strata if s.name == name])
-        if effects and len(effects) == len(judged):
-            joint = _together(effects)
+        if len(effects) == len(judged) and (joint := _together(effects)):
             averages.append(SourceAverage(name, joint.average))
             judged = [_with_change(row, name, change) for row, change in zip(judged, joint.estimates, strict=True)]
     by_model = {row.model: row for row in judged}

@@ -80,7 +80,7 @@ class Forward:
 
     @property
     def echoes(self) -> bool:
-        """True if it gains nothing at the next vector that it does not gain at the last."""
+        """True if it gains less than seeds differ by at the next vector that it does not gain at the last."""
         return self.gain_next - max(0.0, self.gain_last) < SEED_NOISE
 
     @property

@@ -313,8 +313,8 @@ def test_a_model_that_only_comes_nearer_to_the_past_is_named() -> None:
     (said,) = forward_doubts(looking(0.83, 0.512, 0.49))
     assert said == (
         "trained on 23k, on windows followed by four more, it comes nearer to the next vector than the recency mean, "
-        "but as much nearer or more to the last context vector, so that gain alone shows no better prediction than the "
-        "recency mean's (next vector +.0120, last context vector +.0300)"
+        "but about as much nearer, or more, to the last context vector, so that gain alone shows no better "
+        "prediction than the recency mean's (next vector +.0120, last context vector +.0300)"
     )
     row = made_row("amn", 1.0)
     (small,) = forward_doubts_of(replace(row, baseline=looking(0.83, 0.512, 0.49)))

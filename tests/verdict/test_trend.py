@@ -29,6 +29,14 @@ def test_what_falls_is_past_its_plateau() -> None:
     assert best is not None and best.step == 300
 
 
+def test_what_rose_in_its_last_quarter_and_then_overfitted_is_past_its_plateau() -> None:
+    rising = [evaluated(i, 0.40 + 0.01 * i, 0.40 + 0.01 * i) for i in range(1, 18)]
+    for fall, past in ((0.01, True), (0.0, False)):
+        ends = [evaluated(i, 0.57 - fall, 0.41 + 0.01 * i) for i in range(18, 21)]
+        gain = late_gain([*rising, *ends])
+        assert gain is not None and gain > 0.01 and at_plateau([*rising, *ends]) is past
+
+
 def test_too_few_evaluations_are_not_known_to_be() -> None:
     assert not at_plateau(())
     assert not at_plateau(curve(0.5, 0.5, 0.5))
