@@ -247,8 +247,10 @@ def campaign_eta(state: CampaignState, now: float) -> CampaignEta:
     order = [p.run for p in start_order(state.campaign, state.intent)]
     queue = [run for run in order if run in times and statuses[run].pace != "works"]
     never = [view.planned.run for view in state.runs if view.job is not None and view.job.never]
-    in_line = any(view.job is not None and view.job.waiting and not view.job.never for view in state.runs)
-    places = len(slots) if in_line else state.intent.jobs or state.campaign.jobs  # what the cluster gives now
+    waiting = [view.job for view in state.runs if view.job is not None and view.job.waiting and not view.job.never]
+    new = sum(job.new for job in waiting)  # a moment before it says why it waits, or runs in a place that was free
+    in_line = new < len(waiting)
+    places = len(slots) + new if in_line else state.intent.jobs or state.campaign.jobs  # what the cluster gives now
     slow = [s for s in statuses.values() if s.no_step is not None or (s.phase in HANGING and s.reason)]
     hanging = ["a run that makes no step" if s.no_step is not None else HANGING[s.phase] for s in slow]
     stuck = len(never) + len(hanging)

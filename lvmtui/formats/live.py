@@ -85,6 +85,8 @@ class Job:
     """It asks for what it cannot get, and will not start."""
     last_start: float | None = None
     """Time of the newest start in the run's log when it was first seen waiting, 0: none. A newer one: it trains."""
+    new: bool = False
+    """Just submitted: whether it has to wait is not known yet."""
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ class Heartbeat:
                 last = state.trainer.started.time if state.trainer.started else 0.0
                 if known and known.waiting and known.id == job.identity.pid:
                     last = known.last_start or 0.0
-                told = (probe.detail, probe.node, probe.starts, probe.never, last if job.waiting else None)
+                told = (probe.detail, probe.node, probe.starts, probe.never, last if job.waiting else None, probe.new)
                 jobs[track.planned.run] = Job(track.engine, job.identity.pid, job.waiting, *told)
         engines = {
             name: EngineAnswer(before.engines[name].time if fault and name in before.engines else now, fault)

@@ -206,9 +206,10 @@ def test_while_jobs_wait_in_a_cluster_it_gives_as_many_places_as_it_runs(tmp_pat
     state = read(tmp_path, campaign)
 
     def as_jobs(states: str) -> CampaignEta:
-        """`r` runs, `w` waits in the cluster's queue, `n` will not start there, `?` is not answered for."""
-        phases = {"r": Phase.RUNNING, "w": Phase.QUEUED, "n": Phase.QUEUED, "?": Phase.UNKNOWN}
-        jobs = {"?": None, **{one: Job("slurm", 1, one in "wn", never=one == "n") for one in "rwn"}}
+        """`r` runs, `w` waits in the queue, `s` was just submitted, `n` will not start, `?` is not answered for."""
+        phases = {"r": Phase.RUNNING, "w": Phase.QUEUED, "s": Phase.QUEUED, "n": Phase.QUEUED, "?": Phase.UNKNOWN}
+        told = {one: Job("slurm", 1, one in "wsn", never=one == "n", new=one == "s") for one in "rwsn"}
+        jobs = {"?": None, **told}
         runs = tuple(
             replace(view, status=Status(phases[one]), job=jobs[one])
             for one, view in zip(states, state.runs, strict=True)
@@ -217,6 +218,9 @@ def test_while_jobs_wait_in_a_cluster_it_gives_as_many_places_as_it_runs(tmp_pat
 
     all_run, one_place = as_jobs("rrrr"), as_jobs("rwww")
     assert all_run.eta and one_place.eta and one_place.eta.seconds > 2 * all_run.eta.seconds
+    submitted, all_submitted = as_jobs("rsww"), as_jobs("ssss")
+    assert submitted.eta and submitted.eta.seconds < 0.9 * one_place.eta.seconds, "a place that became free is not lost"
+    assert all_submitted.eta and all_submitted.eta.seconds < 1.1 * all_run.eta.seconds
     assert (as_jobs("wwww").eta, as_jobs("wwww").unknown) == (None, "waits for the cluster")
     assert (as_jobs("nnnn").eta, as_jobs("nnnn").unknown) == (None, "4 jobs will not start")
     some = as_jobs("rrnn")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from lvmtui.formats.campaign import Campaign
+from lvmtui.formats.live import read_pulse
 from lvmtui.formats.paths import Workspace
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.state.status import Phase, interruptions
@@ -106,11 +107,16 @@ def test_a_job_that_has_begun_is_told_before_the_controller_is_asked_again(tmp_p
         """As one `lvmtui status` sees them."""
         return [view.status.phase for view in CampaignReader(workspace, workspace.campaign(campaign.id)).refresh().runs]
 
-    while not slurm.living:
+    while len(slurm.living) < 2:
         supervisor.tick()
+    supervisor.tick()
+    pulse = read_pulse(workspace.pulse)
+    assert pulse and {job.new for job in pulse.jobs.values()} == {True}, "nothing says yet that they wait"
     for _ in range(20):
         slurm.advance(0.1)
         supervisor.tick()
+    pulse = read_pulse(workspace.pulse)
+    assert pulse and {job.new for job in pulse.jobs.values()} == {False}
     asked = slurm.calls["squeue"]
     assert phases() == [Phase.QUEUED, Phase.QUEUED]
     slurm.advance(1.5)

@@ -178,8 +178,8 @@ class Queue:
         job, *doubles = sorted(living, key=lambda job: (job.state in words.WAITING, job.id))
         if waiting := [double.id for double in doubles if double.state in words.WAITING]:
             self._cancel(waiting)
-        never = job.state in words.WAITING and words.NEVER in job.detail
-        return engine.Probe((job.member,), True, None, True, job.detail, job.node, job.starts, never)
+        never, new = (job.state in words.WAITING and said in job.detail for said in (words.NEVER, words.NEW))
+        return engine.Probe((job.member,), True, None, True, job.detail, job.node, job.starts, never, new)
 
     def _ask_controller(self) -> None:
         now = self.clock()

@@ -171,9 +171,9 @@ OVER = {
 BY_ITSELF = {"COMPLETED", "FAILED"}
 EXCUSED = {"NODE_FAIL", "BOOT_FAIL", "PREEMPTED", "REVOKED"}
 
-NEVER = "will not start"
+NEVER, NEW = "will not start", "just submitted"
 REASONS = {
-    "None": "just submitted",
+    "None": NEW,
     "Priority": "others come first",
     "Resources": "waits for nodes to become free",
     "Dependency": "waits for its job before to end",
@@ -189,7 +189,7 @@ REASONS = {
     "InvalidAccount": "its account is not valid, and it will not start",
     "InvalidQOS": "its QOS is not valid, and it will not start",
 }
-"""Why a job is pending, as text for people; `NEVER`: for ever. Other reasons have names that can be read."""
+"""Why a job is pending, as text for people; `NEVER`: for ever, `NEW`: not told yet. Other names can be read."""
 
 NOT_NOW = (
     "unable to contact", "timed out", "connection refused", "zero bytes", "temporarily", "not responding", "try again",
