@@ -21,7 +21,7 @@ ENGINE_OPTION = "engine_option_"
 """Prefix of the attributes for options that an engine declares, so that they cannot clash with others."""
 STARTING = ("run", "demo")
 """Commands that start a campaign. Only for them is every engine asked which options it has."""
-ONE_CONTEXT = replace(OPTIONS["context"], help="vectors in a context; default: 5")
+ONE_CONTEXT = replace(OPTIONS["context"], count=1, help="vectors in a context; default: 5")
 """Of commands that take one context, not several to compare."""
 
 

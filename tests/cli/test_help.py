@@ -120,3 +120,4 @@ def test_the_context_of_one_is_not_said_to_be_compared() -> None:
     for name in ("check", "import"):
         (context,) = (action for action in COMMANDS[name]._actions if action.dest == "context")
         assert context.help == "vectors in a context; default: 5"
+        assert context.nargs == 1 and context.metavar == "N", "no `N...`"
