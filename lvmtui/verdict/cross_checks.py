@@ -87,7 +87,7 @@ def forward_doubts_of(row: Row) -> tuple[str, ...]:
     small, said = row.baseline.forward, forward_doubts(row.expanded)
     if small is None or not small.echoes or small.gain_last <= 0:
         return said
-    gain = f"trained on {row.baseline.label}, its gain over {the_trivial(small.against)} is about as large on the last"
+    gain = f"with {row.baseline.label}, the gain over {the_trivial(small.against)} is about as large on the last"
     return (*said, f"{gain} context vector as on the next one, or larger, so doing better than that says little")
 
 
