@@ -62,6 +62,8 @@ def import_folders(
     """
     if not folders:
         raise UserError("import: no folder given; name folders with training_history.json or benchmark_results.json")
+    if arm is not None and size_of(arm) is None:
+        raise UserError(f"--arm {sanitise(arm, 40)}: is not a size; give one like 80k or 1.2m")
     if trained_on is not None and not trained_on.is_file():
         raise UserError(f"--trained-on {trained_on}: no such file; name the vectors the runs were trained on")
     histories, faults = [], []
@@ -121,7 +123,7 @@ def _take_in_baseline(
     Raises UserError if neither the histories nor `arm` name that size.
     """
     arm = arm or next((history.label for history in histories if history.label), None)
-    if arm is None or size_of(arm) is None:
+    if arm is None:
         raise UserError(NO_SIZE.format(histories[0].folder))
     workspace.models.mkdir(parents=True, exist_ok=True)
     histories = [replace(history, label=arm) for history in histories]
@@ -152,8 +154,6 @@ def with_arms(histories: Sequence[ImportedHistory], arm: str | None = None) -> t
     A size in the folder's name or in the history decides; else the size that the other folders of the model leave; else
     `arm`.
     """
-    if arm is not None and size_of(arm) is None:
-        raise UserError(f"--arm {sanitise(arm, 40)}: is not a size; give one like 80k or 1.2m")
     labels = {history.label for history in histories if history.label} | ({arm} if arm else set())
     if len(labels) > 2:
         raise UserError(f"import: folders of {len(labels)} sizes ({', '.join(sorted(labels))}); name those of two")

@@ -210,6 +210,13 @@ def test_two_sizes_are_needed(tmp_path: Path, names: tuple[str, ...], arm: str |
     assert not (tmp_path / "ws").exists()
 
 
+def test_an_arm_that_is_no_size_is_refused_beside_a_file_too(tmp_path: Path) -> None:
+    folder = write_training_history(tmp_path / "amn_80k", "amn", curve(0.5))
+    np.savez(tmp_path / "v.npz", vectors=np.ones((20, 64), np.float32))
+    with pytest.raises(UserError, match="--arm big: is not a size"):
+        import_folders(Workspace(tmp_path / "ws"), [folder], "big", tmp_path / "v.npz")
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
