@@ -128,7 +128,8 @@ def live_table(state: CampaignState, width: int, height: int) -> Group:
 
 
 def _lines(reader: CampaignReader) -> CampaignState:
-    """A line for every change of a run and every evaluation; none of a campaign that is over already."""
+    """A line for every change of a run and every evaluation; none of a campaign that is over already, or of runs that
+    ended before it was planned."""
     shown: dict[str, tuple[Phase, int, float]] = {}
     said = ""
     for state in _states(reader):
@@ -138,13 +139,16 @@ def _lines(reader: CampaignReader) -> CampaignState:
         for view in state.runs:
             run, name = view.state, view.planned.run
             evaluations = run.trainer.evaluations if run else ()
-            phase, seen, changed = shown.get(name, (Phase.QUEUED, 0, 0.0))
+            since = view.status.since or 0.0
+            taken_over = view.status.over and 0 < since < state.campaign.created
+            at_first = (view.status.phase, len(evaluations), since) if taken_over else (Phase.QUEUED, 0, 0.0)
+            phase, seen, changed = shown.get(name, at_first)
             where = state.title_of(view.planned)
             for event in evaluations[seen:]:
                 if sentence := sentence_of(event):
                     news.append((event.time, f"{where}  {sentence.words}"))
             if view.status.phase is not phase:
-                since = view.status.since or 0.0  # a start of which nothing is logged yet has the time of the last one
+                # a start of which nothing is logged yet has the time of the last one
                 changed = since if since > changed else time.time()
                 news.append((changed, f"{where}  {_how(view)}"))
             shown[name] = (view.status.phase, len(evaluations), changed)

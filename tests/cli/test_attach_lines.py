@@ -47,3 +47,18 @@ def test_a_new_start_is_not_told_with_the_time_of_the_first(
     ended, started = capsys.readouterr().out.splitlines()[-2:]
     assert "interrupted" in ended and "starting" in started
     assert started.split()[0] == clock(5e9 + 60, seconds=True)
+
+
+def test_runs_that_were_taken_over_are_not_told_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`run --add-sizes` printed the evaluations of last week before its own."""
+    workspace, campaign = finished(tmp_path, UP, seeds=(1,), states={("amn", "expanded"): "running"})
+    found = state_of(workspace, campaign)
+    ended = next(view.status.since for view in found.runs if view.status.over)
+    assert ended
+    later = replace(found, campaign=replace(found.campaign, created=ended + 1))
+    monkeypatch.setattr(follow, "_states", lambda reader: [later])
+    follow._lines(CampaignReader(workspace, workspace.campaign(campaign.id)))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines and all("AMN 23k" in line for line in lines)
