@@ -71,6 +71,8 @@ class Completion:
     """`3 of 10 runs finished, 2 running, 5 queued`."""
     to_come: int = 0
     """Runs that have not ended yet."""
+    taken_over: int = 0
+    """Runs that had ended before the campaign was planned; `started` is not theirs."""
 
     @property
     def duration(self) -> float | None:
@@ -248,7 +250,8 @@ def report_of(
 
 
 def _progress(state: CampaignState, runs: tuple[RunDetail, ...]) -> Completion:
-    starts = [run.started for run in runs if run.started is not None]
+    before = [run.run for run in runs if run.started and run.ended and run.ended < state.campaign.created]
+    starts = [run.started for run in runs if run.started is not None and run.run not in before]
     ends = [run.ended for run in runs if run.ended is not None]
     each = grouped(
         ((run.title, run.label, run.status + (f" ({run.reason})" if run.reason else "")), run.seed)
@@ -268,6 +271,7 @@ def _progress(state: CampaignState, runs: tuple[RunDetail, ...]) -> Completion:
         ),
         words=state.progress_words,
         to_come=sum(not view.status.over for view in state.runs),
+        taken_over=len(before),
     )
 
 

@@ -178,8 +178,9 @@ def _progress(report: Report) -> Text:
     span = f"{started}{date(progress.ended)}" + (f", {duration(progress.duration)}" if progress.started else "")
     if progress.ended is None:
         span = f"started {date(progress.started)}, still going on" if progress.started else "not started"
+    taken_over = f"; {plural(progress.taken_over, 'run')} taken over from before" if progress.taken_over else ""
     return (
-        f"{progress.words}; {span}. Campaign ",
+        f"{progress.words}; {span}{taken_over}. Campaign ",
         Code(report.campaign),
         f", report made {date(report.made)}.",
     )

@@ -39,6 +39,24 @@ def test_why_a_run_was_started_again_is_said(tmp_path: Path) -> None:
     assert md.count(" was started ") == 1
 
 
+def test_runs_that_were_taken_over_are_not_part_of_the_time(tmp_path: Path) -> None:
+    """A report of `--add-sizes` counted the weeks between two campaigns."""
+    workspace, campaign = finished(tmp_path, UP, seeds=(1,))
+    state = state_of(workspace, campaign)
+    *before, own = state.runs
+    assert own.status.since and own.state
+    began = own.status.since + 3600
+    trainer = replace(own.state.trainer, first_started=began + 4)
+    supervision = replace(own.state.supervision, first_launched=began)
+    later = replace(own.state, supervision=supervision, trainer=trainer)
+    own = replace(own, state=later, status=replace(own.status, since=began + 60))
+    grown = replace(campaign, created=began - 100)
+    report = read_report(replace(state, campaign=grown, runs=(*before, own)), now=NOW)
+    assert (report.progress.taken_over, report.progress.duration) == (len(before), 60)
+    assert f"; {len(before)} runs taken over from before. Campaign " in markdown(page_of(report))
+    assert not read_report(state_of(workspace, campaign), now=NOW).progress.taken_over
+
+
 def test_a_job_begins_when_its_work_does(tmp_path: Path) -> None:
     workspace, campaign = finished(tmp_path, UP, seeds=(1,))
     state = state_of(workspace, campaign)
