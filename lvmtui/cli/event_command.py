@@ -60,7 +60,6 @@ def main(arguments: list[str]) -> int:
             return 0
         state = CampaignReader(folder.workspace, folder).refresh()
         facts = facts_of(state, happening)
-        fault, tries = "", 0
         for tries in range(1, TRIES + 1):
             if not (fault := tell_command(command, facts, folder.workspace.root, seconds=SECONDS)):
                 break

@@ -10,10 +10,9 @@ import argparse
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NoReturn
 
+from lvmtui.cli.shared import ExitCode
 from lvmtui.system.errors import unknown
 
-USAGE = 2
-"""Exit code for a wrong command line."""
 EVERYWHERE = "all commands"
 """Group of the options that every command has. It comes last."""
 
@@ -166,9 +165,6 @@ OVERVIEW = (
 class Formatter(argparse.HelpFormatter):
     """`SIZE...` instead of `SIZE [SIZE ...]`, `--[no-]folds` instead of `--folds, --no-folds`."""
 
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=28)
-
     def _format_args(self, action: argparse.Action, default_metavar: str) -> str:
         if action.nargs in ("+", "*"):
             (name,) = self._metavar_formatter(action, default_metavar)(1)
@@ -197,7 +193,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         then = "" if message.endswith("?") else ";"
-        self.exit(USAGE, f"lvmtui: {message}{then} '{self.prog} --help' shows the options\n")
+        self.exit(ExitCode.USAGE, f"lvmtui: {message}{then} '{self.prog} --help' shows the options\n")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
@@ -206,7 +202,7 @@ class Parser(argparse.ArgumentParser):
 
     def format_help(self, everything: bool = False) -> str:
         name = self.prog.removeprefix(f"{ROOT} ")
-        formatter = Formatter(f"{self.prog} [options]")
+        formatter = Formatter(f"{self.prog} [options]", max_help_position=28)
         needed = [action for action in self._actions if action.required or not action.option_strings]
         formatter.add_usage(self.usage, needed, [])
         formatter.add_text(self.description)

@@ -216,7 +216,7 @@ def _add_following(group: argparse._ActionsContainer) -> None:
 
 
 def _add_campaign_options(parser: Parser) -> None:
-    from lvmtui.supervisor.engine import names
+    from lvmtui.supervisor.engine import kind, names
 
     groups = {title: parser.add_argument_group(title) for title in GROUPS}
     for declared in OPTIONS.values():
@@ -228,7 +228,11 @@ def _add_campaign_options(parser: Parser) -> None:
     running.add_argument("--json", action="store_true", help="with --plan: as JSON")
     running.add_argument("--yes", action="store_true", help="start whatever there is to doubt; do not ask")
     _add_following(running)
-    _add_engine_options(parser)
+    engines = parser.add_argument_group("engines")  # an option that several declare is there once
+    for setting in {one.name: one for name in names() for one in kind(name).settings}.values():
+        more: dict[str, Any] = {"action": "append"} if setting.many else {}
+        words, where = setting.words.replace("%", "%%"), ENGINE_OPTION + setting.name
+        engines.add_argument(f"--{setting.name}", metavar=setting.metavar, dest=where, help=words, **more)
 
 
 def _add_option(parser: argparse._ActionsContainer, declared: Option) -> None:
@@ -243,17 +247,3 @@ def _add_option(parser: argparse._ActionsContainer, declared: Option) -> None:
         more = {"action": "extend", "nargs": declared.count or "+"}
         help = f"{', '.join(declared.choices)}: {help}" if declared.choices else help
     parser.add_argument(flag, metavar=metavar, help=help, **more)
-
-
-def _add_engine_options(parser: Parser) -> None:
-    """The options that engines other than this machine's declare."""
-    from lvmtui.supervisor.engine import kind, names
-
-    added: set[str] = set()
-    group = parser.add_argument_group("engines")
-    for setting in (setting for name in names() for setting in kind(name).settings):
-        if setting.name not in added:
-            added.add(setting.name)
-            more: dict[str, Any] = {"action": "append"} if setting.many else {}
-            words, where = setting.words.replace("%", "%%"), ENGINE_OPTION + setting.name
-            group.add_argument(f"--{setting.name}", metavar=setting.metavar, dest=where, help=words, **more)

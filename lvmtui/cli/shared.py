@@ -10,7 +10,6 @@ from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lvmtui.cli.help import USAGE
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.patterns import Patterns, pattern_fault
 from lvmtui.system.errors import UserError
@@ -26,7 +25,7 @@ class ExitCode(IntEnum):
     OK = 0
     RUNS_FAILED = 1
     """The campaign is over, and a run of it failed, diverged or was cancelled."""
-    USAGE = USAGE
+    USAGE = 2
     """An option, a file or the machine is not as it must be. One line on stderr says what."""
     LEFT = 130
     """Ctrl-C. The runs go on."""

@@ -36,14 +36,6 @@ LIMIT = 3600.0
 NICENESS = 10
 
 
-@dataclass
-class _Running:
-    task: Task
-    folder: CampaignDir
-    process: subprocess.Popen[bytes]
-    began: float
-
-
 @dataclass(frozen=True)
 class WorkerEnd:
     """A worker that has ended."""
@@ -65,7 +57,7 @@ class Workers:
     ) -> None:
         self._command = command
         self._clock = clock
-        self._running: _Running | None = None
+        self._running: tuple[Task, CampaignDir, subprocess.Popen[bytes], float] | None = None
         self._tries: dict[Task, int] = {}
         self._refusals: dict[Task, int] = {}
         """Times a worker could not even be started, in a row."""
@@ -92,21 +84,20 @@ class Workers:
         """Take in the worker that has ended, if one has."""
         if self._running is None:
             return None
-        running = self._running
-        code = running.process.poll()
-        if code is None and self._clock() - running.began < LIMIT:
+        task, folder, process, began = self._running
+        code = process.poll()
+        if code is None and self._clock() - began < LIMIT:
             return None
         if code is None:
-            kill_child(running.process)
+            kill_child(process)
             fault = f"did not end within {LIMIT / 60:.0f} minutes"
-        elif code == 0 and result_of(running.folder, running.task).exists():
+        elif code == 0 and result_of(folder, task).exists():
             fault = ""
         else:
-            fault = last_line(running.folder.task_output) or (ending_words(code) if code else "left no result")
+            fault = last_line(folder.task_output) or (ending_words(code) if code else "left no result")
         with suppress(OSError):
-            running.folder.task_output.unlink()
+            folder.task_output.unlink()
         self._running = None
-        task = running.task
         self._faults.pop(task, None)
         if fault:
             self._tries[task] = self._tries.get(task, 0) + 1
@@ -137,7 +128,7 @@ class Workers:
             return None
         self._refusals.pop(task, None)
         lower_priority(process, NICENESS)
-        self._running = _Running(task, folder, process, now)
+        self._running = task, folder, process, now
         return task
 
     def _put_off(self, task: Task, fault: str, times: int) -> None:
@@ -186,13 +177,11 @@ class Results:
         return any(self._of(c).tasks or self.teller.due(c, self._of(c).happenings) for c in campaigns)
 
     def tell(self, campaigns: Sequence[CampaignTrack]) -> None:
-        """Write what happened to the runs into the logs."""
+        """Write what happened to the runs into the logs, and have the commands of `--on-event` told. One that fails is
+        said in the monitor log."""
         for campaign in campaigns:
             states = {name: track.state for name, track in campaign.tracks.items()}
             self._of(campaign).logs.catch_up(states)
-
-    def tell_commands(self, campaigns: Sequence[CampaignTrack]) -> None:
-        """Have the commands of `--on-event` told what happened. One that fails is said in the monitor log."""
         said = [self.teller.finish()]
         said += [
             (campaign.dir.id, self.teller.go_on(campaign, self._of(campaign).happenings))

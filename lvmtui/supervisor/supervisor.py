@@ -90,7 +90,6 @@ class Supervisor:
         self.pulse.beat(self.observer.tracks.values(), acted, self._troubles(), waiting)
         worked = self.results.go_on(self.observer.campaigns)
         self.results.tell(self.observer.campaigns)
-        self.results.tell_commands(self.observer.campaigns)
         return bool(actions) or worked
 
     @property
@@ -294,13 +293,10 @@ def _listen(wakeup: Wakeup) -> list[int]:
         told.append(number)
         wakeup.wake()
 
-    def wake(number: int, frame: FrameType | None) -> None:
-        wakeup.wake()
-
     signal.signal(signal.SIGTERM, go)
     signal.signal(signal.SIGINT, go)
-    signal.signal(signal.SIGHUP, wake)
-    signal.signal(signal.SIGCHLD, wake)
+    for harmless in (signal.SIGHUP, signal.SIGCHLD):
+        signal.signal(harmless, lambda number, frame: wakeup.wake())
     return told
 
 

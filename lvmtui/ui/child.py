@@ -36,7 +36,7 @@ class Child:
         with self._guard:
             self._turn += 1
             turn = self._turn
-            self._end()
+            self._send(signal.SIGTERM)
             command = [*COMMAND, *arguments, "--workspace", os.fspath(workspace)]
             environment = {**os.environ, "TERM": "dumb"}
             self._process = process = subprocess.Popen(
@@ -61,7 +61,7 @@ class Child:
         """End the command that runs, and wait so many seconds until it has; it says nothing any more."""
         with self._guard:
             self._turn += 1
-            self._end()
+            self._send(signal.SIGTERM)
         if self._process is not None and patience:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(patience)
@@ -69,12 +69,11 @@ class Child:
     def interrupt(self) -> None:
         """Ctrl-C for the command that runs: it takes back what it has half done, and says so."""
         with self._guard:
-            if self._process is not None and self._process.poll() is None:
-                self._process.send_signal(signal.SIGINT)
+            self._send(signal.SIGINT)
 
-    def _end(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
+    def _send(self, number: int) -> None:
+        if self._process is not None:  # Popen sends none to one that has ended
+            self._process.send_signal(number)
 
 
 def document(text: str) -> dict[str, Any] | None:

@@ -39,7 +39,8 @@ def banner(said: str, snapshot: Snapshot, width: int, most: int, *, read_only: b
 
 def _progress(snapshot: Snapshot, read_only: bool) -> list[str]:
     """Campaign, finished runs, time left and end; the longest form first."""
-    count = f"{snapshot.finished} of {len(snapshot.runs)} finished"
+    finished = sum(run.phase is Phase.FINISHED for run in snapshot.runs)
+    count = f"{finished} of {len(snapshot.runs)} finished"
     done = f"{'read-only   ' if read_only else ''}{count}"
     long, short = (_time_left(snapshot, wide=wide) for wide in (True, False))
     return [
@@ -49,7 +50,7 @@ def _progress(snapshot: Snapshot, read_only: bool) -> list[str]:
         "   ".join((done, *long[:1])),
         "   ".join((done, *short[:1])).partition(" (")[0],
         done,
-        f"{snapshot.finished}/{len(snapshot.runs)}",
+        f"{finished}/{len(snapshot.runs)}",
     ]
 
 

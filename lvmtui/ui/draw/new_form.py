@@ -54,9 +54,6 @@ class CampaignForm:
     def text(self, name: str) -> str:
         return self.texts.get(name, "").strip()
 
-    def choice(self, name: str) -> str:
-        return self.chosen.get(name, CHOICES[name][0])
-
     @property
     def files(self) -> tuple[str, ...]:
         """The files of vectors named; none for the bundled ones."""
@@ -83,9 +80,7 @@ class CampaignForm:
     @property
     def fault(self) -> str:
         """What must be filled in before anything can be planned; empty if nothing."""
-        if self.folders:
-            return ""
-        return "" if self._models else "no model is ticked; tick one with the space bar"
+        return "" if self.folders or self._models else "no model is ticked; tick one with the space bar"
 
     @property
     def _models(self) -> list[str]:
@@ -110,7 +105,8 @@ class CampaignForm:
         if name == "models":
             return [] if self._models == list(MODELS) else self._models
         if name in CHOICES:
-            return [] if self.choice(name) == CHOICES[name][0] else [self.choice(name)]
+            chosen = self.chosen.get(name, CHOICES[name][0])
+            return [] if chosen == CHOICES[name][0] else [chosen]
         one, text = OPTIONS[name], self.text(name)
         if not one.several:
             return [text] if text else []

@@ -17,7 +17,6 @@ from lvmtui.formats.spec import ArmName
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import TrainerState
-from lvmtui.state.status import Phase
 from lvmtui.system.text import grouped, sanitise
 from lvmtui.ui.read.machine import MachineFigures
 from lvmtui.ui.read.run_facts import NAME, RunFacts
@@ -106,10 +105,6 @@ class Snapshot:
         """The name of the run to look at first: one that goes on, else the first."""
         going = next((run for run in self.runs if run.view.status.pace == "works"), None)
         return (going or self.runs[0]).name if self.runs else ""
-
-    @property
-    def finished(self) -> int:
-        return sum(run.phase is Phase.FINISHED for run in self.runs)
 
     @property
     def judged(self) -> bool:

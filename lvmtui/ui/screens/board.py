@@ -121,14 +121,9 @@ class BoardScreen(RunsView):
 
     def action_shift(self, by: int) -> None:
         """To the next or previous model, staying on the arm."""
-        snapshot = self.snapshot
-        if snapshot is None:
-            return
-        models = [model for model in snapshot.models if model.runs]
-        here = snapshot.model(self.ui.selected)
-        if here is not None:
-            at = [model.model for model in models].index(here.model)
-            self.ui.select_model(models[(at + by) % len(models)])
+        if self.snapshot and (here := self.snapshot.model(self.ui.selected)):
+            models = [model for model in self.snapshot.models if model.runs]
+            self.ui.select_model(models[(models.index(here) + by) % len(models)])
             self.redraw()
 
     def action_move(self, by: int) -> None:

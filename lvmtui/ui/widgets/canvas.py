@@ -28,7 +28,6 @@ from lvmtui.system.text import sanitise
 from lvmtui.ui.draw.lines import Drawing, Line, Piece, fit, plain
 from lvmtui.ui.themes import styles_of
 
-BLANK: Line = ()
 Painter = Callable[[int, int], Drawing | Sequence[Line]]
 """What to show in so many columns and lines."""
 NOTHING: object = object()
@@ -108,7 +107,7 @@ class Canvas(Widget):
         if self.styles.is_auto_height and len(self._drawing.lines) != height:
             self.refresh(layout=True)  # and it is drawn again with its new size
         new = [fit([(plain(text), name) for text, name in line], width) for line in self._drawing.lines[:height]]
-        new.extend([fit(BLANK, width)] * (height - len(new)))
+        new.extend([fit((), width)] * (height - len(new)))
         old, self._lines = self._lines, new
         if len(old) != len(new):
             self._strips.clear()
@@ -125,7 +124,7 @@ class Canvas(Widget):
     def render_line(self, y: int) -> Strip:
         strip = self._strips.get(y)
         if strip is None:
-            line = self._lines[y] if y < len(self._lines) else BLANK
+            line = self._lines[y] if y < len(self._lines) else ()
             look, base = styles_of(self.app.current_theme), self.visual_style.rich_style
             strip = Strip([Segment(text, base + look.get(name, base)) for text, name in fit(line, self.size.width)])
             self._strips[y] = strip
