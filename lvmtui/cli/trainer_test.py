@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import re
 import subprocess
@@ -290,7 +291,7 @@ class _Test:
     def _tree(self) -> list[Process]:
         return [p for p in marked_processes() if p.launch in self.launches]
 
-    def _wait(self, condition: Callable[[], object], seconds: float = LIMIT, *, beyond: bool = False) -> None:
+    def _wait(self, condition: Callable[[], object], seconds: float = math.inf, *, beyond: bool = False) -> None:
         until = time.monotonic() + seconds
         if not beyond:
             until = min(until, self.until)

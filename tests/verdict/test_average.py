@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lvmtui.formats.results import ALPHA
+from lvmtui.formats.results import ALPHA, read_comparison
 from lvmtui.verdict.average import correlations, estimate_of, joint_level, loadings
+from lvmtui.verdict.compare import compare
 from lvmtui.verdict.interval import Design
+from lvmtui.verdict.ranking import table_of
+from tests.verdict.scenes import finished, state_of
 
 
 def equal(models: int, r: float) -> tuple[tuple[float, ...], ...]:
@@ -89,3 +94,21 @@ def test_changes_on_different_clusters_are_not_averaged() -> None:
     other = Design([np.arange(11)]).effects([np.arange(11.0)])
     with pytest.raises(ValueError, match="same clusters"):
         estimate_of([one, other])
+
+
+def test_the_training_noise_of_unweighted_changes_is_known_from_all_models_too(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, {"amn": (0.5189, 0.5269), "gru": (0.51, 0.52)})
+    found, folds = {}, {}
+    for model, apart in (("amn", 0.0), ("gru", 1.0)):  # of one model the folds agree by chance
+        assert compare(workspace.campaign(campaign.id), model)
+        made = read_comparison(workspace.campaign(campaign.id).comparison(model))
+        assert made and made.effects
+        whole = made.effects
+        fold, change = tuple(i % 2 for i in range(len(whole.fold))), (whole.value - apart, whole.value + apart)
+        folds[model] = replace(whole, fold=fold, share=(0.5, 0.5), change=change, training=0.0)
+        alone = estimate_of([folds[model]])
+        found[model] = replace(made, unweighted=alone, unweighted_effects=folds[model])
+    table = table_of(state_of(workspace, campaign), found, {}, {})
+    told = {row.model: row.unweighted for row in table.rows}
+    assert told == {model: estimate_of([e], list(folds.values())) for model, e in folds.items()}
+    assert told["amn"] and told["amn"].from_training > 0 == estimate_of([folds["amn"]]).from_training

@@ -13,11 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lvmtui.formats.results import Comparison, read_comparison
+from lvmtui.formats.results import Comparison
 from lvmtui.models import title_of
 from lvmtui.report.make import write_report
 from lvmtui.verdict.answer import answer
-from lvmtui.verdict.average import estimate_of
 from lvmtui.verdict.compare import compare
 from lvmtui.verdict.comparison import trivial_by_run
 from lvmtui.verdict.ranking import Judgement, ranked, table_of
@@ -300,24 +299,6 @@ def test_the_average_is_that_of_the_windows(tmp_path: Path) -> None:
     assert table.primary.estimate.value == table.average == pytest.approx(sum(changes) / 3)
     assert table.primary.verdict.word is Word.IMPROVED and table.primary.chances
     assert 0.05 / 3 < table.level < 0.05 and table.uncapped
-
-
-def test_the_training_noise_of_unweighted_changes_is_known_from_all_models_too(tmp_path: Path) -> None:
-    workspace, campaign = finished(tmp_path, {"amn": (0.5189, 0.5269), "gru": (0.51, 0.52)})
-    found, folds = {}, {}
-    for model, apart in (("amn", 0.0), ("gru", 1.0)):  # of one model the folds agree by chance
-        assert compare(workspace.campaign(campaign.id), model)
-        made = read_comparison(workspace.campaign(campaign.id).comparison(model))
-        assert made and made.effects
-        whole = made.effects
-        fold, change = tuple(i % 2 for i in range(len(whole.fold))), (whole.value - apart, whole.value + apart)
-        folds[model] = replace(whole, fold=fold, share=(0.5, 0.5), change=change, training=0.0)
-        alone = estimate_of([folds[model]])
-        found[model] = replace(made, unweighted=alone, unweighted_effects=folds[model])
-    table = table_of(state_of(workspace, campaign), found, {}, {})
-    told = {row.model: row.unweighted for row in table.rows}
-    assert told == {model: estimate_of([e], list(folds.values())) for model, e in folds.items()}
-    assert told["amn"] and told["amn"].from_training > 0 == estimate_of([folds["amn"]]).from_training
 
 
 def test_a_collapsed_run_is_no_evidence_about_data(tmp_path: Path) -> None:
