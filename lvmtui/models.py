@@ -116,6 +116,7 @@ TUNED = replace(
     evaluations=8,
     patience=3,
     prior_windows=4000,
+    least_updates=300,
 )
 """For data too small for the reference recipe, which stays below the context mean there. What each part is worth stands
 in docs/recipe.md."""

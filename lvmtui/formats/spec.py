@@ -70,6 +70,8 @@ class Recipe:
     loss plus `prior_windows / training windows` times 1 - cosine of the prediction with that mean, so that a
     correction has to gain more than it departs, and the less so the more data there is. The loss that is shown is
     without it."""
+    least_updates: int = 0
+    """Updates that a run makes at least: of few windows `epochs` alone are too few."""
     own_loss: UserCode | None = None
     """A user's own loss, (raw output, target) -> number, in the place of `loss`."""
 
@@ -81,8 +83,9 @@ class Recipe:
     def words(self) -> str:
         """`tuned: loss cosine, rate 0.004, 3 epochs of the largest data set, equal updates, batches of 128`."""
         of = " of the largest data set, equal updates" if self.equal_updates else ""
+        least = f" (at least {self.least_updates} updates)" if self.least_updates else ""
         return (
-            f"{self.name}: loss {self.loss_words}, rate {self.rate:g}, {self.epochs:g} epochs{of}, "
+            f"{self.name}: loss {self.loss_words}, rate {self.rate:g}, {self.epochs:g} epochs{of}{least}, "
             f"batches of {self.batch_size}"
         )
 

@@ -59,7 +59,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
         f"judged by  {_judged_by(plan)}",
         f"power      each model{' that is judged' if _by_trainers(plan) else ''} {_power(plan)}",
         _copies(plan),
-        *([f"space      {centre_words(campaign.centre)}"] if campaign.centre else []),
+        *([f"space      {centre_words(campaign.centre, folds=campaign.folds)}"] if campaign.centre else []),
         f"machine    {'' if local else f'{campaign.engine_words}, '}{device}, {beside} side by side, "
         f"{words.plural(campaign.threads, 'thread')} each{_first(plan)}",
     ]
@@ -118,7 +118,8 @@ def _judged_by(plan: Plan) -> str:
 
 def _power(plan: Plan) -> str:
     """What can be detected, and how far the data is from the bundled vectors where these stand for it."""
-    here, said = plan.check.files[-1].coherence, plan.power.words
+    centre, said = plan.campaign.centre, plan.power.words
+    here = centre.neighbours if centre else plan.check.files[-1].coherence
     if plan.power.source != Prior().source or here is None or abs(here - COHERENCE) <= UNLIKE:
         return said
     return f"{said}; neighbours there have a mean cosine of {COHERENCE}, here of {here:.2f}, so this may be far off"

@@ -42,6 +42,7 @@ def recipe_of(options: Options, model: str, start: Recipe | None = None) -> Reci
     return replace(
         recipe,
         epochs=options.epochs or recipe.epochs,
+        least_updates=0 if options.epochs else recipe.least_updates,
         batch_size=options.batch_size or recipe.batch_size,
         rate=options.rate or recipe.rate,
     )
@@ -83,7 +84,7 @@ class Layout:
         recipe = trained if trained and (weights or extended) else recipe_of(options, model, trained)
         own = len(split.arms[arm].train)
         counted = max(len(arm.train) for arm in split.arms.values()) if recipe.equal_updates else own
-        steps = max(1, round(recipe.epochs * (counted // recipe.batch_size)))
+        steps = max(1, recipe.least_updates, round(recipe.epochs * (counted // recipe.batch_size)))
         if earlier and not earlier.spec.imported and recipe.equal_updates and options.epochs is None:
             steps = earlier.of(model, seed)[1].total_steps
         if extended and recipe.equal_updates:

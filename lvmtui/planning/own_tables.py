@@ -64,7 +64,8 @@ class RecipeTable:
         """The recipe for a model, without the loss of one's own. Raises UserError."""
         recipe = replace(recipe_for(self.based_on, model), name=self.name)
         try:
-            return decode(Recipe, {**encode(recipe), **self.changes})
+            asked = {"least_updates": 0} if "epochs" in self.changes else {}
+            return decode(Recipe, {**encode(recipe), **asked, **self.changes})
         except DecodeError as error:
             raise UserError(f"{self.where}: {error}") from None
 

@@ -61,16 +61,17 @@ def _interval(report: Report) -> list[Block]:
                 "point estimates."
             ),
         ]
-    estimates = [row.estimate for row in whole.ranked if row.estimate]
+    known = [row.estimate for row in whole.ranked if row.estimate]
+    estimates = [estimate for estimate in known if estimate.interval()] or known
     if not estimates:
         return []
-    first = estimates[0]
+    windows, clusters, equal = zip(*((e.windows, e.clusters, e.effective_clusters) for e in estimates), strict=True)
     seeds, single = max(row.seeds for row in whole.ranked), [row for row in whole.ranked if row.seeds == 1]
     df = spread((e.df for e in estimates), "{:.1f}".format)
     said = [
         f"Covered: which articles were held out. Windows of one article (cluster) resemble each other, so the "
-        f"{first.windows:,} windows in {first.clusters} clusters count as {first.effective_clusters:.1f} clusters of "
-        f"equal weight. The interval uses the cluster-robust CR2 variance and Bell-McCaffrey degrees of freedom "
+        f"{spread(windows)} windows in {spread(clusters)} clusters count as {spread(equal, '{:.1f}'.format)} clusters "
+        f"of equal weight. The interval uses the cluster-robust CR2 variance and Bell-McCaffrey degrees of freedom "
         f"({df}{', seeds included' if seeds > 1 else ''}{_of_average(whole)}); the fewer, the wider.",
         f"Covered: training noise, by {seeds_words(whole.ranked)} per arm"
         f"{f' (not for {named(single)}, with one)' if single else ''}."

@@ -29,7 +29,7 @@ def caveats(table: Table) -> tuple[str, ...]:
     """What a reader must know before believing the table, the largest doubt first; how it was judged comes last."""
     ranked = [row for row in table.ranked if row.estimate is not None]
     remedies = grouped((row.verdict.remedy, row) for row in table.rows if row.verdict.remedy)
-    space = f"The {centre_words(table.centre)}." if table.centre else ""
+    space = f"The {centre_words(table.centre, folds=table.folds)}." if table.centre else ""
     said = [
         *(f"To judge {named(rows)}: {remedy}." for remedy, rows in remedies.items()),
         _ids(table),
@@ -83,7 +83,7 @@ def _seeds(ranked: Sequence[Row]) -> str:
 
 
 def _folds(table: Table, ranked: Sequence[Row]) -> str:
-    if not table.folds or not ranked or len(ranked) * (table.seeds - 1) >= FOLD_DF:
+    if not table.folds or not any(row.interval for row in ranked) or len(ranked) * (table.seeds - 1) >= FOLD_DF:
         return ""
     return (
         f"{plural(len(ranked), 'model')} with {table.seeds} folds says little about training noise: if it is more than "
@@ -97,7 +97,7 @@ def _apart(table: Table) -> str:
     apart = [row for row in table.rows if row.compared and row not in (*table.alike, *table.with_word(*unlike))]
     return (
         f"Not the same seeds were compared for all models, and each seed holds out other articles: the cosines of "
-        f"{named(apart)} cannot be set beside those of the others."
+        f"{named(apart)} cannot be set beside those of the others, nor of the trivial baselines."
         if apart and not table.histories
         else ""
     )
@@ -132,7 +132,7 @@ def _few(ranked: Sequence[Row]) -> list[str]:
             "There are few held-out articles, or a few of them hold most of the windows: other articles could well "
             f"give other figures, and the intervals are wide for that reason (from {min(low):.1f} degrees of freedom)."
         )
-    if apart := [(row, e.df) for row, e, scarce in known if scarce == "seeds"]:
+    if apart := [(row, e.df) for row, e, scarce in known if scarce == "seeds" and row.interval]:
         df = min(df for _, df in apart)
         said.append(
             f"Few seeds set the width of the intervals of {named([row for row, _ in apart])} (from {df:.1f} degrees of "

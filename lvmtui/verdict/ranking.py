@@ -92,10 +92,10 @@ def table_of(state: CampaignState, comparisons: Mapping[str, Comparison], trivia
     if joint and len(fair) > 1:
         word = verdict(joint.average, seeds=min(row.seeds for row in fair))
         primary = Average(joint.average, word, tuple(row.model for row in fair), chances(joint.average))
-    return Table(
+    table = Table(
         labels=labels,
         rows=tuple(rows),
-        trivial=() if all(row.history for row in rows) else _trivial_rows(state, drafts, trivial, plain=plain),
+        trivial=(),
         average=primary.estimate.value if primary else fmean(changes) if changes else None,
         seeds=len(campaign.seeds),
         tested=len(tested),
@@ -113,6 +113,10 @@ def table_of(state: CampaignState, comparisons: Mapping[str, Comparison], trivia
             if fair and arm.articles is None and arm.data.fingerprint  # imported runs have none: nothing is known
         ),
     )
+    if all(row.history for row in rows):
+        return table
+    first = sorted(drafts, key=lambda row: row.model not in {alike.model for alike in table.alike})
+    return replace(table, trivial=_trivial_rows(state, first, trivial, plain=plain))
 
 
 def _with_cosines(row: Row, baseline: float | None, expanded: float | None) -> Row:
@@ -247,7 +251,8 @@ def _key(row: Row) -> tuple[float, float]:
 def _trivial_rows(
     state: CampaignState, rows: Sequence[Row], trivial: Trivials, *, plain: bool
 ) -> tuple[TrivialRow, ...]:
-    """Weighted as the comparisons are, as soon as there is one; before that the plain means, if `plain`."""
+    """Weighted as the comparisons are, as soon as there is one; before that the plain means, if `plain`. With folds
+    they are of other windows where a model has fewer seeds: those of the first of `rows` that has them stand."""
     compared = not plain or any((scores := row.cell(arm).scores) and scores.trivial for row in rows for arm in ARMS)
 
     def means(model: str, arm: ArmName) -> dict[str, float]:

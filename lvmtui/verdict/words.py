@@ -185,10 +185,11 @@ def population_words(name: Population, baseline: str) -> str:
     return {"own": f"articles of {baseline}", "new": "new articles", "both": "all held-out articles"}[name]
 
 
-def centre_words(centre: Centring) -> str:
-    """What was done to the vectors, and that figures are of that space."""
+def centre_words(centre: Centring, *, folds: bool) -> str:
+    """What was done to the vectors, and that figures are of that space. With `folds` each seed has its own centre."""
+    others = " (of the first seed; each has a centre of its own)" if folds else ""
     return (
-        f"vectors are centred: less the {centre.by} of {centre.vectors:,} training vectors, scaled by "
+        f"vectors are centred: less the {centre.by} of {centre.vectors:,} training vectors{others}, scaled by "
         f"{'deviation' if centre.by == 'mean' else 'interquartile range'}. That takes the mean cosine of neighbours "
         f"from {cosine(centre.neighbours_before, 3)} to {cosine(centre.neighbours, 3)}. All cosines, trivial baselines "
         "too, are of that space, and those of another one cannot be compared with them"

@@ -19,12 +19,13 @@ from lvmtui.datasets.windows import covered, gather
 from lvmtui.formats.campaign import read_campaign
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import read_spec
-from lvmtui.planning.describe import plan_as_text
+from lvmtui.planning.describe import UNLIKE, plan_as_text
 from lvmtui.planning.options import Options
 from lvmtui.planning.plan import make_plan, write_plan
 from lvmtui.state.campaign_reader import newest_campaign
 from lvmtui.system.errors import UserError
 from lvmtui.verdict.caveats import caveats
+from lvmtui.verdict.words import centre_words
 from tests.trainers.tiny import plan_campaign, state_of, train_here, write_walk
 from trainers.data import open_data
 from trainers.program.data import data_folder
@@ -122,6 +123,8 @@ def test_folds_have_centres_of_their_own_and_draws_share_one(tmp_path: Path) -> 
     splits = [read_split(folder.split_of(fold)) for fold in (1, 2)]
     shifts = [split.heldout.centre.shift for split in splits if split.heldout.centre]
     assert len(shifts) == 2 and 1e-4 < np.abs(shifts[0] - shifts[1]).max() < 0.1
+    centre = read_campaign(folder.campaign).centre
+    assert centre and "training vectors (of the first seed; each has" in centre_words(centre, folds=True)
     assert prove_campaign(folder)[1]
 
     sizes = Options(
@@ -133,6 +136,8 @@ def test_folds_have_centres_of_their_own_and_draws_share_one(tmp_path: Path) -> 
     assert one is other is not None and plan.campaign.centre is not None and plan.campaign.centre.by == "median"
     words = plan_as_text(plan)
     assert "space      vectors are centred: less the median of" in words and "scaled by interquartile range" in words
+    in_the_file = plan.check.files[-1].coherence
+    assert in_the_file and in_the_file - 0.42 > UNLIKE and "may be far off" not in words, "in the space that judges"
 
 
 def test_another_baseline_space_is_refused_and_the_same_is_kept(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_a_program_of_ones_own_takes_as_long_with_any_recipe(tmp_path: Path) -> 
     """Its guessed steps were counted by the other recipe, which made a minute of half of one."""
     tables = {name: {"command": "true", "pattern": "x (?P<cosine>.)"} for name in ("open", "other")}
     own, workspace = read_own({"trainers": tables}, tmp_path / "campaign.toml"), Workspace(tmp_path)
-    options = tiny_options(tmp_path, recipe="auto", epochs=None, jobs=1)
+    options = tiny_options(tmp_path, recipe="auto", epochs=None, jobs=1, batch_size=8)
     alone = make_plan(options, workspace)
     assert " s instead of " in alone.remarks[0]
     beside = make_plan(replace(options, models=("amn", "open", "other"), own=own), workspace)

@@ -84,11 +84,13 @@ def summary(snapshot: Snapshot, width: int) -> list[Line]:
 
 
 def best_now(snapshot: Snapshot, width: int) -> list[Line]:
-    """The leader: by the held-out cosine that the verdict uses, once models are compared; before that, by the gain over
-    the best trivial baseline, because validation windows differ. Where it is narrow, "now" gives way."""
+    """The leader: by the held-out cosine that the verdict uses, once models are compared, of the same seeds with folds;
+    before that, by the gain over the best trivial baseline, because validation windows differ. Where it is narrow,
+    "now" gives way."""
+    table = snapshot.table
     held = [
         (cell.cosine, f"{row.title} {cell.label}")
-        for row in snapshot.table.rows
+        for row in (table.alike if table.folds else table.rows)
         for cell in (row.baseline, row.expanded)
         if cell.scores and cell.cosine is not None
     ]
