@@ -184,6 +184,9 @@ def _gains_most(table: Table) -> Recommendation:
     mine = rows[0].interval
     equals = [row for row in rows[1:] if mine and row.interval and row.interval[1] > mine[0]]
     doubt = f"; the intervals of {named(equals)} overlap with its own" if equals else ""
+    above = table.ranked[: table.ranked.index(rows[0])]
+    if beaten := [row for row in above if row in gained]:
+        doubt += f"; {named(beaten)} gained more, but a trivial baseline does better"
     models = tuple(row.model for row in (rows[0], *equals))
     return Recommendation(what, models, f"{rows[0].title}, {rows[0].change_words}{doubt}")
 

@@ -37,6 +37,7 @@ def caveats(table: Table) -> tuple[str, ...]:
         _seeds(ranked),
         _folds(table, ranked),
         _apart(table),
+        _rising(ranked),
         *_few(ranked),
         *of_rows([(row, f": {doubt}") for row in ranked for doubt in forward_doubts_of(row)], len(table.rows)),
         space,
@@ -100,6 +101,18 @@ def _apart(table: Table) -> str:
         f"{named(apart)} cannot be set beside those of the others, nor of the trivial baselines."
         if apart and not table.histories
         else ""
+    )
+
+
+def _rising(ranked: Sequence[Row]) -> str:
+    """The models whose larger arm would have gained from more training."""
+    rising = [row for row in ranked if any(f.kind == "still_improving" for f in row.expanded.findings)]
+    if not rising:
+        return ""
+    was = "was" if len(rising) == 1 else "were"
+    return (
+        f"{named(rising)} trained on {rising[0].expanded.label} {was} still improving at the end: longer training "
+        "(--epochs) may give other figures."
     )
 
 

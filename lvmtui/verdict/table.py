@@ -348,10 +348,11 @@ class Table:
     @property
     def order(self) -> str:
         """How the rows are ranked, in a sentence."""
-        medals = "there are no medals, as these figures prove nothing"
+        medals = "medals go to models that improved, unless a trivial baseline does better"
+        none = "there are no medals, as these figures prove nothing"
         return (
             f"Ranks go by the change from {self.labels[0]} to {self.labels[1]}, so the first need not be the best "
-            f"model; {medals if self.histories else 'medals go to models that improved'}."
+            f"model; {none if self.histories else medals}."
         )
 
     @property

@@ -70,6 +70,9 @@ def test_too_few_seeds_hide_no_model_that_is_below_the_best_trivial_baseline() -
     assert found["Highest accuracy"].words.startswith("no model beats ridge (.5560); the best one is c")
     assert found["Gained most from 8k to 23k"].words == "no model that gained beats the best trivial baseline"
     assert not any(r.medal for r in table(*lost).rows), "no medal stands beside 'do not use'"
+    (gained,) = (r for r in recommendations(table(*lost, row("d", 1.5, 0.57)), COSTS) if "Gained" in r.what)
+    assert gained.models[0] == "d"
+    assert gained.words.endswith("; c and b gained more, but a trivial baseline does better"), gained.words
     best = recommendations(table(lost[0]), COSTS)[0].words
     assert best.endswith("cosine .5546; too few seeds to be sure")
 

@@ -15,6 +15,7 @@ from lvmtui.formats.results import ALPHA, Estimate, Population, Retrieval, Strat
 from lvmtui.verdict.answer import answer, headline
 from lvmtui.verdict.caveats import caveats, of_rows
 from lvmtui.verdict.cross_checks import disagreement, figure_words, forward_doubts, forward_doubts_of, moves
+from lvmtui.verdict.health import Finding
 from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row, SourceAverage, Table
 from lvmtui.verdict.words import DOWN, UP, Verdict, Word, verdict
 from tests.verdict.tables import made_row, made_table, with_hits, with_skill
@@ -219,6 +220,17 @@ def test_the_reason_for_no_verdict_is_the_true_one() -> None:
     by_clusters = made_table([few(made_row("m0", 1.0), 2.9, None)], seeds=2)
     assert answer(by_clusters) == "No verdict on m0: +1.00 %; too few held-out clusters."
     assert len(caveats(by_clusters)) == 1 and caveats(by_clusters)[0].startswith("There are few held-out articles")
+
+
+def test_that_the_larger_arm_still_improved_is_a_doubt() -> None:
+    done, rising = made_row("m0", 1.0), made_row("m1", 2.0)
+    finding = Finding("still_improving", False, "still improving at the end: .0040")
+    rising = replace(rising, expanded=replace(rising.expanded, findings=(finding,)))
+    assert not any("still improving" in doubt for doubt in caveats(made_table([done])))
+    assert (
+        "m1 trained on 23k was still improving at the end: longer training (--epochs) may give other figures."
+        in caveats(made_table([done, rising]))
+    )
 
 
 def test_retrieval_is_a_doubt_where_its_digits_and_intervals_show_it() -> None:
