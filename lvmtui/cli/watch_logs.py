@@ -19,10 +19,13 @@ from lvmtui.system import numbers as words
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import aligned, sanitise
 
+EPOCH, STEP = r"epoch\D{0,4}(?P<epoch>\d+(?:\.\d+)?)", r"step\D{0,4}(?P<step>\d+)"
+IS = r"\W{1,3}?"  # as few as do, so that the sign and the dot of `.4123` and `-0.02` stay with the number
+NUMBER = r"-?(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?"
 USUAL = (
-    r"(?i)epoch\D{0,4}(?P<epoch>\d+).*?val\w*[ _]cos\w*\W{1,3}(?P<cosine>-?[\d.]+(?:e-?\d+)?)",
-    r"(?i)epoch\D{0,4}(?P<epoch>\d+).*?val\w*[ _]loss\W{1,3}(?P<val_loss>[\d.]+(?:e-?\d+)?)",
-    r"(?i)step\D{0,4}(?P<step>\d+).*?\bloss\W{1,3}(?P<loss>[\d.]+(?:e-?\d+)?)",
+    rf"(?i)(?:{EPOCH}|{STEP}).*?val\w*[ _]cos\w*{IS}(?P<cosine>{NUMBER})",
+    rf"(?i)(?:{EPOCH}|{STEP}).*?val\w*[ _]loss{IS}(?P<val_loss>{NUMBER})",
+    rf"(?i){STEP}.*?\bloss{IS}(?P<loss>{NUMBER})",
 )
 """Patterns that are tried where none is given: what many scripts print."""
 ENDINGS = (".log", ".txt", ".out", ".err")

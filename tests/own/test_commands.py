@@ -82,6 +82,26 @@ def test_watch_shows_logs_as_rows_and_says_that_it_only_reads(
     assert names == {str(logs[0] / "b.out"), str(other)}, "in two folders they are called alike"
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("epoch 2, step 30: loss .4123, val_loss .4011", (2, None, 0.4011)),
+        ("epoch 0.8, step 80: validation cosine .5202, loss .47984", (0.8, 0.5202, None)),
+        ("step 900: validation cosine .5028, loss .49724", (None, 0.5028, None)),
+        ("epoch 3 val_cosine -0.0150", (3, -0.015, None)),
+        ("Epoch [4/20] val_cos=-.5", (4, -0.5, None)),
+        ("epoch 5 | val_cosine - 0.25", (5, 0.25, None)),
+        ("step 7 loss: 1.5e-3", (None, None, 0.0015)),
+    ],
+)
+def test_what_many_scripts_print_is_read_with_its_sign_and_dot(
+    line: str, told: tuple[float | None, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "a.log").write_text(f"{line}\n")
+    (found,) = Watch([tmp_path], []).look()
+    assert (found.epoch, found.cosine, found.loss) == told
+
+
 def test_a_log_that_grows_is_replaced_or_goes_is_followed(tmp_path: Path) -> None:
     log = write_log(tmp_path / "a.log", epochs=2)
     watch = Watch([tmp_path], [PATTERN])
