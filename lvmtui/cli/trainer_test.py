@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from lvmtui.cli.shared import ExitCode, pattern_reader
+from lvmtui.cli.shared import ExitCode, announcer, pattern_reader
 from lvmtui.cli.watch_logs import LogFacts
 from lvmtui.formats import trainer_log
 from lvmtui.formats.intent import Want, write_intent
@@ -59,7 +59,7 @@ def trainer(given: argparse.Namespace) -> int:
         raise UserError("trainer test: give --command, or --pattern and a log file")
     failed = False
     most = f"for up to {given.seconds:.0f} s, and up to {CANCEL_WAIT:.0f} s more until it has left"
-    print(f"preparing bundled vectors (some seconds, not counted), then trying it on them {most}", file=sys.stderr)
+    print(f"reading and checking bundled vectors (15 s of work, not counted), then trying it {most}", file=sys.stderr)
     parts = try_trainer(given.trainer, patterns, checkpoints=given.checkpoints, folder=Path.cwd(), limit=given.seconds)
     for found in parts:
         print(found.line, flush=True)
@@ -155,8 +155,10 @@ def _planned(root: Path, command: str, patterns: Sequence[str], checkpoints: boo
     table = {"command": command, "pattern": list(patterns), "checkpoints": checkpoints, "folder": str(folder)}
     own = read_own({"trainers": {"mine": table}}, Path("trainer test"))
     options = Options(models=("mine",), own=own, size="small", recipe="tuned", threads=1, jobs=1, device="cpu")
-    workspace = Workspace(root)
-    return workspace.run(write_plan(make_plan(options, workspace), workspace).runs[0])
+    workspace, say = Workspace(root), announcer()
+    campaign = write_plan(make_plan(options, workspace, say), workspace, say)
+    say("")
+    return workspace.run(campaign.runs[0])
 
 
 class _Test:

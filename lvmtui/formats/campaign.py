@@ -63,10 +63,17 @@ class ArmFacts:
         return "–" if getattr(self, count) is None else spread(self.each(count))
 
     @property
+    def trained(self) -> str:
+        """`4,652`; `at most 4,652` where another program trained, on nobody knows which; a dash where it is unknown."""
+        most = "at most " if self.data.fingerprint and not self.validation_windows else ""
+        return most + self.told("train_windows") if self.train_windows else "–"
+
+    @property
     def validated(self) -> str:
-        """`4,652 of 23,260` where some windows that could be validated on are spared."""
+        """`4,652 of 23,260` where some windows that could be validated on are spared; a dash where it is unknown."""
         each = zip(self.each("validation_windows"), self.each("spare_windows"), strict=True)
-        return self.told("validation_windows") + (f" of {spread(map(sum, each))}" if self.spare_windows else "")
+        of = f" of {spread(map(sum, each))}" if self.spare_windows else ""
+        return self.told("validation_windows") + of if self.validation_windows else "–"
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     trained = [spec for spec in plan.specs if spec.imported is None]
     judged = len(plan.specs) - len(trained)
     seeds = f", {'seeds' if len(campaign.seeds) > 1 else 'seed'} {', '.join(map(str, campaign.seeds))}"
-    beside, device = words.plural(min(campaign.jobs, len(trained)), "run"), campaign.device
+    beside, device = words.plural(campaign.jobs, "run"), campaign.device
     local = campaign.engine == Campaign.engine
     if device == "auto" and local:
         device = words.plural(plan.hardware.gpus, "GPU") if plan.hardware.gpus else "CPU (no GPU found)"
@@ -71,7 +71,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
         f"expected   about {words.duration(expected.seconds)} "
         f"({words.duration(expected.low)} to {words.duration(expected.high)})"
         + (f", beside other programs with work for {busy:.1f} cores" if (busy := plan.hardware.busy) >= BUSY else "")
-        + ("" if local else f", if the cluster starts {min(campaign.jobs, len(trained))} at once")
+        + ("" if local else f", if the cluster starts {campaign.jobs} at once")
     )
     notes = (*campaign.doubts, *plan.remarks, *plan.check.notes, *campaign.notes)
     lines.extend(f"note       {note}" for note in notes)
@@ -232,7 +232,7 @@ def _arm_line(name: str, arm: ArmFacts, dim: int) -> str:
     if arm.longest and any(LONG * one > of for one, of in zip(arm.each("longest"), arm.each("vectors"), strict=True)):
         articles += f" (the longest has {arm.told('longest')})"
     return (
-        f"{name:<11}{arm.label}: {arm.told('vectors')} vectors{articles}, {dim}-d; {arm.told('train_windows')} windows "
+        f"{name:<11}{arm.label}: {arm.told('vectors')} vectors{articles}, {dim}-d; {arm.trained} windows "
         f"to train, {arm.validated} to validate, {arm.told('dropped_windows')} left out"
     )
 

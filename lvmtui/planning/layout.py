@@ -156,7 +156,7 @@ class Layout:
             heldout_windows=sum(split.facts.windows for split in judged),
             heldout_clusters=sum(split.facts.clusters for split in judged),
             split_fingerprint=fingerprint_of([split.facts.fingerprint for split in data.splits]),
-            jobs=way.jobs,
+            jobs=min(way.jobs, len(specs)),
             threads=way.threads,
             device=options.device,
             runs=self.runs(specs, options, workspace),

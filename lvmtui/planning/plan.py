@@ -137,7 +137,7 @@ def make_plan(
     campaign = layout.campaign(options, own, specs, way, workspace)
     anew = {s.model: s.own_trainer.title for s in specs if s.own_trainer and not s.own_trainer.checkpoints}
     longest = max((of_run for spec, of_run in timed if spec.model not in anew), default=0.0)
-    side_by_side = min(way.jobs, len(specs)), way.threads
+    side_by_side = campaign.jobs, campaign.threads
     notes = engine.notes(workspace, options.engine_settings, *side_by_side, longest, tuple(anew.values()))
     campaign = replace(campaign, notes=(*campaign.notes, *notes))
     return Plan(

@@ -126,7 +126,7 @@ class RunDetail:
     data_fingerprint: str
     split_fingerprint: str
     imported_from: str
-    """Folder it was imported from; empty: trained by this program."""
+    """The history file it was imported from; empty: trained by this program."""
     history_digest: str
     """sha256 of the imported history."""
     curve: RunCurve
@@ -290,11 +290,11 @@ def _costs(campaign: Campaign, runs: tuple[RunDetail, ...]) -> dict[str, UseCost
 def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) -> RunDetail:
     planned, run = view.planned, view.state
     spec = run.spec if run else None
+    source = spec.imported if spec else None
     trainer = run.trainer if run else None
     started = trainer.started if trainer else None
-    versions = (
-        dict(started.versions) | ({"training code": started.code[:16]} if started.code else {}) if started else {}
-    )
+    code = {"training code": started.code[:16]} if started and started.code and not source else {}
+    versions = dict(started.versions) | code if started else {}
     finished = trainer.finished if trainer else None
     best = trainer.best if trainer else None
     measured = finished if finished and not (spec and spec.history) else None
@@ -337,8 +337,8 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         heldout_digest=measured.heldout_digest if measured else "",
         data_fingerprint=spec.data.fingerprint if spec else "",
         split_fingerprint=spec.split_fingerprint if spec else "",
-        imported_from=spec.imported.folder if spec and spec.imported else "",
-        history_digest=spec.imported.digest if spec and spec.imported else "",
+        imported_from=f"{source.folder}/{source.history}" if source else "",
+        history_digest=source.digest if source else "",
         foreign=spec.foreign if spec else False,
         curve=RunCurve(
             planned.arm, f"{label} s{planned.seed}" if several else label, points, "epoch" if epochs else "step"

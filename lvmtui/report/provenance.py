@@ -16,13 +16,31 @@ from lvmtui.verdict.words import LEFT_OUT
 DIGITS = 8
 """Digits of a checksum that are shown; report.json has all of them."""
 
+FIGURES: dict[str, Callable[[RunDetail], str]] = {
+    "model": lambda run: run.title,
+    "arm": lambda run: run.label,
+    "status": lambda run: run.status,
+    "health": lambda run: ", ".join(finding.label for finding in run.findings),
+    "best epoch": lambda run: _epoch(run.best_epoch),
+    "validation": lambda run: cosine(run.validation),
+    "held-out": lambda run: cosine(run.heldout),
+    "time": lambda run: duration(run.seconds),
+    "steps": lambda run: _steps(run),
+}
+"""Columns of the table of runs; then more of runs that were judged here, and of histories only."""
+JUDGED: dict[str, Callable[[RunDetail], str]] = {
+    "latency p50, p95": lambda run: f"{p:.2f}, {milliseconds(run.latency_p95_ms)}" if (p := run.latency_p50_ms) else "",
+    "started": lambda run: date(run.started),
+    "best model": lambda run: run.best_digest[:DIGITS],
+}
+HISTORY: dict[str, Callable[[RunDetail], str]] = {"ended": lambda run: date(run.ended)}
 BEST, OUT = Code("best_model.pt"), Code("out/")
 
 
 def provenance(report: Report) -> list[Block]:
     """Everything needed to find, check or repeat what was done."""
-    origin = _origins(report) if report.imported else _plan(report)
-    return [Heading("Provenance", folded=True), *_data(report), *_runs(report), *origin]
+    plan = [] if report.imported else _plan(report)
+    return [Heading("Provenance", folded=True), *_data(report), *_runs(report), *_origins(report), *plan]
 
 
 def _data(report: Report) -> list[Block]:
@@ -34,12 +52,13 @@ def _data(report: Report) -> list[Block]:
         *([["rows of the file", *map(_rows_of, arms)]] if any(_rows_of(arm) != "–" for arm in arms) else []),
         ["vectors", *(arm.told("vectors") for arm in arms)],
         ["articles", *(arm.told("articles") for arm in arms)],
-        ["training windows", *(arm.told("train_windows") if arm.train_windows else "–" for arm in arms)],
-        ["validation windows", *(arm.validated if arm.validation_windows else "–" for arm in arms)],
+        ["training windows", *(arm.trained for arm in arms)],
+        ["validation windows", *(arm.validated for arm in arms)],
         ["windows left out", *(arm.told("dropped_windows") if known else "–" for arm in arms)],
     ]
     held, plan, data = report.heldout, report.campaign_facts, report.data
-    said = [f"A window is {plan.context_words} consecutive vectors of {plan.dim:,} numbers and the one that follows."]
+    numbers = f" of {plan.dim:,} numbers" if plan.dim else ""  # not every history tells it
+    said = [f"A window is {plan.context_words} consecutive vectors{numbers} and the one that follows."]
     if data and len(data.files) == len(arms):
         rows.append(["copies of an earlier vector", *(f"{file.duplicates:,}" for file in data.files)])
         rows.append(["mean cosine of neighbours", *(cosine(file.coherence) for file in data.files)])
@@ -70,10 +89,8 @@ def _data(report: Report) -> list[Block]:
 
 def _runs(report: Report) -> list[Block]:
     """One row per model and arm. Where seeds differ, their figures are separated by slashes, in the plan's order."""
-    own = not report.imported
-    arms = grouped(((run.model, run.arm), run) for run in report.runs)
-    columns = ["model", "arm", "status", "health", "best epoch", "validation", "held-out", "time", "steps"]
-    columns += ["latency p50, p95", "started", "best model"] if own else []
+    arms = grouped(((run.model, run.arm), run) for run in report.runs).values()
+    shown = FIGURES | (HISTORY if report.imported else JUDGED)
     seeds = report.campaign_facts.seeds
     order: list[Text] = [f"Seeds {', '.join(map(str, seeds))} are separated by slashes."] if len(seeds) > 1 else []
     if report.table.cap is not None and any(row.unweighted for row in report.table.rows):
@@ -84,35 +101,15 @@ def _runs(report: Report) -> list[Block]:
     missing: list[Text] = [f"Not finished: {run}." for run in report.progress.missing]
     return [
         Heading("Runs", 3),
-        table(columns, (_arm(runs, own=own) for runs in arms.values())),
+        table(shown, ([_cell(column, runs, figure) for column, figure in shown.items()] for runs in arms)),
         *bullets([*order, *missing, *_files(report), *_best_at_first(report), *_speeds(report)]),
     ]
 
 
-def _arm(runs: Sequence[RunDetail], *, own: bool) -> list[Text]:
-    def each(figure: Callable[[RunDetail], str]) -> str:
-        values = [figure(run) for run in runs]
-        return values[0] if len(set(values)) == 1 else " / ".join(values)
-
-    cells: list[Text] = [
-        runs[0].title,
-        runs[0].label,
-        each(lambda run: run.status),
-        each(lambda run: ", ".join(finding.label for finding in run.findings) or "–"),
-        each(lambda run: _epoch(run.best_epoch)),
-        each(lambda run: cosine(run.validation)),
-        each(lambda run: cosine(run.heldout)),
-        each(lambda run: duration(run.seconds)),
-        each(_steps),
-    ]
-    if own:
-        cells.append(
-            each(lambda run: f"{p50:.2f}, {milliseconds(run.latency_p95_ms)}" if (p50 := run.latency_p50_ms) else "–")
-        )
-        cells.append(each(lambda run: date(run.started)))
-        digests = each(lambda run: run.best_digest[:DIGITS])
-        cells.append(Code(digests) if digests else "–")
-    return cells
+def _cell(column: str, runs: Sequence[RunDetail], figure: Callable[[RunDetail], str]) -> Text:
+    values = [figure(run) or "–" for run in runs]
+    words = values[0] if len(set(values)) == 1 else " / ".join(values)
+    return Code(words) if column == "best model" and words != "–" else words
 
 
 def _epoch(value: float | None) -> str:
@@ -155,8 +152,8 @@ def _speeds(report: Report) -> list[Text]:
     notes: list[Text] = [f"{report.title_of(c.model)}, {note}" for c in report.comparisons for note in c.notes]
     if not notes:
         return []
-    jobs = min(report.campaign_facts.jobs, len(report.runs))
-    own = f"this campaign trained up to {jobs} runs at once, and " if jobs > 1 else ""
+    jobs = report.campaign_facts.jobs
+    own = f"this campaign had up to {jobs} runs at work at once, and " if jobs > 1 else ""
     return [*notes, f"Why speeds varied is unknown: {own}other programs may have run. Scores do not depend on it."]
 
 
@@ -210,25 +207,21 @@ def _checks(report: Report) -> list[Text]:
 
 
 def _origins(report: Report) -> list[Block]:
-    """Where imported histories came from."""
-    plan = report.campaign_facts
-    rows: list[list[Text]] = [
-        [run.name, date(run.ended), Code(run.imported_from), Code(run.history_digest[:DIGITS])] for run in report.runs
-    ]
-    return [
-        Heading("Imported histories", 3),
-        table(["run", "ended", "folder", "sha256 of its history"], rows),
-        Paragraph(
-            f"Imported by {plan.by} on {date(plan.created)} with lvmtui {report.by}. report.json has the checksums in "
-            "full."
-        ),
-    ]
+    """Where imported histories came from, those of runs whose weights were judged here too."""
+    plan, runs = report.campaign_facts, [run for run in report.runs if run.imported_from]
+    if not runs:
+        return []
+    rows = ((run.name, Code(run.imported_from), Code(run.history_digest[:DIGITS])) for run in runs)
+    by = f"Imported by {plan.by} on {date(plan.created)} with lvmtui {report.by}. " if report.imported else ""
+    full = Paragraph(f"{by}report.json has the checksums in full.")
+    return [Heading("Imported histories", 3), table(["run", "history", "its sha256"], rows), full]
 
 
 def _same(report: Report, fact: Callable[[RunDetail], str], by: str = "name") -> list[tuple[str, str]]:
-    """(fact, the runs that have it), so that equal facts are said once; empty facts are left out. `by`: how runs are
-    named, `title` where all runs of a model have the same."""
-    groups = grouped((words, run) for run in report.runs if (words := fact(run)))
+    """(fact, the runs that have it), so that equal facts are said once; empty facts are left out, and imported runs:
+    their facts are those of the process that judged them. `by`: how runs are named, `title` where all runs of a model
+    have the same."""
+    groups = grouped((words, run) for run in report.runs if not run.imported_from and (words := fact(run)))
     return [
         (words, "all runs" if len(of) == len(report.runs) else ", ".join(dict.fromkeys(getattr(run, by) for run in of)))
         for words, of in groups.items()

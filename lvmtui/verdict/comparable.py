@@ -83,7 +83,7 @@ def _of_seeds(same: Mapping[int, Check]) -> Check:
 
 def check_code(sides: Sequence[ComparedRun]) -> Check:
     """Were all runs of the model, of both arms, every seed and every attempt, trained by the same code, and are they
-    of the same size? Runs of other programs are left out, and so are runs that did not record their code."""
+    of the same size? Left out are runs of other programs, which are named, and runs that did not record their code."""
     codes = _by_value((side, start.code) for side in sides for start in side.starts)
     parameters = _by_value((side, start.parameters) for side in sides for start in side.starts)
     if len(parameters) > 1:
@@ -97,8 +97,10 @@ def check_code(sides: Sequence[ComparedRun]) -> Check:
             f"the code that trains changed between runs: one version trained {found}",
             "plan a new campaign with the same options, which trains all runs with one version of the code",
         )
-    words = "all runs have the same number of parameters" if parameters else "its code and its parameters are not known"
-    return Check("same model", True, "all runs were trained by the same code" if codes else words)
+    others = _imported(sides)
+    but = f" but those of {others} (another program's, its code is not known)" if others else ""
+    same = f"all runs{but} {'were trained by the same code' if codes else 'have the same number of parameters'}"
+    return Check("same model", True, same if codes or parameters else "its code and its parameters are not known")
 
 
 def version_doubts(sides: Sequence[ComparedRun]) -> tuple[str, ...]:
@@ -172,8 +174,13 @@ def _named_by_hand(sides: tuple[ComparedRun, ComparedRun]) -> str:
     """What the answer rests on for runs of another trainer: the vectors it was given, or the file a person named."""
     if any(side.state.spec.own_trainer for side in sides):
         return " among those its own trainer was given"
-    foreign = [s.label for s in sides if s.state.spec.imported]
-    return f", {' and '.join(foreign)} being trained on the file named by --trained-on" if foreign else ""
+    others = _imported(sides)
+    return f", {others} being trained on the file named by --trained-on" if others else ""
+
+
+def _imported(sides: Iterable[ComparedRun]) -> str:
+    """The labels of runs that another program trained."""
+    return " and ".join(dict.fromkeys(side.label for side in sides if side.state.spec.imported))
 
 
 def _check_recipe(baseline: RunState, expanded: RunState) -> Check:
@@ -210,20 +217,17 @@ def _check_space(baseline: RunState, expanded: RunState, data: PairFacts | None)
         return Check("vector space", False, "vectors of different dimension or contexts of different length")
     ((dim, context),) = shapes
     words = f"both of {dim} dimensions, contexts of {context}"
-    if data is None:
-        return Check("vector space", True, words)
-    if data.same_space == "no":
+    if data and data.same_space == "no":
         rows = ", ".join(sanitise(rows, 100) for rows in data.space.elsewhere) if data.space else ""
         return Check("vector space", False, f"not all vectors are of one space{f' ({rows})' if rows else ''}")
     known = {"yes": ", with vectors in common", "unknown": ", and nothing proves that one encoder made both"}
-    return Check("vector space", True, words + known.get(data.same_space, ""))
+    return Check("vector space", True, words + known.get(data.same_space if data else "", ""))
 
 
 def _check_start(sides: tuple[ComparedRun, ComparedRun]) -> Check:
     continued = " and ".join(side.label for side in sides if not side.starts or side.starts[0].resumed_from)
-    foreign = [side.label for side in sides if side.state.spec.imported]
-    words = "both started from random weights"
-    words += f", of {' and '.join(foreign)} as far as the history tells" if foreign else ""
+    others = _imported(sides)
+    words = "both started from random weights" + (f", of {others} as far as the history tells" if others else "")
     if any(side.state.spec.own_trainer for side in sides):
         words = "both began at the first step, with which weights is for their own trainer to say"
     return _check("own start", continued and f"{continued} continued from another run's checkpoint", words)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from lvmtui.cli.commands import main
+from lvmtui.cli.shared import WIPE
 from lvmtui.cli.trainer_test import try_trainer
 from lvmtui.cli.watch_logs import Watch, log_table
 
@@ -182,12 +183,21 @@ def test_a_trainer_that_fails_after_it_was_asked_fails_the_test(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("lvmtui.cli.trainer_test.ASK_AFTER", 0.0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     wait = "import time; print('epoch 1 val 0.5', flush=True); time.sleep(3); "
     (tmp_path / "train.py").write_text(wait + "raise RuntimeError('my data is broken')")
     command = f"{sys.executable} train.py"
     assert main(["trainer", "test", "--command", command, "--pattern", PATTERN]) == 1
     shown = capsys.readouterr()
     assert "for up to 60 s, and up to 15 s more until it has left\n" in shown.err
+    for step in (
+        "reading the bundled vectors: 100 %",
+        "checking the vectors",
+        "drawing the held-out windows",
+        "proving",
+    ):
+        assert f"{WIPE}{step}" in shown.err
+    assert shown.err.endswith(WIPE), "nothing is left of it"
     lines = shown.out.splitlines()
     assert any(line.startswith("no  predictions  left with exit code 1: RuntimeError") for line in lines), lines
     assert any(line.startswith("no  leave        it tells of no checkpoint") for line in lines), "it had been asked"

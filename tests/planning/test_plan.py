@@ -91,10 +91,10 @@ def test_a_plan_for_a_gpu_goes_by_its_self_test(
 def test_a_cluster_is_not_measured_by_the_machine_that_asks_it(
     tmp_path: Path, options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planning, "engine_kind", lambda name: EngineKind(LocalEngine, room=lambda settings: (8, 4)))
+    monkeypatch.setattr(planning, "engine_kind", lambda name: EngineKind(LocalEngine, room=lambda settings: (3, 4)))
     monkeypatch.setattr("lvmtui.system.hardware.cores", lambda: 64)
     plan = make_plan(replace(options, device="cuda"), Workspace(tmp_path))
-    assert (plan.campaign.jobs, plan.campaign.threads) == (8, 4)
+    assert (plan.campaign.jobs, plan.campaign.threads) == (3, 4)
     plan = make_plan(options, Workspace(tmp_path))
     monkeypatch.setattr("lvmtui.system.hardware.cores", lambda: 1)
     assert make_plan(options, Workspace(tmp_path)).expected == plan.expected

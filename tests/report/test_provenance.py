@@ -57,6 +57,14 @@ def test_runs_that_were_taken_over_are_not_part_of_the_time(tmp_path: Path) -> N
     assert not read_report(state_of(workspace, campaign), now=NOW).progress.taken_over
 
 
+def test_a_dimension_that_no_history_tells_is_left_out(tmp_path: Path) -> None:
+    """A window had "vectors of 0 numbers"."""
+    workspace, campaign = finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,))
+    state = state_of(workspace, replace(campaign, dim=0))
+    md = markdown(page_of(read_report(replace(state, campaign=replace(campaign, dim=0)), now=NOW)))
+    assert "- A window is 5 consecutive vectors and the one that follows.\n" in md
+
+
 def test_a_job_begins_when_its_work_does(tmp_path: Path) -> None:
     workspace, campaign = finished(tmp_path, UP, seeds=(1,))
     state = state_of(workspace, campaign)

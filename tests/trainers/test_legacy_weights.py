@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pickle
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +29,10 @@ from lvmtui.planning.describe import doubts_of, plan_as_text
 from lvmtui.planning.options import Options
 from lvmtui.planning.plan import make_plan, write_plan
 from lvmtui.report.advice import against
+from lvmtui.report.contents import Report
 from lvmtui.report.make import read_report
+from lvmtui.report.markdown import markdown
+from lvmtui.report.page import page_of
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.system.errors import UserError
 from lvmtui.verdict.answer import answer
@@ -136,13 +141,25 @@ def test_old_weights_are_judged_on_windows_they_cannot_have_seen(tmp_path: Path,
     assert not row.history and row.baseline.cosine == pytest.approx(cosine, abs=1e-5)
     report = read_report(campaign_state, now=0.0)
     assert any("updates those runs took" in note for note in report.campaign_facts.notes)
+    _is_told_as_another_programs(report, original / "amn_20251016_133427/training_history.json")
     run = next(run for run in report.runs if run.arm == "baseline")
     assert run.imported_from and run.heldout and run.latency_p50_ms and run.best_digest and run.seconds is None
     assert before == {path: path.read_bytes() for path in original.rglob("*") if path.is_file()}
 
 
+def _is_told_as_another_programs(report: Report, history: Path) -> None:
+    """Only the 1k run is said to be trained by our code; the 0k run leads back to where it was imported from."""
+    md = markdown(page_of(report))
+    digest = hashlib.sha256(history.read_bytes()).hexdigest()[:8]
+    assert f"| AMN 0k | `{history}` | `{digest}` " in md and "all runs but those of 0k (another program's" in md
+    assert re.search(r"\| training windows +\| +at most 571 \| +912 \|", md)
+    assert "- Versions of AMN 1k: " in md and "- Device of AMN 1k: " in md and "(all runs)" not in md
+    assert "training code" not in report.runs[0].versions and "training code" in report.runs[1].versions
+
+
 def test_the_plan_says_what_is_not_known(tmp_path: Path, original: Path) -> None:
-    plan = make_plan(options_of(imported(tmp_path, original), original), Workspace(tmp_path))
+    asked = options_of(imported(tmp_path, original), original)
+    plan = make_plan(asked, Workspace(tmp_path))
     base, full = plan.specs
     assert (base.arm, base.total_steps, base.steps_per_epoch, base.validation_windows) == ("baseline", EPOCHS, 1.0, 0)
     assert base.recipe == full.recipe  # trained as the original was
@@ -151,7 +168,10 @@ def test_the_plan_says_what_is_not_known(tmp_path: Path, original: Path) -> None
     assert len(plan.campaign.notes) == 1
     text = plan_as_text(plan)
     assert "1 only load the weights of another program's" in text and "which windows they validated on" in text
-    other = replace(options_of(imported(tmp_path, original), original), epochs=3.0)
+    assert "; at most 571 windows to train, – to validate, 0 left out" in text
+    crowded = make_plan(replace(asked, jobs=3), Workspace(tmp_path))
+    assert crowded.campaign.jobs == 2 and "2 runs side by side" in plan_as_text(crowded), "both are processes"
+    other = replace(asked, epochs=3.0)
     with pytest.raises(UserError, match=r"AMN would be trained differently from those runs \(epochs 8\.0 and 3\.0"):
         make_plan(other, Workspace(tmp_path))
 

@@ -171,6 +171,10 @@ def test_what_was_not_recorded_or_is_another_programs_is_not_held_against_a_run(
     spec = replace(first.state.spec, imported=foreign)
     old = replace(first, state=replace(first.state, spec=spec), starts=(replace(first.starts[0], parameters=7),))
     assert check_code([old, second]).passed
+    judge = replace(old.starts[0], parameters=7, code="a" * 64)  # of the process that only loads and scores its weights
+    told = check_code([replace(old, starts=(judge,)), replace(second, starts=(replace(judge, parameters=9),))])
+    but = "all runs but those of 8k (another program's, its code is not known) were trained by the same code"
+    assert told == Check("same model", True, but)
 
 
 def test_other_versions_are_a_doubt(tmp_path: Path) -> None:
