@@ -139,7 +139,7 @@ def _how_to_read(report: Report, *, bars: bool) -> list[str]:
         + (" The bars draw its 95 % interval (├──●──┤) around zero (│)." if bars else ""),
     ]
     if whole.ranked:
-        said.append(whole.order)
+        said.append(f"{whole.order} Medals go to models that improved, unless a trivial baseline does better.")
     if whole.primary and whole.primary.chances:
         said.append(f"Chances, judged by the average: {whole.primary.chances.words}.")
     if whole.tested > 1:

@@ -348,12 +348,8 @@ class Table:
     @property
     def order(self) -> str:
         """How the rows are ranked, in a sentence."""
-        medals = "medals go to models that improved, unless a trivial baseline does better"
-        none = "there are no medals, as these figures prove nothing"
-        return (
-            f"Ranks go by the change from {self.labels[0]} to {self.labels[1]}, so the first need not be the best "
-            f"model; {none if self.histories else medals}."
-        )
+        base, expanded = self.labels
+        return f"Ranks go by the change from {base} to {expanded}, so the first need not be the best model."
 
     @property
     def histories(self) -> bool:

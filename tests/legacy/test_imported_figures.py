@@ -159,9 +159,3 @@ def test_every_folder_that_names_no_size_is_told_at_once(tmp_path: Path) -> None
     folders = [write_training_history(tmp_path / name, "gru", curve(0.5)) for name in ("gru_80k", "gru_a", "gru_b")]
     with pytest.raises(UserError, match=r"gru_a: does not say what size.*; .*gru_b: does not say what size"):
         import_folders(Workspace(tmp_path / "ws"), folders)
-
-
-def test_the_screen_promises_no_medals_for_histories(tmp_path: Path) -> None:
-    folders = [write_training_history(tmp_path / f"amn_{size}", "amn", curve(0.5)) for size in ("80k", "232k")]
-    table = read_table(imported(tmp_path, folders))
-    assert "no medals" in table.order and "medals go to" not in table.order
