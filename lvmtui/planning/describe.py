@@ -49,7 +49,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
         f"campaign   {campaign.id}",
         f"models     {_models(campaign)}; {words.plural(len(plan.specs), 'run')}"
         + (seeds if campaign.seeds != (1,) else "")
-        + (f"; {judged} only load the weights of another program's" if judged else ""),
+        + (f"; {judged} only {'loads' if judged == 1 else 'load'} the weights of another program's" if judged else ""),
         *(f"own model  {told}, {' or '.join(dict.fromkeys(of))} parameters" for told, of in own.items()),
         *_own_trainers(plan),
         *_recipes(campaign, [spec for spec in trained if spec.own_trainer is None]),
@@ -177,7 +177,8 @@ def _recipes(campaign: Campaign, trained: Sequence[RunSpec]) -> list[str]:
     lines = []
     for name, specs in recipes.items():
         whose = ", ".join(dict.fromkeys(title_of(spec.model, campaign.titles) for spec in specs))
-        lines.append(f"recipe     {name}{f' ({whose})' if len(recipes) > 1 else ''}: {_updates(specs)}")
+        loss = f"loss {specs[0].recipe.loss_words}; " if specs[0].recipe.own_loss else ""
+        lines.append(f"recipe     {name}{f' ({whose})' if len(recipes) > 1 else ''}: {loss}{_updates(specs)}")
     return lines
 
 

@@ -120,9 +120,8 @@ def _best_model(table: Table) -> str:
         f"with {label} {' and '.join(f'{row.title} ({cosine(row.cell(arm).cosine)})' for row in rows[:2])}"
         for arm, label, rows in zip(ARMS, table.labels, (was, now), strict=True)
     )
-    word = "Too close to tell" if close else "Yes" if before is after else "No"
-    why = f" A lead under {NEGLIGIBLE} % is negligible." if close else ""
-    return f"{word}: the first two are {', '.join(firsts)}.{why}"
+    word = f"A lead under {NEGLIGIBLE} % is negligible" if close else "Yes" if before is after else "No"
+    return f"{word}: the first two are {', '.join(firsts)}."
 
 
 def _sources(table: Table) -> str:
