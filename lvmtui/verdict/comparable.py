@@ -201,6 +201,7 @@ def differences(ours: RunSpec, theirs: RunSpec) -> str:
         {"model": spec.model, "size": spec.size, **vars(spec.recipe), "own_loss": spec.recipe.loss_words}
         for spec in (ours, theirs)
     )
+    others["least_updates"] = values["least_updates"]  # what came of it, their updates, is a check of its own
     differ = [f"{name} {value} and {others[name]}" for name, value in values.items() if value != others[name]]
     return ", ".join(differ[:3])
 
