@@ -126,8 +126,7 @@ def check_model(request: Trial, maker: Any) -> TrialResult:
 
 def _windows(request: Trial) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(1)
-    rows = torch.randn(request.batch_size, request.context + 1, request.dim, generator=generator)
-    rows = unit(rows)
+    rows = unit(torch.randn(request.batch_size, request.context + 1, request.dim, generator=generator))
     return rows[:, :-1].contiguous(), rows[:, -1].contiguous()
 
 

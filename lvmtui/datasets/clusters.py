@@ -72,16 +72,13 @@ class Union:
     names: tuple[str, ...]
 
 
-def part_of(arm: Arm, store: Store) -> Part:
-    """The arm's rows for a search by content."""
-    rows = slice(*arm.rows)
-    text_of = np.zeros(arm.vectors, np.int32) if store.article_of is None else store.article_of[rows]
-    return Part(store.vectors[rows], store.release, text_of)
-
-
 def group_arms(*arms: Arm, same: float | None = None, more: Floats | None = None) -> Groups:
     """Find what the arms, and `more` vectors, have in common. `same` overrides the threshold."""
-    parts = [part_of(arm, arm.open()) for arm in arms]
+    parts = []
+    for arm in arms:
+        store, rows = arm.open(), slice(*arm.rows)
+        text_of = np.zeros(arm.vectors, np.int32) if store.article_of is None else store.article_of[rows]
+        parts.append(Part(store.vectors[rows], store.release, text_of))
     return find_groups(parts if more is None else [*parts, Part(more)], same)
 
 

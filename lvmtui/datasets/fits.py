@@ -38,8 +38,7 @@ def copy_last(contexts: Floats) -> Floats:
 
 
 def context_mean(contexts: Floats) -> Floats:
-    mean: Floats = contexts.mean(axis=1)
-    return mean
+    return np.asarray(contexts.mean(axis=1))
 
 
 def weighted_mean(weights: npt.NDArray[np.float64]) -> Predictor:
@@ -61,8 +60,7 @@ def recency_weights(store: Store, train: Integers, context: int) -> npt.NDArray[
     moments = _moments(store, train, context)
     weights = np.maximum(_non_negative(moments[:-1, :-1], moments[:-1, -1]), 0)
     weights = np.maximum(weights / weights.sum(), LEAST_SHARE / context) if weights.sum() > 0 else np.ones(context)
-    total: float = weights.sum()
-    return np.asarray(weights / total)
+    return np.asarray(weights / weights.sum())
 
 
 def _moments(store: Store, train: Integers, context: int) -> npt.NDArray[np.float64]:
@@ -86,8 +84,7 @@ def _non_negative(gram: npt.NDArray[np.float64], cross: npt.NDArray[np.float64])
     values, vectors = np.linalg.eigh(gram)
     kept = values > 1e-10 * values[-1]
     roots = np.sqrt(values[kept])
-    weights: npt.NDArray[np.float64] = nnls(roots[:, None] * vectors[:, kept].T, vectors[:, kept].T @ cross / roots)[0]
-    return weights
+    return np.asarray(nnls(roots[:, None] * vectors[:, kept].T, vectors[:, kept].T @ cross / roots)[0])
 
 
 def mean_target(store: Store, train: Integers, context: int) -> Floats:

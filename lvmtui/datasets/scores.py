@@ -85,8 +85,7 @@ def counting(candidates: Floats) -> Count:
         row = np.arange(len(predicted))[:, None]
         bar = cosines[row, target[:, None]] + np.float32(TIE)
         own_nearer = ((own >= 0) & (cosines[row, own] > bar)).sum(axis=1)
-        counted: Integers = (cosines > bar).sum(axis=1) - own_nearer
-        return counted
+        return np.asarray((cosines > bar).sum(axis=1) - own_nearer)
 
     return count
 

@@ -176,7 +176,7 @@ def watch_words(folder: Path) -> MachineFinding:
 
 def terminal_words(output: TextIO, environment: Mapping[str, str]) -> MachineFinding:
     """Whether the screen can be drawn here."""
-    encoding = output.encoding or "ascii"
+    found, encoding = partial(MachineFinding, "terminal"), output.encoding or "ascii"
     try:
         DRAWN.encode(encoding)
         letters = ""
@@ -184,18 +184,16 @@ def terminal_words(output: TextIO, environment: Mapping[str, str]) -> MachineFin
         letters = f"; {encoding} has no line drawing, so letters stand in"
     remedy = "set LANG or LC_ALL to a UTF-8 locale, as C.UTF-8" if letters else ""
     if not output.isatty():
-        return MachineFinding("terminal", "note" if letters else "ok", f"output goes to no terminal{letters}", remedy)
+        return found("note" if letters else "ok", f"output goes to no terminal{letters}", remedy)
     if environment.get("TERM", "dumb") in ("dumb", "unknown", ""):
         words = f"TERM is '{environment.get('TERM', '')}': the screen cannot be drawn"
-        return MachineFinding(
-            "terminal", "fault", words, "use 'lvmtui status' and 'lvmtui attach --headless', or set TERM"
-        )
+        return found("fault", words, "use 'lvmtui status' and 'lvmtui attach --headless', or set TERM")
     size = shutil.get_terminal_size()
     words = f"{environment['TERM']}, {size.columns} x {size.lines}, {encoding}{letters}"
     if size.columns < SCREEN[0] or size.lines < SCREEN[1]:
         words += f"; the screen wants {SCREEN[0]} x {SCREEN[1]}"
         remedy = "; ".join(part for part in ("enlarge the window", remedy) if part)
-    return MachineFinding("terminal", "note" if remedy else "ok", words, remedy)
+    return found("note" if remedy else "ok", words, remedy)
 
 
 def slurm_words() -> Iterator[MachineFinding]:

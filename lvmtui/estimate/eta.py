@@ -163,7 +163,7 @@ class Time:
 
     @property
     def eta(self) -> Eta:
-        return Eta(self.median, self.median * math.exp(-RANGE * self.down), self.median * math.exp(RANGE * self.up))
+        return _range(self.median, self.down, self.up)
 
 
 def all_of(work: Work) -> Left:

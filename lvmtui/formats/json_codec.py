@@ -64,17 +64,13 @@ def dump_document(value: Mapping[str, Any]) -> bytes:
 
 
 def decode(cls: type[T], data: object) -> T:
-    """Build the dataclass `cls` from a mapping. Raises DecodeError, LaterVersion among them."""
+    """Build a `cls`, mostly a dataclass from a mapping. Raises DecodeError, LaterVersion among them."""
     if isinstance(data, Mapping):
         _refuse_later(data.get("version"), getattr(cls, "version", FIRST))
-    return _convert(data, cls)
-
-
-def _convert(data: object, kind: type[T]) -> T:
     import msgspec  # here, because a trainer only writes: its kit needs the standard library alone
 
     try:
-        return msgspec.convert(data, kind)
+        return msgspec.convert(data, cls)
     except msgspec.ValidationError as error:
         problem, _, place = str(error).replace("`", "").partition(" - at $.")
         raise DecodeError(f"{place}: {problem}" if place else problem) from None
@@ -123,7 +119,7 @@ def read_names(path: Path) -> tuple[str, ...]:
     The list has no version of its own: that of the document beside it counts. Raises UserError if it is damaged.
     """
     try:
-        return _convert(json.loads(path.read_bytes()), tuple[str, ...])
+        return decode(tuple[str, ...], json.loads(path.read_bytes()))
     except (FileNotFoundError, NotADirectoryError):
         return ()
     except (OSError, ValueError, RecursionError) as error:

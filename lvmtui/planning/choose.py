@@ -6,6 +6,7 @@ Figures: docs/recipe.md. The choice is always the same for both arms.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from lvmtui.estimate.eta import Eta
 from lvmtui.models import size_of
@@ -52,8 +53,8 @@ def choose(options: Options, windows: int, *, keep_recipe: bool = False) -> tupl
         choices.append(AutoChoice("recipe", "tuned", "reference", reason))
     if options.size == AUTO:
         choices.append(_size(options, windows))
-    for choice in choices:
-        options = _with(options, choice.option, choice.value)
+    chosen: dict[str, Any] = {choice.option: choice.value for choice in choices}
+    options = replace(options, **chosen)
     ours = any(model not in options.own.trainers for model in options.models)  # a trainer has no recipe of ours
     return options, tuple(c for c in choices if (size_of(c.value, options.models) if c.option == "size" else ours))
 
@@ -70,11 +71,8 @@ def _size(options: Options, windows: int) -> AutoChoice:
 
 def with_other(asked: Options, choice: AutoChoice, windows: int) -> Options:
     """The options if the other value had been asked for. That may change what the other `auto` comes to."""
-    return choose(_with(asked, choice.option, choice.other), windows)[0]
-
-
-def _with(options: Options, option: str, value: str) -> Options:
-    return replace(options, recipe=value) if option == "recipe" else replace(options, size=value)
+    other: dict[str, Any] = {choice.option: choice.other}
+    return choose(replace(asked, **other), windows)[0]
 
 
 def seed_remarks(seeds: tuple[int, ...]) -> list[str]:

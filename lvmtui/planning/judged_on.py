@@ -74,7 +74,7 @@ def prior_for(campaign: Campaign, workspace: Workspace) -> Prior:
             earlier = read_campaign(folder.campaign)
         except UserError:
             continue
-        if _alike(earlier, campaign):
+        if _nature(earlier) == _nature(campaign):
             found = [c for model in earlier.models if (c := read_comparison(folder.comparison(model)))]
             folds = earlier.fold_numbers if earlier.folds else earlier.fold_numbers[:1]
             lengths = [_lengths(folder.split_of(fold), earlier.judge_on) for fold in folds]
@@ -83,12 +83,10 @@ def prior_for(campaign: Campaign, workspace: Workspace) -> Prior:
     return Prior()
 
 
-def _alike(one: Campaign, other: Campaign) -> bool:
-    """True if scores vary alike: the same data, recipe and size of models."""
-    centres = [campaign.centre and campaign.centre.by for campaign in (one, other)]
-    return (one.recipe, one.size, centres[0]) == (other.recipe, other.size, centres[1]) and all(
-        one.arm(arm).data.fingerprint == other.arm(arm).data.fingerprint for arm in ARMS
-    )
+def _nature(campaign: Campaign) -> tuple[object, ...]:
+    """Equal for campaigns whose scores vary alike: the same data, space, recipe and size of models."""
+    data = [campaign.arm(arm).data.fingerprint for arm in ARMS]
+    return campaign.recipe, campaign.size, campaign.centre and campaign.centre.by, data
 
 
 def prior_of(comparisons: Sequence[Comparison], lengths: Sequence[Sequence[int]], earlier: Campaign) -> Prior | None:

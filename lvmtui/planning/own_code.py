@@ -13,9 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from lvmtui.estimate.cost import CORE, STEP, UPDATE, parameters_of
 from lvmtui.formats.json_codec import find_document, write_document
 from lvmtui.formats.spec import USUAL_CONTEXT, Recipe
 from lvmtui.formats.user_code import OptionValue, OwnModel, OwnTrainer, Trial, TrialResult, UserCode, digest_of_folder
+from lvmtui.models import REGISTRY
 from lvmtui.planning.own_tables import Own, TrainerTable
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import last_line
@@ -118,9 +120,6 @@ def gather_own(
 
 def costs_of(answer: TrialResult, shape: Shape) -> tuple[float, float]:
     """`uses` and `alone` of `OwnModel`, from a model's times and that of a step of a small GRU on the same machine."""
-    from lvmtui.estimate.cost import CORE, STEP, UPDATE, parameters_of
-    from lvmtui.models import REGISTRY
-
     count = parameters_of("gru", "small", shape.dim) or 1
     windows = shape.batch_size
     uses = 1 + (REGISTRY["gru"].costs["small"].uses - 1) * shape.context / USUAL_CONTEXT

@@ -8,6 +8,7 @@ rounding; random masks differ in which numbers they hide, not in how many. What 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +25,8 @@ from trainers.models.lstm import LSTM
 from trainers.models.transformer import Transformer
 
 Forward = Callable[[Tensor], Tensor]
+EVERYWHERE: dict[type[nn.Module], Callable[..., Tensor]] = {Transformer: transformer, GraphMERTLVM: graphmert_lvm}
+ON_CPU: dict[type[nn.Module], Callable[..., Tensor]] = {AMN: amn, LSTM: lstm, GRU: gru}
 
 
 def faster(module: nn.Module) -> Forward:
@@ -35,21 +38,12 @@ def faster(module: nn.Module) -> Forward:
     on_cpu = all(operations.on_cpu(p) for p in module.parameters())
     if on_cpu and not operations.available():
         return module
-    match module:
-        case Correction():
-            inner = faster(module.model)
-            if on_cpu or inner is not module.model:
-                return lambda context: corrected(module, inner, context)
-        case Transformer():
-            return lambda context: transformer(module, context)
-        case AMN() if on_cpu:
-            return lambda context: amn(module, context)
-        case LSTM() if on_cpu:
-            return lambda context: lstm(module, context)
-        case GRU() if on_cpu:
-            return lambda context: gru(module, context)
-        case GraphMERTLVM():
-            return lambda context: graphmert_lvm(module, context)
+    if isinstance(module, Correction):
+        inner = faster(module.model)
+        return partial(corrected, module, inner) if on_cpu or inner is not module.model else module
+    for kind, forward in (EVERYWHERE | ON_CPU if on_cpu else EVERYWHERE).items():
+        if isinstance(module, kind):
+            return partial(forward, module)
     return module
 
 

@@ -25,8 +25,7 @@ LEVELS = 1 << 16
 
 def available() -> bool:
     """True if this torch has oneDNN and the operator."""
-    has_onednn: bool = torch.backends.mkldnn.is_available()
-    return has_onednn and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    return bool(torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise"))
 
 
 def on_cpu(x: Tensor) -> bool:

@@ -61,8 +61,7 @@ class Layer(nn.Module):
 
     def forward(self, x_BTD: Tensor, mask_TT: Tensor) -> Tensor:
         x_BTD = self.attention_norm(x_BTD + self.dropout(self.attend(x_BTD, mask_TT)))
-        x_BTD = self.feed_forward_norm(x_BTD + self.dropout(self.feed_forward(x_BTD)))
-        return x_BTD
+        return self.feed_forward_norm(x_BTD + self.dropout(self.feed_forward(x_BTD)))
 
 
 class GraphMERTLVM(nn.Module):

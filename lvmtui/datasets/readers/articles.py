@@ -125,17 +125,14 @@ def titles_by_number(names: Sequence[Any] | None) -> tuple[str, ...]:
 
 
 def titles_of_rows(by_row: Numbers, titles: Iterable[str]) -> tuple[str, ...]:
-    """Titles by article number, of a title for each row: that of the article's first row counts. Where ids are so large
-    that most numbers have no article there are none."""
+    """Titles by article number, of a title for each row: that of the article's first row counts. None without titles,
+    and none where ids are so large that most numbers have no article."""
     if not len(by_row) or int(by_row.max()) >= min(2 * len(by_row), MOST_TITLES):
         return ()
-    different, first = np.unique(by_row, return_index=True)
-    wanted = dict(zip(first.tolist(), different.tolist(), strict=True))
-    named = [""] * (int(different.max()) + 1)
-    for row, title in enumerate(titles):
-        if row in wanted:
-            named[wanted[row]] = title
-    return tuple(named)
+    named: dict[int, str] = {}
+    for title, number in zip(titles, map(int, by_row), strict=False):  # titles to their end, where a file is verified
+        named.setdefault(number, title)
+    return tuple(named.get(number, "") for number in range(int(by_row.max()) + 1)) if named else ()
 
 
 def article_title(raw: Any) -> str:

@@ -30,7 +30,7 @@ from lvmtui.datasets.readers.articles import (
     titles_of_rows,
 )
 from lvmtui.datasets.readers.roles import EXPECTED, ONE_ARRAY, PAIRS, Roles, choose_roles, is_float
-from lvmtui.datasets.readers.source import ARTICLE_NAMES, BLOCK_BYTES, Floats, SourceFacts, shown
+from lvmtui.datasets.readers.source import ARTICLE_NAMES, BLOCK_BYTES, FileKind, Floats, SourceFacts, shown
 from lvmtui.formats.spec import LONGEST_CONTEXT, Reading
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise
@@ -53,28 +53,23 @@ class NpzSource:
             self._plain = not zipfile.is_zipfile(path)
             self._headers, faults = self._read_headers()
         headers = self._headers
-        self.roles = choose_roles(shown(path), headers, faults, reading)
-        dim = _dim(path, headers, self.roles)
-        main = headers[self.roles.vectors]
-        rows = main.shape[0] * (main.shape[1] if self.roles.documents else 1)
-        contexts = headers[self.roles.contexts] if self.roles.contexts else None
+        roles = self.roles = choose_roles(shown(path), headers, faults, reading)
+        dim = _dim(path, headers, roles)
+        main = headers[roles.vectors]
+        rows = main.shape[0] * (main.shape[1] if roles.documents else 1)
+        contexts = headers[roles.contexts] if roles.contexts else None
+        kind: FileKind = "sequences" if contexts else "quantised" if roles.scale else "vectors"
+        if self._plain or roles.documents:
+            kind = "documents" if roles.documents else "array"
         self.facts = SourceFacts(
             path,
-            self._kind(),
+            kind,
             rows,
             dim,
             context=contexts.shape[1] if contexts else 0,
             encoder=self._text("encoder"),
-            notes=tuple(_notes(self.roles, headers, faults)),
+            notes=tuple(_notes(roles, headers, faults)),
         )
-
-    def _kind(self) -> Any:
-        roles = self.roles
-        if roles.documents:
-            return "documents"
-        if self._plain:
-            return "array"
-        return "sequences" if roles.contexts else "quantised" if roles.scale else "vectors"
 
     def fingerprint(self) -> str:
         """For .npz made of the checksums and sizes in the zip's directory, which are verified whenever data is read;
@@ -211,9 +206,7 @@ def _dim(path: Path, headers: Mapping[str, npy.Header], roles: Roles) -> int:
     """D, after all arrays were held against each other. Raises UserError."""
     main = headers[roles.vectors]
     if roles.documents:
-        return npy.matrix(
-            path, roles.vectors, npy.Header((main.shape[0] * main.shape[1], main.shape[2]), main.dtype, False)
-        )
+        return npy.matrix(path, roles.vectors, npy.Header((main.shape[0] * main.shape[1], main.shape[2]), main.dtype))
     dim = npy.matrix(path, roles.vectors, main, int8=bool(roles.scale))
     if roles.scale:
         scale = headers[roles.scale]

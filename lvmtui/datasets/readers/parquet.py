@@ -86,9 +86,7 @@ class ParquetSource:
             return articles.Articles()
         ids = (_ids(cells, source.shown(self._path), columns.article) for cells in self._cells(columns.article))
         by_row, names = articles.numbered(f"{source.shown(self._path)}: {columns.article}", self.facts.rows, ids)
-        titles = (
-            articles.titles_of_rows(by_row, self._titles()) if columns.title else ()
-        ) or articles.titles_by_number(names)
+        titles = articles.titles_of_rows(by_row, self._titles()) or articles.titles_by_number(names)
         order = self._order() if columns.order else None
         return articles.arranged(by_row, titles, columns.article, order, columns.order)
 
@@ -170,10 +168,7 @@ class ParquetSource:
                 f"{source.shown(self._path)}: {name} has missing numbers near row {first:,}; leave that row out"
             )
         with np.errstate(all="ignore"):
-            made: source.Floats = (
-                flat.to_numpy(zero_copy_only=False).astype(np.float32).reshape(len(vectors), self.facts.dim)
-            )
-        return made
+            return np.asarray(flat, np.float32).reshape(len(vectors), self.facts.dim)
 
 
 def choose_columns(file: str, schema: pa.Schema, reading: Reading) -> tuple[Columns, list[str]]:
@@ -240,10 +235,7 @@ def _lengths(column: Any) -> npt.NDArray[np.int64]:
     """Entries in each list (n,); 0 where it is missing."""
     import pyarrow.compute as compute
 
-    lengths: npt.NDArray[np.int64] = (
-        compute.fill_null(compute.list_value_length(column), 0).to_numpy(zero_copy_only=False).astype(np.int64)
-    )
-    return lengths
+    return np.asarray(compute.fill_null(compute.list_value_length(column), 0), np.int64)
 
 
 def _ids(column: Any, file: str, name: str) -> npt.NDArray[Any]:
