@@ -39,6 +39,10 @@ def recipe_of(options: Options, model: str, start: Recipe | None = None) -> Reci
         recipe = replace(recipe, rate=table.rate)
     if options.epochs is not None and recipe.schedule == "plateau":  # one evaluation an epoch, which the plateau counts
         recipe = replace(recipe, evaluations=max(LEAST_EVALUATIONS, round(options.epochs)))
+    elif options.epochs is not None:  # looked at as often in a longer run: a small arm is at its best early
+        more = max(1, round(options.epochs / recipe.epochs))
+        patience = recipe.patience and more * recipe.patience
+        recipe = replace(recipe, evaluations=more * recipe.evaluations, patience=patience)
     return replace(
         recipe,
         epochs=options.epochs or recipe.epochs,

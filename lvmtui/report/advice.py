@@ -187,6 +187,8 @@ def _gains_most(table: Table) -> Recommendation:
     above = table.ranked[: table.ranked.index(rows[0])]
     if beaten := [row for row in above if row in gained]:
         doubt += f"; {named(beaten)} gained more, but a trivial baseline does better"
+    if (skill := rows[0].expanded.skill) and rows[0].expanded.skill_words == "no better":
+        doubt += f"; {the_trivial(skill.against)} does about as well without training"
     models = tuple(row.model for row in (rows[0], *equals))
     return Recommendation(what, models, f"{rows[0].title}, {rows[0].change_words}{doubt}")
 

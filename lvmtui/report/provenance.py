@@ -102,7 +102,7 @@ def _runs(report: Report) -> list[Block]:
     return [
         Heading("Runs", 3),
         table(shown, ([_cell(column, runs, figure) for column, figure in shown.items()] for runs in arms)),
-        *bullets([*order, *missing, *_files(report), *_best_at_first(report), *_speeds(report)]),
+        *bullets([*order, *missing, *_files(report), *_speeds(report)]),
     ]
 
 
@@ -139,12 +139,6 @@ def _files(report: Report) -> list[Text]:
         found.append(("Folders: ", Code(f"{folder}RUN"), ", with RUN like ", example, *ours, *theirs, "."))
     others = [run for run in report.runs if run not in usual]
     return [*found, *((f"{run.name}: ", Code(run.best_model or run.imported_from or run.folder)) for run in others)]
-
-
-def _best_at_first(report: Report) -> list[Text]:
-    found = [run.name for run in report.runs if run.best_at_first and run.status == "finished"]
-    after = "at the first evaluation and never improved on it; it may have been better still before"
-    return [f"{', '.join(found)} had the best score {after}."] if found else []
 
 
 def _speeds(report: Report) -> list[Text]:

@@ -38,6 +38,7 @@ def caveats(table: Table) -> tuple[str, ...]:
         _folds(table, ranked),
         _apart(table),
         _rising(ranked),
+        _late_looks(ranked),
         *_few(ranked),
         *of_rows([(row, f": {doubt}") for row in ranked for doubt in forward_doubts_of(row)], len(table.rows)),
         space,
@@ -113,6 +114,18 @@ def _rising(ranked: Sequence[Row]) -> str:
     return (
         f"{named(rising)} trained on {rising[0].expanded.label} {was} still improving at the end: longer training "
         "(--epochs) may give other figures."
+    )
+
+
+def _late_looks(ranked: Sequence[Row]) -> str:
+    """The models whose smaller arm may have been past its best when first evaluated: then the change is too large."""
+    late = [row for row in ranked if any(f.kind == "best_at_first" for f in row.baseline.findings)]
+    if not late:
+        return ""
+    had = "had its" if len(late) == 1 else "had their"
+    return (
+        f"{named(late)} trained on {late[0].baseline.label} {had} best score at the first evaluation and may have been "
+        "better still before: the change may be too large; fewer epochs (--epochs) show it."
     )
 
 

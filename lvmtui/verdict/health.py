@@ -22,7 +22,16 @@ from lvmtui.system.numbers import numbered
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.words import short_trivial, skill_words, the_trivial
 
-Kind = Literal["diverged", "collapsed", "failed_to_learn", "overfitting", "echoing", "no_better", "still_improving"]
+Kind = Literal[
+    "diverged",
+    "collapsed",
+    "failed_to_learn",
+    "overfitting",
+    "echoing",
+    "no_better",
+    "still_improving",
+    "best_at_first",
+]
 
 EARLY = 0.25
 """Share of the run in which nothing is reported: models start near one constant vector."""
@@ -134,6 +143,7 @@ def health_of(
         _echoing(evaluations[-1], trivial),
         _no_better(best, trivial, judged, known) if late and not failed else None,
         _still_improving(evaluations, trainer.finished),
+        None if failed else _best_at_first(evaluations, best, trainer.finished),
     )
     return tuple(f for f in findings if f is not None)
 
@@ -319,6 +329,15 @@ def _still_improving(evaluations: Sequence[Evaluated], finished: Finished | None
     return Finding("still_improving", False, words)
 
 
+def _best_at_first(evaluations: Sequence[Evaluated], best: Evaluated, finished: Finished | None) -> Finding | None:
+    """It may have been better still before anybody looked, and then what is judged is worse than what was trained."""
+    fell = cosine_of(best) - cosine_of(evaluations[-1])
+    if finished is None or best is not evaluations[0] or fell < NO_BETTER:
+        return None
+    words = f"had its best score at the first evaluation, {best.where}; it may have been better still before"
+    return Finding("best_at_first", False, words)
+
+
 # Validation curves ---------------------------------------------------------------------------------------------------
 
 
@@ -369,10 +388,11 @@ def at_plateau(evaluations: Sequence[Evaluated]) -> bool:
     """True if more training would not have changed the result by an amount that matters.
 
     Definition: in the last quarter of the steps taken, the best validation cosine rose by less than 0.25 % of
-    itself, or has fallen since (overfitting). What stays (also a collapse, which `health` names) is at its plateau;
-    with fewer than four evaluations the answer is False: not known to be.
+    itself, or has fallen since by as much as overfitting is told from. What stays (also a collapse, which `health`
+    names) is at its plateau; with fewer than four evaluations the answer is False: not known to be.
     """
     gain, best = late_gain(evaluations), peak(evaluations)
     if gain is None or best is None:
         return False
-    return gain < PLATEAU_GAIN * abs(cosine_of(best)) or _overfitting(scored(evaluations), best, None) is not None
+    fallen = cosine_of(best) - cosine_of(scored(evaluations)[-1])
+    return gain < PLATEAU_GAIN * abs(cosine_of(best)) or fallen >= OVERFIT_FALL

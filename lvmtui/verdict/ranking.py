@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from statistics import fmean
@@ -12,7 +12,7 @@ from statistics import fmean
 from lvmtui.formats.results import STRATA, Comparison, Effects, Estimate, Population, Stratum
 from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.state.campaign_reader import CampaignState
-from lvmtui.system.text import sanitise
+from lvmtui.system.text import grouped, sanitise
 from lvmtui.verdict.average import correlations, estimate_of, joint_level
 from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.comparison import lost_scores, read_comparisons, trivial_by_run
@@ -73,25 +73,26 @@ def table_of(state: CampaignState, comparisons: Mapping[str, Comparison], trivia
             for row in drafts
         ]
     fair = [row for row in drafts if row.estimate is not None]
-    joint = _together(_same_clusters([comparisons[row.model].effects for row in fair]))
-    unweighted = _together(_same_clusters([comparisons[row.model].unweighted_effects for row in fair]))
+    alike = _alike(fair, comparisons)
+    joint = _together(_same_clusters([comparisons[model].effects for model in alike]))
+    unweighted = _together(_same_clusters([comparisons[model].unweighted_effects for model in alike]))
     by_source: tuple[SourceAverage, ...] = ()
     if joint:  # with folds, all models together show how uneven training is
-        estimates = dict(zip((row.model for row in fair), joint.estimates, strict=True))
-        drafts = [replace(row, estimate=estimates.get(row.model)) for row in drafts]
-        drafts, by_source = _sources_together(drafts)
+        estimates = dict(zip(alike, joint.estimates, strict=True))
+        drafts = [replace(row, estimate=estimates.get(row.model, row.estimate)) for row in drafts]
+        drafts, by_source = _sources_together(drafts, alike)
     if unweighted:
-        estimates = dict(zip((row.model for row in fair), unweighted.estimates, strict=True))
-        drafts = [replace(row, unweighted=estimates.get(row.model)) for row in drafts]
+        estimates = dict(zip(alike, unweighted.estimates, strict=True))
+        drafts = [replace(row, unweighted=estimates.get(row.model, row.unweighted)) for row in drafts]
     tested = [row for row in drafts if row.estimate and row.estimate.interval()]
     unrelated = tuple(tuple(float(a is b) for b in tested) for a in tested)  # makes intervals the widest
-    level = joint.level if joint else joint_level(unrelated)
+    level = joint.level if joint and len(alike) == len(fair) else joint_level(unrelated)
     rows = ranked([_judged(row, level, labels[0], tested=len(tested), seeds=len(campaign.seeds)) for row in drafts])
     changes = [row.change for row in rows if row.rank is not None and row.change is not None]
     primary = None
-    if joint and len(fair) > 1:
-        word = verdict(joint.average, seeds=min(row.seeds for row in fair))
-        primary = Average(joint.average, word, tuple(row.model for row in fair), chances(joint.average))
+    if joint and len(alike) > 1:
+        word = verdict(joint.average, seeds=min(row.seeds for row in fair if row.model in alike))
+        primary = Average(joint.average, word, alike, chances(joint.average))
     table = Table(
         labels=labels,
         rows=tuple(rows),
@@ -124,6 +125,13 @@ def _with_cosines(row: Row, baseline: float | None, expanded: float | None) -> R
     return replace(row, baseline=cells[0], expanded=cells[1])
 
 
+def _alike(rows: Sequence[Row], comparisons: Mapping[str, Comparison]) -> tuple[str, ...]:
+    """The models that are judged on the same clusters: with folds those with the same seeds, the largest such group."""
+    effects = [(row, comparisons[row.model].effects) for row in rows]
+    groups = grouped(((e.fold, e.share) if e else None, row) for row, e in effects)
+    return tuple(row.model for row in max(groups.values(), key=lambda of: (len(of), of[0].seeds), default=[]))
+
+
 def _same_clusters(effects: Sequence[Effects | None]) -> tuple[Effects, ...]:
     """The effects if all are known and of the same clusters; else none."""
     known = tuple(e for e in effects if e is not None)
@@ -151,12 +159,12 @@ def _together(effects: tuple[Effects, ...]) -> _Together | None:
     return _Together(estimates, estimate_of(effects, effects), joint_level(correlations(tested)))
 
 
-def _sources_together(rows: Sequence[Row]) -> tuple[list[Row], tuple[SourceAverage, ...]]:
-    """The rows with the changes on each source as all models together show them, and the average on each source.
+def _sources_together(rows: Sequence[Row], alike: Collection[str]) -> tuple[list[Row], tuple[SourceAverage, ...]]:
+    """The rows with the changes on each source as the models `alike` show them, and their average on each source.
 
     Sources of which not every model that is judged has figures stay as they are and have no average.
     """
-    judged = [row for row in rows if row.estimate is not None]
+    judged = [row for row in rows if row.model in alike]
     averages = []
     for name in (*STRATA, "both"):
         effects = _same_clusters([s.effects for row in judged for s in row.strata if s.name == name])

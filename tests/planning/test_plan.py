@@ -6,6 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from lvmtui.formats.data_facts import TrivialBaselines
 from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.selftest import SelfTest
-from lvmtui.formats.spec import read_spec
+from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.legacy.earlier_runs import APART
 from lvmtui.planning import plan as planning
 from lvmtui.planning.describe import plan_as_json, plan_as_text
@@ -156,6 +157,19 @@ def test_the_reference_recipe_counts_epochs_of_each_arm(tmp_path: Path, options:
         assert spec.total_steps // spec.evaluate_every >= 3
     longer = make_plan(replace(options, recipe="reference", epochs=30), Workspace(tmp_path)).specs[1]
     assert longer.evaluate_every == longer.total_steps // 30  # one an epoch
+
+
+def test_small_data_is_trained_for_a_least_number_of_updates_unless_epochs_are_given(
+    tmp_path: Path, options: Options
+) -> None:
+    def spec(**changes: Any) -> RunSpec:
+        return make_plan(replace(options, recipe="tuned", **changes), Workspace(tmp_path)).specs[0]
+
+    alone, short, long = spec(epochs=None), spec(epochs=3), spec(epochs=9)
+    assert alone.total_steps == 300 > short.total_steps and alone.recipe.evaluations == short.recipe.evaluations == 8
+    assert "3 epochs of the largest data set, equal updates (at least 300 updates)" in alone.recipe.words
+    assert long.total_steps == 3 * short.total_steps and "at least" not in long.recipe.words
+    assert (long.recipe.evaluations, long.recipe.patience) == (24, 9), "a small arm is looked at as early"
 
 
 def test_the_plan_is_told(tmp_path: Path, options: Options) -> None:

@@ -112,3 +112,24 @@ def test_the_training_noise_of_unweighted_changes_is_known_from_all_models_too(t
     told = {row.model: row.unweighted for row in table.rows}
     assert told == {model: estimate_of([e], list(folds.values())) for model, e in folds.items()}
     assert told["amn"] and told["amn"].from_training > 0 == estimate_of([folds["amn"]]).from_training
+
+
+def test_a_model_that_lacks_a_fold_takes_the_average_from_no_other(tmp_path: Path) -> None:
+    changes = {"amn": (0.5189, 0.5269), "gru": (0.51, 0.52), "lstm": (0.51, 0.53)}
+    workspace, campaign = finished(tmp_path, changes)
+    found, folds = {}, {}
+    for model in campaign.models:
+        assert compare(workspace.campaign(campaign.id), model)
+        made = read_comparison(workspace.campaign(campaign.id).comparison(model))
+        assert made and made.effects and made.change
+        found[model] = made
+        if model != "lstm":
+            fold, value = tuple(i % 2 for i in range(len(made.effects.fold))), made.effects.value
+            folds[model] = replace(made.effects, fold=fold, share=(0.5, 0.5), change=(value, value), training=0.0)
+            found[model] = replace(made, effects=folds[model])
+    table = table_of(state_of(workspace, campaign), found, {}, {})
+    assert table.primary and table.primary.models == ("amn", "gru")
+    assert table.primary.estimate == estimate_of(list(folds.values()), list(folds.values()))
+    lstm = table.row("lstm")
+    assert lstm and lstm.estimate == found["lstm"].change and lstm.rank == 1
+    assert table.tested == 3 and table.level == pytest.approx(joint_level(equal(3, 0.0)))

@@ -31,8 +31,8 @@ def test_what_falls_is_past_its_plateau() -> None:
 
 def test_what_rose_in_its_last_quarter_and_then_overfitted_is_past_its_plateau() -> None:
     rising = [evaluated(i, 0.40 + 0.01 * i, 0.40 + 0.01 * i) for i in range(1, 18)]
-    for fall, past in ((0.01, True), (0.0, False)):
-        ends = [evaluated(i, 0.57 - fall, 0.41 + 0.01 * i) for i in range(18, 21)]
+    for falls, past in (((0.01, 0.01, 0.01), True), ((0.0, 0.0, 0.01), True), ((0.0, 0.0, 0.0), False)):
+        ends = [evaluated(i, 0.57 - fall, 0.41 + 0.01 * i) for i, fall in enumerate(falls, start=18)]
         gain = late_gain([*rising, *ends])
         assert gain is not None and gain > 0.01 and at_plateau([*rising, *ends]) is past
 
