@@ -184,8 +184,7 @@ def _gains_most(table: Table) -> Recommendation:
     mine = rows[0].interval
     equals = [row for row in rows[1:] if mine and row.interval and row.interval[1] > mine[0]]
     doubt = f"; the intervals of {named(equals)} overlap with its own" if equals else ""
-    above = table.ranked[: table.ranked.index(rows[0])]
-    if beaten := [row for row in above if row in gained]:
+    if beaten := [row for row in table.ranked[: table.ranked.index(rows[0])] if row in gained]:
         doubt += f"; {named(beaten)} gained more, but a trivial baseline does better"
     if (skill := rows[0].expanded.skill) and rows[0].expanded.skill_words == "no better":
         doubt += f"; {the_trivial(skill.against)} does about as well without training"

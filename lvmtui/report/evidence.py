@@ -280,14 +280,14 @@ def _forward(report: Report) -> list[Block]:
         [title, cosine(of.next, 3), cosine(of.shuffled, 3), signed(of.shuffled - of.next, 3), *figures(of.rollout)]
         for title, of in lines
     ]
-    fold = " of each seed's fold" if report.table.folds else ""
+    about, fold = ("about ", " of each seed's fold") if report.table.folds else ("", "")
     seeds = ", mean over seeds" if report.table.seeds > 1 else ""
     return [
         Heading(f"Do they predict what comes next? Trained on {report.table.labels[1]}", 3),
         Paragraph(
-            f"Cosine of the prediction with the vectors around it, on {first.scores.windows:,} held-out windows{fold} "
-            f"that are followed by four more of their article{seeds}. A model that predicts gains at the next vector; "
-            "one that echoes gains at the last."
+            f"Cosine of the prediction with the vectors around it, on {about}{first.scores.windows:,} held-out windows"
+            f"{fold} that are followed by four more of their article{seeds}. A model that predicts gains at the next "
+            "vector; one that echoes gains at the last."
         ),
         table(["model", *OFFSETS], along, right=range(1, len(OFFSETS) + 1)),
         Paragraph(

@@ -125,7 +125,8 @@ def _how_to_read(report: Report, *, bars: bool) -> list[str]:
             f"The {base} and {expanded} columns show each run's cosine at the epoch of lowest loss ({BY_COSINE}), on "
             "its own validation windows and as it told them. No medals: these figures prove nothing."
         ]
-    counts = {row.estimate.windows for row in whole.ranked if row.estimate} or {report.heldout.windows}
+    counts = {row.estimate.windows for row in whole.ranked if row.estimate}
+    counts = counts or {c.change.windows for c in report.comparisons if c.change} or {report.heldout.windows}
     number = spread(counts - {0})  # with folds they may differ
     number += " " * bool(number)
     if whole.judge_on != "both":

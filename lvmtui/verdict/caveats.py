@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from lvmtui.formats.spec import ArmName
 from lvmtui.system.numbers import plural
 from lvmtui.system.text import grouped
 from lvmtui.verdict.cross_checks import forward_doubts_of, retrieval_doubt
@@ -37,8 +38,7 @@ def caveats(table: Table) -> tuple[str, ...]:
         _seeds(ranked),
         _folds(table, ranked),
         _apart(table),
-        _rising(ranked),
-        _late_looks(ranked),
+        *_length(ranked),
         *_few(ranked),
         *of_rows([(row, f": {doubt}") for row in ranked for doubt in forward_doubts_of(row)], len(table.rows)),
         space,
@@ -105,28 +105,23 @@ def _apart(table: Table) -> str:
     )
 
 
-def _rising(ranked: Sequence[Row]) -> str:
-    """The models whose larger arm would have gained from more training."""
-    rising = [row for row in ranked if any(f.kind == "still_improving" for f in row.expanded.findings)]
-    if not rising:
-        return ""
-    was = "was" if len(rising) == 1 else "were"
-    return (
-        f"{named(rising)} trained on {rising[0].expanded.label} {was} still improving at the end: longer training "
-        "(--epochs) may give other figures."
-    )
+LENGTH: Mapping[ArmName, tuple[str, str]] = {
+    "expanded": ("still_improving", "still improved at the end: longer training (--epochs) may give other figures."),
+    "baseline": (
+        "best_at_first",
+        "had the best score at the first evaluation and may have been better still before: the change may be too "
+        "large; fewer epochs (--epochs) show it.",
+    ),
+}
+"""What health finds in an arm, and why the change may be another with a training of another length."""
 
 
-def _late_looks(ranked: Sequence[Row]) -> str:
-    """The models whose smaller arm may have been past its best when first evaluated: then the change is too large."""
-    late = [row for row in ranked if any(f.kind == "best_at_first" for f in row.baseline.findings)]
-    if not late:
-        return ""
-    had = "had its" if len(late) == 1 else "had their"
-    return (
-        f"{named(late)} trained on {late[0].baseline.label} {had} best score at the first evaluation and may have been "
-        "better still before: the change may be too large; fewer epochs (--epochs) show it."
-    )
+def _length(ranked: Sequence[Row]) -> list[str]:
+    said = []
+    for arm, (kind, words) in LENGTH.items():
+        if rows := [row for row in ranked if any(found.kind == kind for found in row.cell(arm).findings)]:
+            said.append(f"{named(rows)} trained on {rows[0].cell(arm).label} {words}")
+    return said
 
 
 def _joint(table: Table) -> str:

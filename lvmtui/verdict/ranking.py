@@ -93,10 +93,11 @@ def table_of(state: CampaignState, comparisons: Mapping[str, Comparison], trivia
     if joint and len(alike) > 1:
         word = verdict(joint.average, seeds=min(row.seeds for row in fair if row.model in alike))
         primary = Average(joint.average, word, alike, chances(joint.average))
-    table = Table(
+    first = sorted(drafts, key=lambda row: row.model not in alike)
+    return Table(
         labels=labels,
         rows=tuple(rows),
-        trivial=(),
+        trivial=() if all(row.history for row in rows) else _trivial_rows(state, first, trivial, plain=plain),
         average=primary.estimate.value if primary else fmean(changes) if changes else None,
         seeds=len(campaign.seeds),
         tested=len(tested),
@@ -114,10 +115,6 @@ def table_of(state: CampaignState, comparisons: Mapping[str, Comparison], trivia
             if fair and arm.articles is None and arm.data.fingerprint  # imported runs have none: nothing is known
         ),
     )
-    if all(row.history for row in rows):
-        return table
-    first = sorted(drafts, key=lambda row: row.model not in {alike.model for alike in table.alike})
-    return replace(table, trivial=_trivial_rows(state, first, trivial, plain=plain))
 
 
 def _with_cosines(row: Row, baseline: float | None, expanded: float | None) -> Row:
@@ -127,8 +124,7 @@ def _with_cosines(row: Row, baseline: float | None, expanded: float | None) -> R
 
 def _alike(rows: Sequence[Row], comparisons: Mapping[str, Comparison]) -> tuple[str, ...]:
     """The models that are judged on the same clusters: with folds those with the same seeds, the largest such group."""
-    effects = [(row, comparisons[row.model].effects) for row in rows]
-    groups = grouped(((e.fold, e.share) if e else None, row) for row, e in effects)
+    groups = grouped(((e.fold, e.share) if (e := comparisons[row.model].effects) else None, row) for row in rows)
     return tuple(row.model for row in max(groups.values(), key=lambda of: (len(of), of[0].seeds), default=[]))
 
 

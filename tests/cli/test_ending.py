@@ -92,6 +92,11 @@ def test_a_run_that_did_not_finish_is_offered_again(tmp_path: Path) -> None:
     bring_to(tmp_path, campaign, "amn", "expanded", state="cancelled")
     text = read_ending(Workspace(tmp_path), state_of(Workspace(tmp_path), campaign), "bin/lvmtui", 100)
     assert text.startswith("No answer") and f"next    bin/lvmtui retry {campaign.runs[1].run} " in text
+    bring_to(tmp_path, campaign, "amn", "baseline", state="cancelled")
+    state = state_of(Workspace(tmp_path), campaign)
+    assert "next    bin/lvmtui retry all " in read_ending(Workspace(tmp_path), state, "bin/lvmtui", 100), (
+        "not one of two"
+    )
 
 
 def test_runs_that_failed_are_offered_before_one_that_was_cancelled(tmp_path: Path) -> None:

@@ -41,13 +41,18 @@ def test_hits_are_explained_where_there_are_some(tmp_path: Path) -> None:
 
 def test_with_folds_the_windows_of_all_models_are_counted(tmp_path: Path) -> None:
     """A cancelled run leaves its model fewer folds than the others."""
-    report = read_report(state_of(*finished(tmp_path, UP, seeds=(1,))), now=NOW)
+    report, _ = report_of(*finished(tmp_path, UP, seeds=(1,)))
     rows = tuple(
         replace(row, rank=n, estimate=Estimate(1.0, 0.1, 40, windows, 91, 60))
         for n, (row, windows) in enumerate(zip(report.table.rows, (1500, 1000, 1500), strict=True), 1)
     )
     md = markdown(page_of(replace(report, table=replace(report.table, rows=rows, folds=True))))
     assert "on the 1,000 to 1,500 held-out windows" in md
+    only = [replace(c, change=replace(c.change, windows=606)) for c in report.comparisons[:1] if c.change]
+    unranked = tuple(replace(row, rank=None, estimate=None) for row in rows)
+    table = replace(report.table, rows=unranked, folds=True)
+    md = markdown(page_of(replace(report, comparisons=tuple(only), table=table)))
+    assert "on the 606 held-out windows" in md, "those of the seeds that are compared so far"
     assert "1,204 held-out windows of each seed's fold that are followed by four more of their article." in md
 
 

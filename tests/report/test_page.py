@@ -262,7 +262,7 @@ def test_a_run_that_was_best_when_first_looked_at_is_named(tmp_path: Path) -> No
     scene = finished(tmp_path, UP, seeds=(1,), curves={("gru", "baseline"): falls, ("amn", "baseline"): falls})
     report, md = report_of(*scene)
     assert {(r.model, r.arm) for r in report.runs if r.best_at_first} == {("amn", "baseline"), ("gru", "baseline")}
-    assert "- GRU and AMN trained on 8k had their best score at the first evaluation" in section(md, "What to doubt")
+    assert "- GRU and AMN trained on 8k had the best score at the first evaluation" in section(md, "What to doubt")
 
 
 def test_what_was_checked_of_all_is_said_once(tmp_path: Path) -> None:

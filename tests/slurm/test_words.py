@@ -124,7 +124,7 @@ def test_time_limits(limit: str, seconds: int) -> None:
     ("name", "value", "said"),
     [
         ("time", "soon", "--time: 'soon' is not a time"),
-        ("time", "1", "give at least 2 minutes"),
+        ("time", "1", "give at least 2:00 (minutes:seconds)"),
         ("memory", "16 G", "--memory"),
         ("gpus", "all", "--gpus"),
         ("cpus", "0", "--cpus"),

@@ -227,9 +227,8 @@ def test_that_the_larger_arm_still_improved_is_a_doubt() -> None:
     finding = Finding("still_improving", False, "still improving at the end: .0040")
     rising = replace(rising, expanded=replace(rising.expanded, findings=(finding,)))
     assert not any("still improving" in doubt for doubt in caveats(made_table([done])))
-    assert (
-        "m1 trained on 23k was still improving at the end: longer training (--epochs) may give other figures."
-        in caveats(made_table([done, rising]))
+    assert "m1 trained on 23k still improved at the end: longer training (--epochs) may give other figures." in caveats(
+        made_table([done, rising])
     )
 
 

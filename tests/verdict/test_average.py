@@ -115,21 +115,26 @@ def test_the_training_noise_of_unweighted_changes_is_known_from_all_models_too(t
 
 
 def test_a_model_that_lacks_a_fold_takes_the_average_from_no_other(tmp_path: Path) -> None:
-    changes = {"amn": (0.5189, 0.5269), "gru": (0.51, 0.52), "lstm": (0.51, 0.53)}
+    changes = {"amn": (0.5189, 0.5269), "gru": (0.51, 0.52), "lstm": (0.51, 0.515)}
     workspace, campaign = finished(tmp_path, changes)
     found, folds = {}, {}
     for model in campaign.models:
         assert compare(workspace.campaign(campaign.id), model)
         made = read_comparison(workspace.campaign(campaign.id).comparison(model))
-        assert made and made.effects and made.change
+        assert made and made.effects and made.baseline and made.expanded
+        trivial = {"recency_mean": 0.49 if model == "amn" else 0.48}
+        arms = (replace(scores, trivial=trivial) for scores in (made.baseline, made.expanded))
+        made = replace(made, baseline=next(arms), expanded=next(arms))
+        assert made.effects
         found[model] = made
-        if model != "lstm":
+        if model != "amn":
             fold, value = tuple(i % 2 for i in range(len(made.effects.fold))), made.effects.value
             folds[model] = replace(made.effects, fold=fold, share=(0.5, 0.5), change=(value, value), training=0.0)
             found[model] = replace(made, effects=folds[model])
     table = table_of(state_of(workspace, campaign), found, {}, {})
-    assert table.primary and table.primary.models == ("amn", "gru")
+    assert table.primary and table.primary.models == ("gru", "lstm")
     assert table.primary.estimate == estimate_of(list(folds.values()), list(folds.values()))
-    lstm = table.row("lstm")
-    assert lstm and lstm.estimate == found["lstm"].change and lstm.rank == 1
+    amn = table.row("amn")
+    assert amn and amn.estimate == found["amn"].change and amn.rank
+    assert [(row.name, row.baseline, row.expanded) for row in table.trivial] == [("recency_mean", 0.48, 0.48)], "theirs"
     assert table.tested == 3 and table.level == pytest.approx(joint_level(equal(3, 0.0)))

@@ -74,7 +74,7 @@ def check_settings(settings: Settings) -> None:
     if limit is not None and limit < warn + EARLY:
         raise UserError(
             f"--time {value_of(settings, 'time')}: a run is told to leave {warn} s before, and Slurm may be a minute "
-            f"early; give at least {-(-(warn + EARLY) // 60)} minutes"
+            f"early; give at least {(warn + EARLY) // 60}:{(warn + EARLY) % 60:02} (minutes:seconds)"
         )
 
 
