@@ -17,7 +17,7 @@ from lvmtui.formats.results import Estimate, Retrieval
 from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words
 from lvmtui.system.process_id import own_identity
-from lvmtui.ui.draw.board import about_selected, first_listed, log_end
+from lvmtui.ui.draw.board import about_selected, best_now, first_listed, log_end
 from lvmtui.ui.draw.board_panels import bar, inside
 from lvmtui.ui.draw.board_rows import rows
 from lvmtui.ui.draw.curves import is_outgained
@@ -32,6 +32,7 @@ from lvmtui.ui.read.source import SnapshotSource
 from lvmtui.verdict.rows import BestTrivial
 from tests.factory import bring_to, make_campaign, write_trivial
 from tests.ui.showcase import NOW, end, every_state, many, middle
+from tests.verdict.tables import made_row, made_table, with_skill
 
 
 def look(root: Path) -> Snapshot:
@@ -272,3 +273,16 @@ def test_a_change_has_the_digits_of_its_interval_and_that_two_ends(snapshots: di
         assert "+1.5 % [+0.9, +2.1]" in drawn
     wide, narrow = shown(Estimate(0.0121, 0.005, 50, 900, 51, 51))
     assert "+0.012 % [+0.002, +0.022]" in wide and "+0.01 %" in narrow and "0.0]" not in narrow
+
+
+def test_with_folds_the_best_now_is_one_of_those_with_the_same_seeds(snapshots: dict[str, Snapshot]) -> None:
+    """Each seed holds out other articles: a model that lacks one may have the easier ones."""
+    whole = with_skill(made_row("amn", 1.0, expanded=0.50), 0.01, bar=0.49)
+    other = with_skill(made_row("gru", 1.0, expanded=0.51), 0.01, bar=0.48)
+    easier = with_skill(made_row("lstm", 1.0), 0.01, bar=0.60)
+    seeds = ((1, 2, 3), (1, 2, 3), (2, 3))
+    rows = [dataclasses.replace(r, compared=of) for r, of in zip((whole, other, easier), seeds, strict=True)]
+    for folds, best in ((True, "AMN 23k .5000"), (False, "LSTM 23k .6100")):
+        table = dataclasses.replace(made_table(rows), folds=folds)
+        (line,) = best_now(dataclasses.replace(snapshots["end"], table=table), 80)
+        assert "".join(text for text, _ in line) == f"best now  {best} held-out"
