@@ -8,7 +8,7 @@ instead of a verdict.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from statistics import median
 
 from lvmtui.estimate.stopping import without_better
@@ -198,7 +198,7 @@ def _check_recipe(baseline: RunState, expanded: RunState) -> Check:
 def differences(ours: RunSpec, theirs: RunSpec) -> str:
     """How two runs are trained differently: `epochs 10.0 and 8.0`; at most three things. Empty: they are not."""
     values, others = (  # a loss of one's own by its source and digest: each campaign has a copy of its own
-        {"model": spec.model, "size": spec.size, **vars(spec.recipe), "own_loss": spec.recipe.loss_words}
+        {"model": spec.model, "size": spec.size, **asdict(spec.recipe), "own_loss": spec.recipe.loss_words}
         for spec in (ours, theirs)
     )
     others["least_updates"] = values["least_updates"]  # what came of it, their updates, is a check of its own

@@ -167,7 +167,7 @@ def test_the_plan_says_what_is_not_known(tmp_path: Path, original: Path) -> None
     assert base.train_windows == 24 * 24 - 5  # every window there is, across articles too
     assert len(plan.campaign.notes) == 1
     text = plan_as_text(plan)
-    assert "1 only load the weights of another program's" in text and "which windows they validated on" in text
+    assert "1 only loads the weights of another program's" in text and "which windows they validated on" in text
     assert "; at most 571 windows to train, – to validate, 0 left out" in text
     crowded = make_plan(replace(asked, jobs=3), Workspace(tmp_path))
     assert crowded.campaign.jobs == 2 and "2 runs side by side" in plan_as_text(crowded), "both are processes"
