@@ -110,7 +110,7 @@ LENGTH: Mapping[ArmName, tuple[str, str]] = {
     "baseline": (
         "best_at_first",
         "had the best score at the first evaluation and may have been better still before: the change may be too "
-        "large; fewer epochs (--epochs) show it.",
+        "large. Fewer epochs (--epochs) show it; a trainer of your own has to evaluate earlier.",
     ),
 }
 """What health finds in an arm, and why the change may be another with a training of another length."""
