@@ -108,8 +108,8 @@ def _space(pair: CheckedPair) -> str:
     figures = ""
     if space.energy_new is not None and space.energy_baseline is not None and space.mean_cosine is not None:
         figures = (
-            f"; the baseline's main directions hold {space.energy_baseline:.2f} of the squared length of its own vectors "
-            f"and {space.energy_new:.2f} of the new ones'; cosine of the two means {space.mean_cosine:+.2f}"
+            f"; the baseline's main directions hold {space.energy_baseline:.2f} of the squared length of its own "
+            f"vectors and {space.energy_new:.2f} of the new ones'; cosine of the two means {space.mean_cosine:+.2f}"
         )
     return known + figures
 
