@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +23,9 @@ ArmName = str
 """Name of an arm, as folders and files of a campaign have it: see `arm_names`."""
 ARMS: tuple[ArmName, ArmName] = ("baseline", "expanded")
 """The smallest and the largest arm: the pair that is compared. A campaign of two sizes has no others."""
+
+LEAST_EVALUATIONS = 4
+"""Fewest evaluations of a run, however short: a curve and a best model need some."""
 
 
 def arm_names(sizes: int) -> tuple[ArmName, ...]:
@@ -74,6 +77,15 @@ class Recipe:
     """Updates that a run makes at least: of few windows `epochs` alone are too few."""
     own_loss: UserCode | None = None
     """A user's own loss, (raw output, target) -> number, in the place of `loss`."""
+
+    def of_epochs(self, epochs: float) -> Recipe:
+        """Trained for that many epochs, and evaluated as often in each: a small arm may be at its best early."""
+        if self.schedule == "plateau":  # one evaluation an epoch, which the plateau counts
+            return replace(self, epochs=epochs, least_updates=0, evaluations=max(LEAST_EVALUATIONS, round(epochs)))
+        more = max(1, round(epochs / self.epochs))
+        patience = self.patience and more * self.patience
+        evaluations = more * self.evaluations
+        return replace(self, epochs=epochs, least_updates=0, evaluations=evaluations, patience=patience)
 
     @property
     def loss_words(self) -> str:

@@ -26,9 +26,6 @@ from lvmtui.planning.options import AUTO, Options
 from lvmtui.planning.own_code import OwnCode
 from lvmtui.system.permissions import who
 
-LEAST_EVALUATIONS = 4
-"""Fewest evaluations of a run, however short: a curve and a best model need some."""
-
 
 def recipe_of(options: Options, model: str, start: Recipe | None = None) -> Recipe:
     """The recipe of a model with the options applied. `start` replaces the one that `auto` would choose."""
@@ -37,16 +34,10 @@ def recipe_of(options: Options, model: str, start: Recipe | None = None) -> Reci
     recipe = start if start and name == AUTO else options.own.recipe(name, model)
     if table and table.rate:
         recipe = replace(recipe, rate=table.rate)
-    if options.epochs is not None and recipe.schedule == "plateau":  # one evaluation an epoch, which the plateau counts
-        recipe = replace(recipe, evaluations=max(LEAST_EVALUATIONS, round(options.epochs)))
-    elif options.epochs is not None:  # looked at as often in a longer run: a small arm is at its best early
-        more = max(1, round(options.epochs / recipe.epochs))
-        patience = recipe.patience and more * recipe.patience
-        recipe = replace(recipe, evaluations=more * recipe.evaluations, patience=patience)
+    if options.epochs is not None:
+        recipe = recipe.of_epochs(options.epochs)
     return replace(
         recipe,
-        epochs=options.epochs or recipe.epochs,
-        least_updates=0 if options.epochs else recipe.least_updates,
         batch_size=options.batch_size or recipe.batch_size,
         rate=options.rate or recipe.rate,
     )

@@ -62,10 +62,11 @@ class RecipeTable:
 
     def made(self, model: str) -> Recipe:
         """The recipe for a model, without the loss of one's own. Raises UserError."""
-        recipe = replace(recipe_for(self.based_on, model), name=self.name)
+        recipe, epochs = replace(recipe_for(self.based_on, model), name=self.name), self.changes.get("epochs")
+        if isinstance(epochs, int | float) and 0 < epochs < 1e9:  # another is refused below, or by its bounds
+            recipe = recipe.of_epochs(epochs)
         try:
-            asked = {"least_updates": 0} if "epochs" in self.changes else {}
-            return decode(Recipe, {**encode(recipe), **asked, **self.changes})
+            return decode(Recipe, {**encode(recipe), **self.changes})
         except DecodeError as error:
             raise UserError(f"{self.where}: {error}") from None
 

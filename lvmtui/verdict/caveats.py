@@ -38,7 +38,7 @@ def caveats(table: Table) -> tuple[str, ...]:
         _seeds(ranked),
         _folds(table, ranked),
         _apart(table),
-        *_length(ranked),
+        *_training_length(ranked),
         *_few(ranked),
         *of_rows([(row, f": {doubt}") for row in ranked for doubt in forward_doubts_of(row)], len(table.rows)),
         space,
@@ -105,7 +105,7 @@ def _apart(table: Table) -> str:
     )
 
 
-LENGTH: Mapping[ArmName, tuple[str, str]] = {
+TRAINING_LENGTH: Mapping[ArmName, tuple[str, str]] = {
     "expanded": ("still_improving", "still improved at the end: longer training (--epochs) may give other figures."),
     "baseline": (
         "best_at_first",
@@ -113,12 +113,13 @@ LENGTH: Mapping[ArmName, tuple[str, str]] = {
         "large. Fewer epochs (--epochs) show it; a trainer of your own has to evaluate earlier.",
     ),
 }
-"""What health finds in an arm, and why the change may be another with a training of another length."""
+"""By arm: what health finds in it, and what that says about the length of training and the change."""
 
 
-def _length(ranked: Sequence[Row]) -> list[str]:
+def _training_length(ranked: Sequence[Row]) -> list[str]:
+    """The models whose larger arm was trained too short, or whose smaller arm was first evaluated too late."""
     said = []
-    for arm, (kind, words) in LENGTH.items():
+    for arm, (kind, words) in TRAINING_LENGTH.items():
         if rows := [row for row in ranked if any(found.kind == kind for found in row.cell(arm).findings)]:
             said.append(f"{named(rows)} trained on {rows[0].cell(arm).label} {words}")
     return said

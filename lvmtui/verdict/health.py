@@ -23,15 +23,9 @@ from lvmtui.system.text import sanitise
 from lvmtui.verdict.words import short_trivial, skill_words, the_trivial
 
 Kind = Literal[
-    "diverged",
-    "collapsed",
-    "failed_to_learn",
-    "overfitting",
-    "echoing",
-    "no_better",
-    "still_improving",
+    "diverged", "collapsed", "failed_to_learn", "overfitting", "echoing", "no_better", "still_improving",
     "best_at_first",
-]
+]  # fmt: skip
 
 EARLY = 0.25
 """Share of the run in which nothing is reported: models start near one constant vector."""

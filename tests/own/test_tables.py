@@ -129,3 +129,21 @@ def test_mistakes_are_named_in_one_line(tmp_path: Path, text: str, words: str) -
         options(tmp_path, text)
     assert words in str(caught.value) and "\n" not in str(caught.value)
     assert "campaign.toml" in str(caught.value)
+
+
+def test_a_recipe_of_other_epochs_is_evaluated_as_often_as_one_of_the_option(tmp_path: Path) -> None:
+    own = options(
+        tmp_path,
+        """
+        [recipes.long]
+        epochs = 9
+        [recipes.few]
+        epochs = 9
+        evaluations = 4
+        [recipes.as_it_is]
+        rate = 0.001
+        """,
+    ).own
+    long, few, as_it_is = (own.recipe(name, "gru") for name in ("long", "few", "as_it_is"))
+    assert (long.epochs, long.evaluations, long.patience, long.least_updates) == (9, 24, 9, 0)
+    assert (few.evaluations, as_it_is.evaluations, as_it_is.least_updates) == (4, 8, 300)
