@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import textwrap
 import time
@@ -15,6 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from lvmtui.cli.ending import outcome_of, read_ending
+from lvmtui.cli.shared import program
 from lvmtui.cli.status import progress_line, rows_of, run_lines, standing, titles_of
 from lvmtui.estimate.eta import campaign_eta
 from lvmtui.event_sentences import sentence_of
@@ -56,15 +56,17 @@ def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
         state = _lines(reader) if plain else _table(reader, console)
         report = _await_report(workspace, reader, state)
     except KeyboardInterrupt:
-        told = leave(workspace, f"the runs go on; come back with '{program()}'")
+        told = leave(workspace, f"the runs go on; come back with '{program(workspace)}'")
         print(f"\n{told}", file=sys.stderr)
         return 130
     width = console.width if console.is_terminal else WRAPPED
-    ending = read_ending(workspace, state, program(), width) if report else ""
+    ending = read_ending(workspace, state, program(workspace), width) if report else ""
     if report:
         print(ending)
     else:
-        print(f"the report has not come; '{program()} report' writes it, or says what is wrong", file=sys.stderr)
+        print(
+            f"the report has not come; '{program(workspace)} report' writes it, or says what is wrong", file=sys.stderr
+        )
     unfinished = [view for view in state.runs if view.status.phase is not Phase.FINISHED]
     for said, runs in grouped((_how(view), state.title_of(view.planned)) for view in unfinished).items():
         if plain or said not in " ".join(ending.split()):  # a person has just read it
@@ -91,7 +93,8 @@ def _states(reader: CampaignReader) -> Iterator[CampaignState]:
 
 def _paused(state: CampaignState) -> str:
     """What to do where nothing goes on by itself; empty where something does."""
-    return f"the runs are paused; '{program()} resume all' continues them" if state.settled else ""
+    again = f"{program(state.dir.workspace)} resume all"
+    return f"the runs are paused; '{again}' continues them" if state.settled else ""
 
 
 def _table(reader: CampaignReader, console: Console) -> CampaignState:
@@ -119,7 +122,8 @@ def live_table(state: CampaignState, width: int, height: int) -> Group:
         lines = run_lines(table, width, whole=False)
     styles = ["bold", *(COLOURS.get(state.runs[i].status.style, "dim") for i in shown)]
     counts = ", ".join(f"{count} {phase}" for phase, count in hidden.items())
-    more = f"{len(rows) - len(shown)} more runs, {program()} shows them: {counts}" if hidden else ""
+    shows = f"'{program(state.dir.workspace)}' shows them"
+    more = f"{len(rows) - len(shown)} more runs: {counts}; {shows}" if hidden else ""
     said = _paused(state) or more
     styled = [(progress_line(state, eta, supervised=supervisor is not None), "")]
     styled += [(line, style) for of_run, style in zip(lines, styles, strict=True) for line in of_run]
@@ -158,11 +162,6 @@ def _lines(reader: CampaignReader) -> CampaignState:
         if said and not before:
             print(said, file=sys.stderr, flush=True)
     return state
-
-
-def program() -> str:
-    """The command a person types to call this program again."""
-    return "lvmtui" if shutil.which("lvmtui") or not sys.argv[0].endswith("lvmtui") else sys.argv[0]
 
 
 def _await_report(workspace: Workspace, reader: CampaignReader, state: CampaignState) -> bool:

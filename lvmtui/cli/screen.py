@@ -7,7 +7,7 @@ import gc
 import os
 import sys
 
-from lvmtui.cli.shared import ExitCode, campaign_of, workspace_of
+from lvmtui.cli.shared import ExitCode, campaign_of, program, workspace_of
 from lvmtui.formats.paths import Workspace
 from lvmtui.supervisor.container import leave
 from lvmtui.system.errors import UserError
@@ -37,7 +37,7 @@ def screen(given: argparse.Namespace) -> int:
     app.run()
     app.source.stop()
     app.departure.left()
-    words = leave(workspace, "the runs go on; come back with 'lvmtui'")
+    words = leave(workspace, f"the runs go on; come back with '{program(workspace)}'")
     if app.departure.signal is not None:
         return 128 + app.departure.signal
     if app.snapshot is not None and not app.snapshot.state.settled:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -39,6 +41,13 @@ def workspace_of(given: argparse.Namespace) -> Workspace:
         raise UserError(f"--workspace {named}: no such folder; make it or name another")
     cache = getattr(given, "cache", None)
     return Workspace(root.resolve(), None if cache is None else Path(cache))
+
+
+def program(workspace: Workspace) -> str:
+    """The command a person types to call this program again for this workspace."""
+    called = "lvmtui" if shutil.which("lvmtui") or not sys.argv[0].endswith("lvmtui") else sys.argv[0]
+    root = min(str(workspace.root), os.path.relpath(workspace.root), key=len)
+    return called if root == "." else f"{called} --workspace {shlex.quote(root)}"
 
 
 def campaign_of(given: argparse.Namespace, workspace: Workspace) -> CampaignDir:

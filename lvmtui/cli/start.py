@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lvmtui.cli.parser import ENGINE_OPTION
-from lvmtui.cli.shared import ExitCode, announcer, campaign_of, line_width, workspace_of
+from lvmtui.cli.shared import ExitCode, announcer, campaign_of, line_width, program, workspace_of
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.planning import options
 from lvmtui.planning.options import OPTIONS, Options
@@ -113,7 +113,7 @@ def attach(given: argparse.Namespace) -> int:
 
 
 def _follow(workspace: Workspace, folder: CampaignDir, given: argparse.Namespace) -> int:
-    from lvmtui.cli.follow import follow, program
+    from lvmtui.cli.follow import follow
     from lvmtui.supervisor.container import ends_the_container
     from lvmtui.supervisor.lock import ensure_supervisor
 
@@ -121,6 +121,8 @@ def _follow(workspace: Workspace, folder: CampaignDir, given: argparse.Namespace
         raise UserError("--detach: this is the first process of its container, which ends with it; leave it out")
     supervised = ensure_supervisor(workspace)
     if given.detach:
-        print(f"{supervised}\ncampaign {folder.id} runs detached; come back with '{program()}'", file=sys.stderr)
+        print(
+            f"{supervised}\ncampaign {folder.id} runs detached; come back with '{program(workspace)}'", file=sys.stderr
+        )
         return ExitCode.OK
     return follow(workspace, folder, headless=given.headless)

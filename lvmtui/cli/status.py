@@ -12,7 +12,7 @@ from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
-from lvmtui.cli.shared import ExitCode, campaign_now
+from lvmtui.cli.shared import ExitCode, campaign_now, program
 from lvmtui.estimate.eta import CampaignEta, campaign_eta
 from lvmtui.formats.data_facts import TrivialBaselines
 from lvmtui.formats.json_codec import encode
@@ -231,7 +231,8 @@ def standing(state: CampaignState, supervisor: Identity | None) -> list[str]:
         left = f"{words.plural(paused, 'run')} paused, nothing else" if paused else "nothing"
         lines.append(f"{left} is left to do; no supervisor is needed")
     else:
-        lines.append(f"no supervisor: {state.unmade or 'nothing that waits is started'}; 'lvmtui attach' starts one")
+        starts = f"'{program(state.dir.workspace)} attach' starts one"
+        lines.append(f"no supervisor: {state.unmade or 'nothing that waits is started'}; {starts}")
     return lines
 
 

@@ -23,7 +23,7 @@ from lvmtui.datasets.split import ArmWindows, HeldOut, read_arm_windows, read_fa
 from lvmtui.datasets.store import Store
 from lvmtui.datasets.vector_files import open_source
 from lvmtui.datasets.windows import covered
-from lvmtui.formats.campaign import read_campaign
+from lvmtui.formats.campaign import Campaign, read_campaign
 from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.spec import ArmData, ArmName
 from lvmtui.system.errors import UserError
@@ -131,12 +131,12 @@ def _place_of(vector: Floats, stores: Mapping[str, Store]) -> str:
     return f"row {int(cosines[name].argmax()):,} of {name}, which is held out"
 
 
-def prove_all(
-    folders: Sequence[Path], stores: Mapping[ArmName, Store], labels: Mapping[ArmName, str]
-) -> tuple[str, bool]:
+def prove_all(folder: CampaignDir, campaign: Campaign, stores: Mapping[ArmName, Store]) -> tuple[str, bool]:
     """Prove every split of a campaign: the outcome, a line for each, and whether all proofs hold. Raises UserError."""
-    proofs = [prove(folder, stores, labels) for folder in folders]
-    lines = [f"{folder.name}: {proof}" for folder, proof in zip(folders, proofs, strict=True)]
+    labels = {name: sanitise(arm.label, 40) for name, arm in campaign.arms.items()}
+    proofs = [prove(folder.split_of(fold), stores, labels) for fold in campaign.fold_numbers]
+    of_seed = [f"fold{n}" if campaign.folds else f"seed {seed}" for n, seed in enumerate(campaign.seeds, 1)]
+    lines = [f"{name}: {proof}" for name, proof in zip(of_seed, proofs, strict=False)]
     return "\n".join(lines) if len(lines) > 1 else str(proofs[0]), all(proof.holds for proof in proofs)
 
 
@@ -149,8 +149,7 @@ def prove_campaign(folder: CampaignDir, moved: Sequence[Path] = ()) -> tuple[str
     for file in moved:
         _take_in(file, [arm.data for arm in campaign.arms.values()], workspace)
     stores = {name: open_store_of(arm.data, workspace) for name, arm in campaign.arms.items()}
-    labels = {name: sanitise(arm.label, 40) for name, arm in campaign.arms.items()}
-    return prove_all([folder.split_of(fold) for fold in campaign.fold_numbers], stores, labels)
+    return prove_all(folder, campaign, stores)
 
 
 def _take_in(file: Path, used: Iterable[ArmData], workspace: Path) -> None:

@@ -77,6 +77,13 @@ class _Blocks:
     def some(self, which: Integers) -> _Blocks:
         return _Blocks(self.store, self.starts[which], self.stops[which])
 
+    def only(self, wanted: npt.NDArray[np.bool_], first: int) -> _Blocks:
+        """The stretches of rows that are wanted (n,), counted from the row `first`."""
+        edges = first + np.flatnonzero(np.diff(wanted, prepend=False, append=False))
+        cuts = np.union1d(edges, np.append(self.starts, self.stops[-1]))
+        kept = wanted[cuts[:-1] - first]
+        return _Blocks(self.store, cuts[:-1][kept], cuts[1:][kept])
+
     def excess(self, directions: Floats) -> npt.NDArray[np.float64]:
         """(B,) Mean share of the squared length in the directions (D, K), less K/D."""
         energies = [
@@ -112,13 +119,11 @@ def compare_spaces(baseline: Arm, expanded: Arm, new: npt.NDArray[np.bool_]) -> 
     for arm, blocks, of_arm in zip((baseline, expanded), (own, full), excess, strict=True):
         if _crowd_at_chance(of_arm / chance, directions.shape[0]):
             elsewhere += _stretches(arm, blocks, of_arm < NEAR_CHANCE * chance)
-    first = expanded.rows[0]
-    is_new = [new[a - first : b - first].mean() > 0.5 for a, b in zip(full.starts, full.stops, strict=True)]
-    only_new = np.flatnonzero(is_new)
+    only_new = full.only(new, expanded.rows[0])
     energy_new = mean_cosine = None
-    if len(only_new):
-        energy_new = chance + float(np.average(excess[1][only_new], weights=full.sizes[only_new]))
-        mean_cosine = float(full.some(only_new).mean() @ own.mean())
+    if only_new.sizes.sum() >= LEAST:
+        energy_new = chance + float(np.average(only_new.excess(directions), weights=only_new.sizes))
+        mean_cosine = float(only_new.mean() @ own.mean())
         if mean_cosine < REVERSED and not elsewhere:
             elsewhere.append(f"{expanded.name}: the new rows, which look negated")
     return SpaceFacts(

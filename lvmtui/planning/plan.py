@@ -198,9 +198,7 @@ def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) 
             split.write(folder.split_of(fold), beside=first if same else None)
         write_document(folder.check, plan.check)
         say("proving that no held-out vector is trained or validated on")
-        folders = [folder.split_of(fold) for fold in campaign.fold_numbers]
-        labels = {name: arm.label for name, arm in campaign.arms.items()}
-        proof, holds = prove_all(folders, {name: arm.open() for name, arm in plan.arms.items()}, labels)
+        proof, holds = prove_all(folder, campaign, {name: arm.open() for name, arm in plan.arms.items()})
         if not holds:
             raise UserError(f"{folder.split}: {proof}; nothing was started, please report this fault of lvmtui")
         for spec in plan.specs:

@@ -326,7 +326,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         started_again=_started_again(run) if run else "",
         started=_first_start(run) if run and not run.spec.history else None,
         ended=view.status.since if view.status.over else None,
-        device=sanitise(started.device, 60) if started else "",
+        device=sanitise(started.device, 60) if started and started.device != "auto" else "",
         threads=spec.threads if spec and not spec.history else None,
         recipe=sanitise(spec.recipe.name, 60) if spec and not spec.own_trainer else "",
         versions={sanitise(name, 40): sanitise(version, 60) for name, version in versions.items()},

@@ -65,7 +65,7 @@ def test_where_not_all_runs_have_room_those_at_work_are_shown(tmp_path: Path) ->
     lines = console.export_text().splitlines()
     assert len(lines) < 9
     assert [line.split()[0] for line in lines[2:-2]] == ["GRU", "GRU", "Transformer", "GraphMERT-LVM"]
-    assert lines[-2].startswith("6 more runs, ") and lines[-2].endswith(" shows them: 2 queued, 4 finished")
+    assert lines[-2].startswith("6 more runs: 2 queued, 4 finished; 'lvmtui --workspace ")
     assert lines[-1].startswith("no supervisor: ")
     console.print(follow.live_table(state, console.width, 40))
     assert "more runs" not in console.export_text()
@@ -363,7 +363,7 @@ def test_what_failed_or_stalled_stays_among_the_runs_that_are_shown(tmp_path: Pa
     console.print(follow.live_table(state, console.width, 10))
     lines = console.export_text().splitlines()
     assert [line.split()[0] for line in lines[2:-2]] == ["AMN", "LSTM", "LSTM", "GRU", "GraphMERT-LVM"]
-    assert lines[-2].startswith("5 more runs, ") and lines[-2].endswith(" shows them: 3 running, 2 queued")
+    assert lines[-2].startswith("5 more runs: 3 running, 2 queued; 'lvmtui --workspace ")
 
 
 def test_an_equal_reason_is_told_once_with_its_runs(

@@ -30,7 +30,7 @@ def test_a_finished_pair_that_is_not_compared_is_left_to_do(tmp_path: Path) -> N
     folder = workspace.campaign(campaign.id)
     state = state_of(workspace, campaign)
     assert state.settled and state.needs_supervisor and not status_as_json(state, None)["settled"]
-    undone = "no supervisor: finished pairs are not compared; 'lvmtui attach' starts one"
+    undone = f"no supervisor: finished pairs are not compared; 'lvmtui --workspace {tmp_path} attach' starts one"
     assert status_as_text(state, None).splitlines()[-1] == undone
     (task,) = (t for t in due(campaign, outcomes(state), {}, lambda _: True, lambda _: False) if t.subject == "amn")
     write_document(folder.made, MadeFrom({task.key: task.made_from}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from rich.cells import cell_len
 
@@ -80,13 +81,14 @@ def chart(  # noqa: PLR0913  what a plot is made of
     x_range: tuple[float, float] | None = None,
     x_name: str = "",
     x_labels: Sequence[tuple[float, str]] = (),
-    focus: bool = False,
+    focus: Literal["", "rise", "fall"] = "",
 ) -> list[Line]:
     """Draw `series` in exactly `width` x `height` cells, with ticks at the left and labels where the curves end.
 
     The first series lies on top. `log`: logarithmic y axis, which shows positive values only. `x_name` (`step`,
     `epoch`) names the x axis in the last line, from `NAMED` lines on, or `x_labels` name places on it. `focus`: the
-    steep first third of the curves may leave the picture, so that the differences at the end fill it.
+    steep rise, or fall, in the first third of the curves may leave the picture, so that the differences at the end fill
+    it; their highest, or lowest, points stay in it.
     """
     curves = [replace(one, points=_usable(one.points, log)) for one in series]
     if not any(one.points for one in curves):
@@ -150,11 +152,13 @@ class _Scale:
         return min(self.height - 1, max(0, round(self.dot(y)) // 4))
 
 
-def _scale(curves: Sequence[Series], marks: Sequence[Level], height: int, log: bool, focus: bool) -> _Scale:
+def _scale(curves: Sequence[Series], marks: Sequence[Level], height: int, log: bool, focus: str) -> _Scale:
     ruling = [one for one in curves if one.stretches and one.points] or [one for one in curves if one.points]
-    shown = [one.points[len(one.points) // 3 if focus and len(one.points) >= STEEP else 0 :] for one in ruling]
-    values = [y for points in shown for _, y in points] + [level.y for level in marks]
-    low, high = min(values), max(values)
+    every = [y for one in ruling for _, y in one.points]
+    late = [y for one in ruling for _, y in one.points[len(one.points) // 3 if len(one.points) >= STEEP else 0 :]]
+    marked = [level.y for level in marks]
+    low = min((late if focus == "rise" else every) + marked)
+    high = max((late if focus == "fall" else every) + marked)
     if low == high:
         spare = abs(low) * 0.01 or 1e-6
         digits = max(0, 2 - math.floor(math.log10(abs(low)))) if low else 0

@@ -129,7 +129,7 @@ def ended_early(run: RunFacts) -> str:
 # Charts ---------------------------------------------------------------------------------------------------------------
 
 
-def _drawn(
+def _drawn(  # noqa: PLR0913  what a chart is made of
     series: Sequence[Series],
     runs: Sequence[RunFacts],
     width: int,
@@ -139,8 +139,10 @@ def _drawn(
     bands: Sequence[Band] = (),
     form: Form = cosine_ticks,
     log: bool = False,
+    falls: bool = False,
 ) -> list[Line]:
-    """Curves over the training of these runs. `gains`: with a line for the best trivial baseline, and its name."""
+    """Curves over the training of these runs. `gains`: with a line for the best trivial baseline, and its name;
+    `falls`: the lower the better."""
     unit = x_unit(runs)
     names = dict.fromkeys(trivial_title(run.trivial.name) for run in runs if run.trivial and run.curve)
     return chart(
@@ -153,7 +155,7 @@ def _drawn(
         log=log,
         x_range=x_range(runs, unit),
         x_name=x_name(runs, unit),
-        focus=not log,
+        focus="" if log else "fall" if falls else "rise",
     )
 
 
@@ -208,7 +210,7 @@ def loss_chart(runs: Sequence[RunFacts], width: int, height: int) -> list[Line]:
     for run in (run for run in reversed(runs) if run.view.planned.seed == runs[0].view.planned.seed):
         points = [(p.step / step_size(run, unit), p.loss) for p in run.points if p.loss is not None]
         series.append(Series(smoothed(points), run.arm, run.arm_label))
-    return _drawn(series, runs, width, height)
+    return _drawn(series, runs, width, height, falls=True)
 
 
 # The charts of one run ------------------------------------------------------------------------------------------------
@@ -225,7 +227,7 @@ def run_chart(name: str, run: RunFacts, other: RunFacts | None, log: bool, width
         return _gain(run, other, width, height)
     (title, series), log = _curves_of(name, run), log and name != "speed"
     form: Form = (lambda value, digits: words.count(value)) if name == "speed" else cosine_ticks
-    drawn = _drawn(series, [run], width, height - 1, form=form, log=log)
+    drawn = _drawn(series, [run], width, height - 1, form=form, log=log, falls=name == "loss")
     return [fit([(f" {title}", "heading"), ("  log scale" if log else "", "dim")], width), *drawn]
 
 

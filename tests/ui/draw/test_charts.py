@@ -31,10 +31,10 @@ def rows_with_dots(lines: list[Line]) -> list[int]:
     st.integers(20, 90),
     st.integers(3, 20),
     st.booleans(),
-    st.booleans(),
+    st.sampled_from(("", "rise", "fall")),
 )
 def test_any_figures_fill_exactly_the_room(
-    points: list[tuple[float, float]], width: int, height: int, log: bool, focus: bool
+    points: list[tuple[float, float]], width: int, height: int, log: bool, focus: Any
 ) -> None:
     lines = chart([Series(tuple(points), "", "23k")], width, height, levels=[Level(0.5, "mean")], log=log, focus=focus)
     assert len(lines) == height
@@ -59,8 +59,8 @@ def test_a_thousand_points_draw_the_same_curve_as_a_hundred() -> None:
 
 def test_a_point_far_outside_costs_no_more() -> None:
     points = ((0.0, 1e30), *((float(x), 1.0 + x) for x in range(1, 20)))
-    lines = text(chart([Series(points, "")], 40, 6, focus=True))
-    assert lines[0].startswith("20 ┤") and rows_with_dots(chart([Series(points, "")], 40, 6, focus=True))
+    lines = text(chart([Series(points, "")], 40, 6, focus="fall"))
+    assert lines[0].startswith("20 ┤") and rows_with_dots(chart([Series(points, "")], 40, 6, focus="fall"))
 
 
 def test_nothing_is_said_where_there_are_no_figures() -> None:
@@ -113,9 +113,17 @@ def test_a_band_is_shaded_behind_its_curve() -> None:
 
 def test_focus_leaves_the_steep_beginning_out() -> None:
     points = tuple((float(x), 1 - math.exp(-x)) for x in range(30))
-    near, far = (chart([Series(points, "")], 60, 10, focus=focus) for focus in (True, False))
+    near, far = chart([Series(points, "")], 60, 10, focus="rise"), chart([Series(points, "")], 60, 10)
     assert len(rows_with_dots(near)) >= len(rows_with_dots(far))
     assert float(ticks(near)[-1]) > 0.9 > float(ticks(far)[-1])
+
+
+def test_focus_keeps_the_best_point_of_a_curve_that_was_best_at_first() -> None:
+    points = tuple((float(x), 0.5 - 0.02 * x) for x in range(9))
+    rising = chart([Series(points, "")], 60, 10, focus="rise")
+    falling = chart([Series(points, "")], 60, 10, focus="fall")
+    assert float(ticks(rising)[0]) == 0.5 and float(ticks(falling)[0]) < 0.46
+    assert rows_with_dots(rising)[0] == 0
 
 
 def test_the_axis_says_stopped_early_only_where_all_runs_did() -> None:
