@@ -64,7 +64,7 @@ class RecipeTable:
         """The recipe for a model, without the loss of one's own. Raises UserError."""
         recipe, epochs = replace(recipe_for(self.based_on, model), name=self.name), self.changes.get("epochs")
         if isinstance(epochs, int | float) and 0 < epochs < 1e9:  # another is refused below, or by its bounds
-            recipe = recipe.of_epochs(epochs)
+            recipe = replace(recipe, schedule=self.changes.get("schedule", recipe.schedule)).of_epochs(epochs)
         try:
             return decode(Recipe, {**encode(recipe), **self.changes})
         except DecodeError as error:

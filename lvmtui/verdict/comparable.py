@@ -192,7 +192,9 @@ def _check_recipe(baseline: RunState, expanded: RunState) -> Check:
         return Check("recipe", same, sanitise(words, 300))
     if differ := differences(ours, theirs):
         return Check("recipe", False, f"trained differently: {differ}", "train both arms the same way (same options)")
-    return Check("recipe", True, f"both trained by '{ours.recipe.name}'")
+    others = " and ".join(side.label for side in (ours, theirs) if side.imported)
+    told = f", as far as the history of {others} tells" if others else ""
+    return Check("recipe", True, f"both trained by '{ours.recipe.name}'{told}")
 
 
 def differences(ours: RunSpec, theirs: RunSpec) -> str:

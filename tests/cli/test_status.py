@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
+
 from lvmtui.cli.campaigns import campaigns_as_text
 from lvmtui.cli.status import RunRow, run_lines, status_as_json, status_as_text
 from lvmtui.formats.json_codec import write_document
@@ -24,13 +26,14 @@ from tests.verdict.scenes import finished, state_of
 UP = {"amn": (0.51, 0.52)}
 
 
-def test_a_finished_pair_that_is_not_compared_is_left_to_do(tmp_path: Path) -> None:
+def test_a_finished_pair_that_is_not_compared_is_left_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     states: dict[tuple[str, ArmName], State] = {("gru", arm): "paused" for arm in ARMS}
     workspace, campaign = finished(tmp_path, {**UP, "gru": (0.51, 0.52)}, seeds=(1,), states=states)
     folder = workspace.campaign(campaign.id)
     state = state_of(workspace, campaign)
     assert state.settled and state.needs_supervisor and not status_as_json(state, None)["settled"]
-    undone = f"no supervisor: finished pairs are not compared; 'lvmtui --workspace {tmp_path} attach' starts one"
+    undone = "no supervisor: finished pairs are not compared; 'lvmtui attach' starts one"
     assert status_as_text(state, None).splitlines()[-1] == undone
     (task,) = (t for t in due(campaign, outcomes(state), {}, lambda _: True, lambda _: False) if t.subject == "amn")
     write_document(folder.made, MadeFrom({task.key: task.made_from}))

@@ -100,6 +100,24 @@ def test_topics_are_no_other_space(tmp_path: Path, articles: list[np.ndarray]) -
     assert tested >= 7
 
 
+def test_what_is_told_of_new_rows_is_told_of_them_alone(tmp_path: Path, articles: list[np.ndarray]) -> None:
+    """Each new article stands between known ones that are nearly as long."""
+    own, new = articles[:OWN], articles[OWN : 2 * OWN]
+    mixed = [article for pair in zip(new, own, strict=True) for article in pair]
+    found, apart = (
+        compare_spaces(
+            *arms(tmp_path, save_articles(tmp_path / "b.npz", own), save_articles(tmp_path / f"{name}.npz", rest)),
+            is_new,
+        )
+        for name, rest, is_new in (
+            ("mixed", mixed, np.concatenate([np.full(len(a), i % 2 == 0) for i, a in enumerate(mixed)])),
+            ("apart", [*own, *new], np.repeat([False, True], [rows(own), rows(new)])),
+        )
+    )
+    assert found.energy_new == pytest.approx(apart.energy_new, abs=1e-4)
+    assert found.mean_cosine == pytest.approx(apart.mean_cosine, abs=1e-4)
+
+
 @pytest.mark.parametrize("width", [64, 128, 256])
 def test_what_a_pca_keeps_is_no_other_space(tmp_path: Path, articles: list[np.ndarray], width: int) -> None:
     """In few directions far topics look like another space. Turned rows are told from 128 numbers on."""

@@ -140,10 +140,14 @@ def test_a_recipe_of_other_epochs_is_evaluated_as_often_as_one_of_the_option(tmp
         [recipes.few]
         epochs = 9
         evaluations = 4
+        [recipes.stepwise]
+        epochs = 9
+        schedule = "plateau"
         [recipes.as_it_is]
         rate = 0.001
         """,
     ).own
-    long, few, as_it_is = (own.recipe(name, "gru") for name in ("long", "few", "as_it_is"))
+    long, few, stepwise, as_it_is = (own.recipe(name, "gru") for name in ("long", "few", "stepwise", "as_it_is"))
+    assert (stepwise.epochs, stepwise.evaluations, stepwise.schedule) == (9, 9, "plateau")
     assert (long.epochs, long.evaluations, long.patience, long.least_updates) == (9, 24, 9, 0)
     assert (few.evaluations, as_it_is.evaluations, as_it_is.least_updates) == (4, 8, 300)

@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
+from lvmtui.datasets.proof import prove_campaign
 from lvmtui.formats.paths import Workspace
 from lvmtui.planning.describe import plan_as_text
 from lvmtui.planning.options import Options
@@ -65,6 +66,8 @@ def test_the_figures_of_a_size_are_those_of_all_seeds(options: Options, tmp_path
     (doubt,) = plan.campaign.doubts
     assert f"at the smallest size, 600, the seeds train on {spread(windows)} windows" in doubt
     write_plan(plan, workspace)
+    proofs, holds = prove_campaign(workspace.campaign(plan.campaign.id))
+    assert holds and [line.split(":")[0] for line in proofs.splitlines()] == ["seed 1", "seed 2", "seed 3"]
     state = CampaignReader(workspace, workspace.campaign(plan.campaign.id)).refresh()
     assert state.campaign.arms == plan.campaign.arms
     report = markdown(page_of(read_report(state, now=plan.campaign.created), curves="curves"))

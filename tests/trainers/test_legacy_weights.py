@@ -154,6 +154,7 @@ def _is_told_as_another_programs(report: Report, history: Path) -> None:
     assert f"| AMN 0k | `{history}` | `{digest}` " in md and "all runs but those of 0k (another program's" in md
     assert re.search(r"\| training windows +\| +at most 571 \| +912 \|", md)
     assert "- Versions of AMN 1k: " in md and "- Device of AMN 1k: " in md and "(all runs)" not in md
+    assert "both trained by 'reference', as far as the history of 0k tells" in md
     assert "training code" not in report.runs[0].versions and "training code" in report.runs[1].versions
 
 

@@ -164,13 +164,14 @@ def _groups(run: RunFacts) -> list[Group]:
         groups.append(("result", _result(run)))
     if run.findings:
         groups.append(("health", [("alarm" if f.alarm else "note", f.words) for f in run.findings]))
+    validation = "" if spec.imported else f", {spec.validation_windows:,} validation"
     defined = [
         ("model", ", ".join(filter(None, (spec.model, size_of(spec.size, [spec.model]))))),
         ("own model", spec.own_model.words if spec.own_model else ""),
         ("parameters", f"{run.parameters:,}" if run.parameters else ""),
         ("data", known(f"{spec.data.file}, vectors {spec.data.rows[0]:,} to {spec.data.rows[1] - 1:,}")),
         ("fingerprint", known(spec.data.fingerprint[:16])),
-        ("windows", known(f"{spec.train_windows:,} training, {spec.validation_windows:,} validation")),
+        ("windows", known(f"{spec.train_windows:,} training{validation}")),
         ("held-out", known(f"{spec.heldout_windows:,} windows, split {spec.split_fingerprint[:16]}")),
         ("vectors", known(f"{spec.context} of {spec.dim} numbers")),
         ("seed", known(f"{spec.seed}")),
