@@ -54,7 +54,7 @@ def test_a_visit(root: Path) -> None:
         board = _steady(terminal.text)
         terminal.press("q")
         assert terminal.wait_end() == 0
-        assert "the runs go on; come back with 'lvmtui'" in terminal.text
+        assert "the runs go on; come back with 'lvmtui --workspace " in terminal.text
     with Terminal(["--workspace", str(root), "--read-only"]) as terminal:
         terminal.wait_for("step 600/1200")
         assert _steady(terminal.text) == board
