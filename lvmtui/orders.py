@@ -129,8 +129,9 @@ def _why_not_in(order: Order, view: RunView) -> str:
     if phase in ALIVE and again:
         return f"is {'suspended; resume' if phase is Phase.SUSPENDED else 'alive; pause'} or cancel it first"
     if view.status.over:
-        hint = "; 'lvmtui retry' starts it again" if order == "resume" and phase is not Phase.FINISHED else ""
-        return f"{_is(phase)}{hint}"
+        if phase is Phase.FINISHED:
+            return "has finished" + ("; a new campaign trains it again" if again else "")
+        return _is(phase) + ("; 'lvmtui retry' starts it again" if order == "resume" else "")
     if order in ("pause", "suspend"):
         return f"is {phase.value} already"
     if order == "resume":
@@ -187,7 +188,7 @@ def retry(views: Sequence[RunView], *, from_start: bool = False) -> list[str]:
 
     order: Order = "restart" if from_start else "retry"
     lines = _give(order, views, "run", words, again=True, from_start=from_start)
-    return [*lines, *_use_this_shell(views)]
+    return [*lines, *_use_this_shell([view for view in views if not why_not(order, view)])]
 
 
 def _use_this_shell(views: Sequence[RunView]) -> list[str]:

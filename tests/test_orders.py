@@ -176,7 +176,7 @@ def test_a_cancel_is_not_overridden(bench: Bench, give: Callable[[list[RunView]]
 def test_the_screen_offers_the_keys_of_the_orders_that_are_allowed(bench: Bench, phase: Phase, wanted: Want) -> None:
     (view,) = bench.select("amn/8k/1")
     assert view.state is not None
-    begun = replace(view.state.trainer, attempts=1)
+    begun = replace(view.state.trainer, starts=(0.0,))
     state = replace(view.state, intent=replace(view.state.intent, want=wanted), trainer=begun)
     view = replace(view, state=state, status=Status(phase, "runs on node17"))
     allowed = orders.allowed(view)

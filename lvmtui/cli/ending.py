@@ -45,7 +45,9 @@ def read_ending(workspace: Workspace, state: CampaignState, program: str, width:
         lines += ["The report has more doubts."] if len(doubts) > 1 else []
     lines += ["", f"report  {workspace.final_comparison(state.campaign)}"]
     steps = next_commands(state, table, program)
-    return "\n".join([*lines, *(f"{'' if i else 'next':8}{step}" for i, step in enumerate(steps))])
+    for i, step in enumerate(steps):
+        lines += textwrap.wrap(f"{'' if i else 'next':8}{step}", width, subsequent_indent=" " * 10)
+    return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -121,5 +123,5 @@ def next_commands(state: CampaignState, table: Table, program: str) -> list[str]
     if state.campaign.baseline.data.file == BUNDLED:
         steps.append((f"{program} check SMALL.npz LARGE.npz", "check your own files"))
     elif table.seeds == 1 and table.with_word(*LEANS, Word.TOO_CLOSE):  # what more seeds may make firm
-        steps.append((f"{program} run ... --seeds 1 2 3", "the same with three seeds, for a firmer verdict"))
+        steps.append((f"{program} run ... --seeds 1 2 3", "three seeds, for a firmer verdict"))
     return aligned(steps)

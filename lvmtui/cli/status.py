@@ -39,7 +39,7 @@ LONG = 80
 """Characters of a note up to which it is told again: `as AMN 8k` would hide an alarm, or that a run ended early."""
 WRAP = partial(textwrap.wrap, break_on_hyphens=False, break_long_words=False)
 GAIN = "gain: cosine at lowest loss less the best trivial one's, own validation windows"
-BARE = "cosine: validation cosine at the epoch of lowest loss; its windows are not known"
+BARE = "cosine: its own validation cosine, at the lowest loss if it tells a loss"
 EPOCH = "epoch: a pass over its own windows; with equal updates a small arm makes more"
 SIGNLESS = "without a sign: the bare cosine, as the windows of other programs are not known"
 
@@ -163,16 +163,17 @@ def _gain(run: RunState, trivial: TrivialBaselines | None) -> str:
     return words.signed(best - against.cosine) if against else ""
 
 
-def progress_line(state: CampaignState, eta: CampaignEta, *, supervised: bool = True) -> str:
-    """`4 of 10 runs finished, 6 queued, 6 m 10 s left (5 m to 8 m), ends 14:32`; no end without a supervisor."""
+def progress_line(state: CampaignState, eta: CampaignEta, *, supervised: bool = True, span: bool = True) -> str:
+    """`4 of 10 runs finished, 6 queued, 6 m 10 s left (5 m to 8 m), ends 14:32`; no end without a supervisor. Not
+    `span`: without how sure that is."""
     text = state.progress_words
     if state.settled or eta.eta is None:
         return text + ("" if state.settled else f", {eta.unknown}")
     left = eta.eta
-    span = f" ({words.duration(left.low)} to {words.duration(left.high)})"
+    sure = f" ({words.duration(left.low)} to {words.duration(left.high)})" if span else ""
     if not supervised:
-        return f"{text}, {words.duration(left.seconds)} of work left{span}"
-    return f"{text}, {left.left_words(span)}, {eta.end_words}"
+        return f"{text}, {words.duration(left.seconds)} of work left{sure}"
+    return f"{text}, {left.left_words(sure)}, {eta.end_words}"
 
 
 def status_as_text(state: CampaignState, supervisor: Identity | None, columns: int | None = None) -> str:
@@ -184,7 +185,8 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, columns: i
     small, large = (state.campaign.arm(arm).label for arm in ARMS)
     changes = aligned([(row.title, _change_words(row)) for row in known.table.rows])
     above = (f"campaign {state.campaign.id}", progress_line(state, eta, supervised=supervisor is not None), "")
-    equal = (EPOCH,) if any(view.state and view.state.spec.recipe.equal_updates for view in state.runs) else ()
+    specs = [view.state.spec for view in state.runs if view.state]
+    equal = (EPOCH,) if any(spec.recipe.equal_updates and not spec.foreign for spec in specs) else ()
     below = ("", *about, *equal, "", f"change from {small} to {large}", *changes)
     below = (*below, *(f"doubt: {doubt}" for doubt in lost_scores(state)), "", *standing(state, supervisor))
     table = chain(*run_lines([titles, *rows_of(state, eta, known)], columns))

@@ -368,7 +368,7 @@ def _first_start(run: RunState) -> float | None:
     launched = run.supervision.first_launched
     if process is not None and process.is_job:
         launched = None if trainer.last_time is None else trainer.last_time - trainer.worked
-    return min((time for time in (launched, trainer.first_started) if time is not None), default=None)
+    return min((time for time in (launched, *trainer.starts[:1]) if time is not None), default=None)
 
 
 def _seconds(run: RunState) -> float | None:

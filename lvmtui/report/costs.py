@@ -21,9 +21,9 @@ class UseCost:
     """The larger of the two; None if there is only one."""
 
     @property
-    def latency_error_ms(self) -> float:
-        """By how much the two measurements differ; 0 if there is only one."""
-        return self.latency_again_ms - self.latency_ms if self.latency_ms and self.latency_again_ms else 0.0
+    def latency_factor(self) -> float:
+        """By which factor the two measurements differ; 1 if there is only one."""
+        return self.latency_again_ms / self.latency_ms if self.latency_ms and self.latency_again_ms else 1.0
 
     @property
     def words(self) -> str:
@@ -82,19 +82,19 @@ def latency_doubt(chosen: Sequence[PricedModel]) -> str:
     """A sentence if the latencies are too uneven to compare these models by; else empty."""
     if not any(unsure_latency(a, b) for i, a in enumerate(chosen) for b in chosen[:i]):
         return ""
-    worst = max(chosen, key=lambda choice: choice.cost.latency_error_ms)
+    worst = max(chosen, key=lambda choice: choice.cost.latency_factor)
     return (
         f"Latencies are rough: {worst.title} took {worst.cost.latency_ms:.2f} ms in one arm and "
-        f"{worst.cost.latency_again_ms:.2f} ms in the other, and some models differ by less than that."
+        f"{worst.cost.latency_again_ms:.2f} ms in the other, and some models differ by a smaller factor."
     )
 
 
 def unsure_latency(a: PricedModel, b: PricedModel) -> bool:
-    """True if two models differ by less than two measurements of one of them do."""
-    if a.cost.latency_ms is None or b.cost.latency_ms is None:
+    """True if two models differ by a smaller factor than two measurements of one of them do."""
+    if not a.cost.latency_ms or not b.cost.latency_ms:
         return False
-    error = max(a.cost.latency_error_ms, b.cost.latency_error_ms)
-    return abs(a.cost.latency_ms - b.cost.latency_ms) < error
+    fast, slow = sorted((a.cost.latency_ms, b.cost.latency_ms))
+    return slow / fast < max(a.cost.latency_factor, b.cost.latency_factor)
 
 
 def cost_ratio(mine: PricedModel, other: PricedModel) -> str:

@@ -19,6 +19,7 @@ from lvmtui.verdict.cross_checks import TITLES
 from lvmtui.verdict.table import SEED_NOISE, Table
 from lvmtui.verdict.words import NEGLIGIBLE, listed, no_interval, of_context, population_words, the_trivial
 
+NOT_RANKED = "Unknown: no model is ranked by held-out windows."
 LEAST_MODELS = 5
 """With fewer models no order differs from chance: four have 24 orders, and the two extreme ones are 8 % of them."""
 
@@ -41,7 +42,7 @@ def questions(table: Table, costs: Mapping[str, UseCost], *, pair: bool = True) 
         found.append(Question("Did larger models gain more?", _scaling(table, costs)))
     found += [
         Question("Is the largest model worth its cost?", _largest(table, alike, costs)),
-        Question(f"Is the best {base} model still the best with {expanded}?", _best_model(alike)),
+        Question(f"Is the best {base} model still the best with {expanded}?", _best_model(table, alike)),
     ]
     if any(row.strata for row in table.ranked):
         found.append(Question("Where does the change come from?", _sources(table)))
@@ -56,7 +57,7 @@ def questions(table: Table, costs: Mapping[str, UseCost], *, pair: bool = True) 
 
 def _scaling(table: Table, costs: Mapping[str, UseCost]) -> str:
     if table.histories or not table.ranked:
-        return "Unknown: no model is ranked by held-out windows."
+        return NOT_RANKED
     return trend([(row.model, row.change) for row in table.ranked], costs, "model", "parameters and change")
 
 
@@ -95,7 +96,8 @@ def _largest(table: Table, alike: Table, costs: Mapping[str, UseCost]) -> str:
     mine = next((choice for choice in usable if choice.model == largest.model), None)
     others = [choice for choice in usable if choice.model != largest.model]
     if mine is None or not others:
-        return f"Unknown: {largest.title} or all others have no {table.labels[1]} cosine to compare."
+        none = f"Unknown: {largest.title} or all others have no {table.labels[1]} cosine to compare."
+        return _not_alike(table, alike) or none
     best = others[0]
     gain = mine.cosine - best.cosine
     figures = f"{mine.title} has {cosine(mine.cosine)}, {best.title} {cosine(best.cosine)}"
@@ -105,10 +107,18 @@ def _largest(table: Table, alike: Table, costs: Mapping[str, UseCost]) -> str:
     return f"{'It has the highest cosine' if gain > 0 else 'No'}: {figures}{price}."
 
 
-def _best_model(table: Table) -> str:
-    both = [row for row in table.ranked if row.baseline.cosine is not None and row.expanded.cosine is not None]
+def _not_alike(table: Table, alike: Table) -> str:
+    """Why the cosines of models may not be set side by side; empty where nothing forbids it."""
+    if table.histories:
+        return NOT_RANKED
+    apart = len(alike.ranked) < len(table.ranked)
+    return "Unknown: the models were not judged on the same articles." if apart else ""
+
+
+def _best_model(table: Table, alike: Table) -> str:
+    both = [row for row in alike.ranked if row.baseline.cosine is not None and row.expanded.cosine is not None]
     if len(both) < 2:
-        return "Unknown: fewer than two models have a fair comparison."
+        return _not_alike(table, alike) or "Unknown: fewer than two models have a fair comparison."
     was = sorted(both, key=lambda row: -(row.baseline.cosine or 0.0))
     now = sorted(both, key=lambda row: -(row.expanded.cosine or 0.0))
     (before, runner_up), (after, next_best) = was[:2], now[:2]
@@ -136,7 +146,7 @@ def _sources(table: Table) -> str:
     return f"{text[0].upper()}{text[1:]}." if text else "Unknown."
 
 
-MOVES = {1: "raise the cosine of", -1: "lower the cosine of", 0: "do not clearly change that of"}
+MOVES = {1: "raise the cosine of", -1: "lower the cosine of", 0: "do not clearly change the cosine of"}
 """What longer contexts do, by the side of zero that their interval is on."""
 
 

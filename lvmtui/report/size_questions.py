@@ -21,7 +21,7 @@ def size_questions(curve: LearningCurve | None, costs: Mapping[str, UseCost]) ->
         Question("Which models would gain most from twice the data?", _profit(curve)),
         Question(
             "Do larger models gain more from twice the data?",
-            trend(worths, costs, "curve", "parameters and a doubling's worth"),
+            trend(worths, costs, "network", "parameters and a doubling's worth"),
         ),
         Question("Is this much data enough?", _enough(curve)),
         Question("Which model is best at which size?", _best(curve)),
@@ -36,8 +36,11 @@ def _profit(curve: LearningCurve) -> str:
     if not known:
         clear = any(one.doubling and (one.doubling.low or 0.0) > 0 for one in curve.models)
         return f"No model is known to gain {FLAT} % or more from it." if clear else "No model is known to gain from it."
+    known += [one for one in curve.models if one.word == "flat" and one.doubling and (one.doubling.low or 0.0) > 0]
     ranked = sorted(known, key=lambda one: -(one.doubling.value or 0.0) if one.doubling else 0.0)
-    words = "; ".join(f"{curve.title(one.model)} {worth_words(one.doubling)}" for one in ranked)
+    words = "; ".join(
+        f"{curve.title(one.model)} {worth_words(one.doubling)}{', which is flat' * (one.word == 'flat')}" for one in ranked
+    )
     first = ranked[0].doubling
     equal = [curve.title(one.model) for one in ranked[1:] if first and one.doubling and _overlap(first, one.doubling)]
     more = f" The interval of {curve.title(ranked[0].model)} overlaps with that of {listed(equal)}." if equal else ""

@@ -51,10 +51,12 @@ def curve_answer(curve: LearningCurve | None, seeds: int) -> str:
     if not said:
         return ""
     largest = next((one.points[-1].label for one in curve.models if one.points), "")
-    rising = (one.doubling.value for one in curve.models if one.word in WORDS[:2] and one.doubling)
+    rising = {one.model: v for one in curve.models if one.word in WORDS[:2] and (v := one.doubling and one.doubling.value)}
     sentence = f"At {largest}, {'; '.join(said)}."
-    if values := [value for value in rising if value is not None]:
-        sentence += f" A doubling would bring those that still gain {spread(values, percent)} (an extrapolation)."
+    if rising:
+        who = "them" if len(said) == 1 else listed([curve.title(model) for model in rising])
+        worth = spread([*rising.values()], percent)
+        sentence += f" A doubling would bring {who} {worth} (an extrapolation)."
     if seeds == 1:
         sentence += (
             " With one seed, the effects of training and of the draw of articles are known only from how the sizes "

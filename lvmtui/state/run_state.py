@@ -28,8 +28,8 @@ Ending = trainer_log.Paused | trainer_log.Interrupted | trainer_log.Cancelled | 
 class TrainerState:
     """What the trainer has said."""
 
-    attempts: int = 0
-    first_started: float | None = None
+    starts: tuple[float, ...] = ()
+    """When each attempt began."""
     started: Started | None = None
     """The newest attempt."""
     ending: Ending | None = None
@@ -53,6 +53,10 @@ class TrainerState:
     further than one before them that began at the same step."""
     again: bool = False
     """The newest attempt began no later than the one before it, under the same order."""
+
+    @property
+    def attempts(self) -> int:
+        return len(self.starts)
 
     @property
     def worked(self) -> float:
@@ -162,8 +166,7 @@ def apply(run: TrainerState, event: Event) -> TrainerState:
             before = run.started if run.started and run.started.generation == event.generation else None
             return replace(
                 run,
-                attempts=run.attempts + 1,
-                first_started=event.time if run.first_started is None else run.first_started,
+                starts=(*run.starts, event.time),
                 started=event,
                 ending=None,
                 endings=(*run.endings, run.ending) if run.ending else run.endings,

@@ -205,7 +205,13 @@ def interruptions(run: RunState) -> list[tuple[float, str]]:
     """When and how each attempt ended that no order ended and that had no end of its own, the newest last."""
     losses, ends = run.supervision.losses, (*run.trainer.endings, run.trainer.ending)
     told = {lost.left for lost in losses}
-    left = [(e.time, left_words(e)) for e in ends if isinstance(e, Interrupted) and e.time not in told]
+
+    def is_lost(end: Interrupted) -> bool:
+        """True if a loss tells of it: of its ending, or before it, as of a job whose node was cut off."""
+        began = max((start for start in run.trainer.starts if start <= end.time), default=0.0)
+        return end.time in told or any(lost.left is None and began <= lost.time <= end.time for lost in losses)
+
+    left = [(e.time, left_words(e)) for e in ends if isinstance(e, Interrupted) and not is_lost(e)]
     lost = [(lost.time, lost.reason) for lost in losses if lost.reason != AS_ASKED]
     return sorted([*left, *lost], key=itemgetter(0))
 

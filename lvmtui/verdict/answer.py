@@ -107,13 +107,16 @@ def unbeaten(table: Table) -> str:
     skills = [(row, skill) for row in table.rows if (skill := row.expanded.skill)]
     if not skills or any(skill.gain.value >= 0 for _, skill in skills):
         return ""
-    if table.with_word(Word.PROVISIONAL) and (len(skills) < len(table.rows) or len(table.alike) < len(skills)):
-        return ""  # with folds, a model of which one seed is compared has windows of its own
-    best, skill = max(skills, key=lambda pair: pair[1].gain.value)
+    if table.with_word(Word.PROVISIONAL) and len(skills) < len(table.rows):
+        return ""
+    # with folds, a model of which fewer seeds are compared has windows of its own
+    alike = [pair for pair in skills if pair[0] in table.alike] if table.folds else skills
+    best, skill = max(alike or skills, key=lambda pair: pair[1].gain.value)
+    of_all = "the best, " if len(alike) == len(skills) else ""
     none = f"{best.title} does not beat" if len(skills) == 1 else f"none of {len(skills)} models beats"
     return (
         f"With {table.labels[1]}, {none} {the_trivial(skill.against)}, which needs no training "
-        f"({cosine(skill.cosine)}; {'it has' if len(skills) == 1 else f'the best, {best.title}, has'} "
+        f"({cosine(skill.cosine)}; {'it' if len(skills) == 1 else f'{of_all}{best.title}{"," * bool(of_all)}'} has "
         f"{cosine(best.expanded.cosine)})."
     )
 

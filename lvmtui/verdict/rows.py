@@ -221,7 +221,8 @@ def _early(state: CampaignState, model: str, trivial: Trivials) -> EarlyChange |
         for b, e in _pairs(state, model)
         if b and e and b.state and e.state
     ]
-    return early_change(pairs)
+    early = early_change(pairs)
+    return early and replace(early, planned=len(state.campaign.seeds))
 
 
 def _waiting_verdict(state: CampaignState, model: str) -> Verdict:
@@ -341,7 +342,7 @@ def early_change(pairs: Sequence[PairSoFar], at: float | None = None) -> EarlyCh
     programs do not count, nor arms whose trivial baselines are missing or were measured on other windows.
     """
     found = [known for pair in pairs if (known := _of_pair(pair, at)) is not None]
-    return EarlyChange(fmean(c.percent for c in found), min(c.share for c in found)) if found else None
+    return EarlyChange(fmean(c.percent for c in found), min(c.share for c in found), len(found)) if found else None
 
 
 def _of_pair(pair: PairSoFar, at: float | None) -> EarlyChange | None:

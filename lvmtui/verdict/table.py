@@ -41,11 +41,15 @@ class EarlyChange:
     """(expanded / its recency mean) over (baseline / its recency mean), less 1, in percent."""
     share: float
     """Share of the training that both arms had done when they were compared; of several pairs the smallest."""
+    pairs: int = 1
+    """It is the mean over so many."""
+    planned: int = 1
 
     @property
     def words(self) -> str:
-        """`about +0.8 % so far (at 62 % of training)`."""
-        return f"{self.short} (at {100 * self.share:.0f} % of training)"
+        """`about +0.8 % so far (at 62 % of training, 1 of 3 seeds)`."""
+        seeds = f", {self.pairs} of {self.planned} seeds" if self.planned > 1 else ""
+        return f"{self.short} (at {100 * self.share:.0f} % of training{seeds})"
 
     @property
     def short(self) -> str:

@@ -31,7 +31,7 @@ def test_why_a_run_was_started_again_is_said(tmp_path: Path) -> None:
     state = state_of(workspace, campaign)
     view = state.runs[0]
     assert view.state is not None and trainer.attempts == 5
-    told = replace(view.state.trainer, attempts=5, endings=trainer.endings)
+    told = replace(view.state.trainer, starts=(0.0,) * 5, endings=trainer.endings)
     run = replace(view.state, supervision=supervision, trainer=told)
     md = markdown(page_of(read_report(replace(state, runs=(replace(view, state=run), *state.runs[1:])), now=NOW)))
     why = "killed by signal 9; paused (2 times); left on USR1, its time limit was near; no"

@@ -67,7 +67,7 @@ def run_of(evaluations: Sequence[Evaluated], *, over: bool | None = None, heldou
             last.time + 2, last.step, last.step < SPEC.total_steps, best.step, best.epoch, best.cosine or 0, scores,
             1.0, 2.0, 100.0, 0, "", "", "", last.active + 2,
         )  # fmt: skip
-    return RunState(SPEC, trainer=TrainerState(attempts=1, ending=ending, evaluations=tuple(evaluations)))
+    return RunState(SPEC, trainer=TrainerState(starts=(0.0,), ending=ending, evaluations=tuple(evaluations)))
 
 
 def diverged(run: RunState, step: int) -> RunState:

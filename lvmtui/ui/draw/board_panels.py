@@ -255,7 +255,7 @@ def _change_lines(model: ModelFacts, snapshot: Snapshot, width: int, room: int) 
     said: list[Piece] = [(f" {row.verdict.words}", verdict_style(row.verdict.word))]
     free = width - width_of(start) - width_of(said)
     if scale is None or row.interval is None or row.change is None:
-        return [spread(start, said, width)]
+        return [spread(start if free >= 0 else start[1:], said, width)]
     if free >= LEAST_BAR + 4:
         return [(*start, *bar_pieces(scale, row, free), *said)]
     change, interval = change_and_interval(row.change, row.interval)

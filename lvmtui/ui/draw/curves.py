@@ -245,10 +245,9 @@ def _curves_of(name: str, run: RunFacts) -> tuple[str, list[Series]]:
 
 
 def _gain(run: RunFacts, other: RunFacts | None, width: int, height: int) -> list[Line]:
-    runs = [run, other] if other is not None and other.curve else [run]
+    both = [run, other] if other is not None and other.curve else [run]
+    runs = both if has_gains(both) else [run]  # bare cosines of two arms cannot be compared
     gains, unit = has_gains(runs), x_unit(runs)
-    if not gains:  # bare cosines of two arms cannot be compared
-        runs = [run]
     series = [
         Series(curve_over(one, unit, gains), one.arm, one.arm_label, stretches=one is run or not one.alarms)
         for one in runs

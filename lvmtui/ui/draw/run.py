@@ -46,7 +46,7 @@ def _how_far(run: RunFacts, bar_width: int, width: int) -> list[Piece]:
         ("   ", ""),
     ]
     if run.alive or 0 < run.share < 1:
-        start += [*bar(run.share, bar_width, run.style), (f"{' ' if bar_width else ''}{100 * run.share:.0f} %   ", "")]
+        start += [*bar(run.share, bar_width, run.style), (f"{' ' if bar_width else ''}{int(100 * run.share)} %   ", "")]
     eta = run.expected.eta if run.expected else None
     if run.view.status.pace == "works":
         span = f" ({range_words(eta)})" if eta and width >= 100 else ""
@@ -142,7 +142,7 @@ def _groups(run: RunFacts) -> list[Group]:
     life: list[tuple[str, str]] = [
         ("folder", run.view.planned.folder),
         ("attempts", known(f"{trainer.attempts}, launched {launches}")),
-        ("began", words.date(trainer.first_started)),
+        ("began", words.date(next(iter(trainer.starts), None))),
         ("work", known(words.duration(run.worked))),
         (spec.unit, f"{state.step:,} of {spec.total_steps:,}"),
     ]
