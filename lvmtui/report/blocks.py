@@ -96,10 +96,6 @@ def pieces_of(text: Text) -> tuple[Piece, ...]:
     return text if isinstance(text, tuple) else (text,)
 
 
-def unmarked(text: Text) -> str:
-    return "".join(piece if isinstance(piece, str) else piece.text for piece in pieces_of(text))
-
-
 def bullets(items: Iterable[Text]) -> tuple[Block, ...]:
     """A list as blocks: none for no items."""
     found = tuple(items)

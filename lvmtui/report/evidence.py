@@ -15,15 +15,7 @@ from lvmtui.system.text import grouped
 from lvmtui.verdict.cross_checks import FIGURES, TITLES, deciding_interval
 from lvmtui.verdict.health import of_seeds
 from lvmtui.verdict.table import Row, Table, named, seeds_words
-from lvmtui.verdict.words import (
-    cosine_interval,
-    interval_words,
-    of_context,
-    population_words,
-    stratum_change,
-    the_trivial,
-    trivial_title,
-)
+from lvmtui.verdict.words import cosine_interval, interval_words, of_context, stratum_change, the_trivial, trivial_title
 
 ARROW = " → "
 BY_COSINE = "of highest cosine where it tells no loss, and for histories of GraphMERT-LVM"
@@ -116,17 +108,17 @@ def _by_source(report: Report) -> list[Block]:
     if averages:
         said = (f"{percent(e.value)} {interval_words(e.interval())}" if (e := averages.get(n)) else "–" for n in names)
         cells.append([f"average of {len(rows)}", *said])
-    judged = grouped((population_words(s.name, whole.labels[0]), s.change) for row in rows for s in row.strata)
+    judged = grouped((whole.population(s.name), s.change) for row in rows for s in row.strata)
     sizes = [
         f"{where}: {spread(e.windows for e in of)} windows in {spread(e.clusters for e in of)} clusters"
         for where, of in judged.items()
     ]
-    note = f"{'; '.join(sizes)}. The verdict is about {population_words(whole.judge_on, whole.labels[0])}."
+    note = f"{'; '.join(sizes)}. The verdict is about {whole.population(whole.judge_on)}."
     if any(e.scarce() for e in (*averages.values(), *(s.change for row in rows for s in row.strata))):
         note += f" No interval (–) with under {LEAST_DF:.0f} degrees of freedom: too few articles or seeds."
     return [
         Heading("Change by source of the held-out windows", 3),
-        table(["model", *(population_words(name, whole.labels[0]) for name in names)], cells),
+        table(["model", *(whole.population(name) for name in names)], cells),
         Paragraph(note[0].upper() + note[1:]),
     ]
 

@@ -10,20 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from importlib.resources import files
 
-from lvmtui.report.blocks import (
-    Bar,
-    Block,
-    Bullets,
-    Code,
-    Figure,
-    Heading,
-    Paragraph,
-    Piece,
-    Strong,
-    TableBlock,
-    Text,
-    pieces_of,
-)
+from lvmtui.report.blocks import Bar, Block, Bullets, Code, Figure, Heading, Paragraph, Strong, TableBlock, Text
 from lvmtui.system.text import sanitise
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -116,19 +103,17 @@ def _table(table: TableBlock) -> str:
 
 
 def _inline(text: Text) -> str:
-    return "".join(map(_piece, pieces_of(text)))
-
-
-def _piece(piece: Piece) -> str:
-    match piece:
+    match text:
         case Bar():
-            return _bar(piece)
-        case Code(text):
-            return f"<code>{_escaped(text)}</code>"
-        case Strong(text):
-            return f"<strong>{_escaped(text)}</strong>"
+            return _bar(text)
+        case Code(words):
+            return f"<code>{_escaped(words)}</code>"
+        case Strong(words):
+            return f"<strong>{_escaped(words)}</strong>"
         case str():
-            return _escaped(piece)
+            return _escaped(text)
+        case tuple():
+            return "".join(map(_inline, text))
 
 
 def _bar(bar: Bar) -> str:

@@ -18,7 +18,7 @@ from lvmtui.system.text import grouped
 from lvmtui.verdict.caveats import of_rows
 from lvmtui.verdict.cross_checks import figure_words
 from lvmtui.verdict.table import Row, Table
-from lvmtui.verdict.words import NEGLIGIBLE, Word, interval_words, population_words, stratum_change
+from lvmtui.verdict.words import NEGLIGIBLE, Word, interval_words, stratum_change
 
 
 def page_of(report: Report, *, curves: str = "curves") -> tuple[Block, ...]:
@@ -130,7 +130,7 @@ def _how_to_read(report: Report, *, bars: bool) -> list[str]:
     number = spread(counts - {0})  # with folds they may differ
     number += " " * bool(number)
     if whole.judge_on != "both":
-        number += f"({population_words(whole.judge_on, base)}) "
+        number += f"({whole.population(whole.judge_on)}) "
     said = [
         f"The {base} and {expanded} columns show the mean cosine between predicted and true next vector on the "
         f"{number}held-out windows ({report.campaign_facts.context_words} consecutive vectors and the one that "
@@ -231,9 +231,6 @@ def _facts(row: Row, comparison: Comparison, whole: Table) -> list[str]:
         said.append(f"95 % interval of this model alone {interval_words(row.interval)}{together}")
     said += row.figures
     said += [figure_words(figure, whole.level) for figure in row.retrieval]
-    said += [
-        f"{population_words(s.name, whole.labels[0])}: {stratum_change(s)}, {s.change.windows:,} windows"
-        for s in row.strata
-    ]
+    said += [f"{whole.population(s.name)}: {stratum_change(s)}, {s.change.windows:,} windows" for s in row.strata]
     said.append(f"seeds compared: {', '.join(str(pair.seed) for pair in comparison.pairs)}")
     return said + [f"note: {note}" for note in (*row.notes, *comparison.notes)]

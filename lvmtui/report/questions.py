@@ -17,7 +17,7 @@ from lvmtui.system.student import two_sided_p
 from lvmtui.system.text import grouped
 from lvmtui.verdict.cross_checks import TITLES
 from lvmtui.verdict.table import SEED_NOISE, Table
-from lvmtui.verdict.words import NEGLIGIBLE, listed, no_interval, of_context, population_words, the_trivial
+from lvmtui.verdict.words import NEGLIGIBLE, listed, no_interval, of_context, the_trivial
 
 NOT_RANKED = "Unknown: no model is ranked by held-out windows."
 LEAST_MODELS = 5
@@ -140,7 +140,7 @@ def _sources(table: Table) -> str:
         found = [s.change for row in table.ranked for s in row.strata if s.name == name]
         if found:
             mean, clear = percent(fmean(change.value for change in found)), sum(change.side() != 0 for change in found)
-            where = f"on {population_words(name, table.labels[0])} {mean} on average"
+            where = f"on {table.population(name)} {mean} on average"
             said.append(f"{where}, with an interval clear of zero for {clear} of {len(found)}")
     text = "; ".join(said)
     return f"{text[0].upper()}{text[1:]}." if text else "Unknown."

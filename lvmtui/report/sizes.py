@@ -115,28 +115,22 @@ def sizes_section(curve: LearningCurve | None, pictures: str) -> list[Block]:
 
 
 def _fits(curve: LearningCurve, judged: Sequence[ModelCurve]) -> list[Block]:
-    rows = []
-    for one in judged:
-        if one.fit is None:
-            continue
-        f = one.fit
-        ceiling = "none" if f.floor is None else cosine(1 - f.floor) if worth_words(one.rest) else "not told"
-        rows.append(
-            [
-                curve.title(one.model),
-                f"{f.exponent:.2f} [{f.exponent_low:.2f}, {f.exponent_high:.2f}]",
-                ceiling,
-                "under 0.01" if f.p < 0.01 else f"{f.p:.2f}",
-                worth_words(one.ten) or "not told",
-                worth_words(one.rest) or "not told",
-            ]
-        )
-    if not rows:
+    fitted = [(curve.title(one.model), one, one.fit) for one in judged if one.fit]
+    if not fitted:
         return []
-    widened = [
-        f"{curve.title(one.model)} {one.fit.widened:.1f} times" for one in judged if one.fit and one.fit.widened >= 1.05
+    rows = [
+        [
+            title,
+            f"{f.exponent:.2f} [{f.exponent_low:.2f}, {f.exponent_high:.2f}]",
+            "none" if f.floor is None else cosine(1 - f.floor) if worth_words(one.rest) else "not told",
+            "under 0.01" if f.p < 0.01 else f"{f.p:.2f}",
+            worth_words(one.ten) or "not told",
+            worth_words(one.rest) or "not told",
+        ]
+        for title, one, f in fitted
     ]
-    upwards = [curve.title(one.model) for one in judged if one.fit and one.fit.bends_up]
+    widened = [f"{title} {f.widened:.1f} times" for title, _, f in fitted if f.widened >= 1.05]
+    upwards = [title for title, _, f in fitted if f.bends_up]
     refused = {w.refused for one in judged for w in (one.ten, one.rest) if w and w.refused}
     return [
         Heading("How the curves fit", 3),

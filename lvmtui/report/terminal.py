@@ -10,23 +10,10 @@ from collections.abc import Iterable
 import rich
 import rich.text
 
-from lvmtui.report.blocks import (
-    Block,
-    Bullets,
-    Code,
-    Figure,
-    Heading,
-    Paragraph,
-    Strong,
-    TableBlock,
-    Text,
-    pieces_of,
-    unmarked,
-)
+from lvmtui.report.blocks import Block, Bullets, Code, Figure, Heading, Paragraph, Strong, TableBlock, Text, pieces_of
 from lvmtui.system.text import aligned, sanitise, width
 
 Line = tuple[tuple[str, str], ...]
-RULE = "─"
 HELD = "\ue000"
 """Stands for a space within code while lines are broken. No text has it once it is sanitised."""
 
@@ -62,17 +49,21 @@ def _lines(block: Block, columns: int) -> list[Line]:
 
 
 def _table(block: TableBlock) -> list[Line]:
-    rows = [block.columns, *(map(unmarked, row) for row in block.rows)]
-    head, *below = aligned([[sanitise(cell) for cell in row] for row in rows], block.right)
-    rule = RULE * max(map(width, (head, *below)))
+    head, *below = aligned([[_words(cell) for cell in row] for row in (block.columns, *block.rows)], block.right)
+    rule = "─" * max(map(width, (head, *below)))
     return [((f" {head}", "dim"),), ((f" {rule}", "dim"),), *(((f" {line}", ""),) for line in below)]
+
+
+def _words(text: Text) -> str:
+    """Without its marks, as a printable line."""
+    return sanitise("".join(piece if isinstance(piece, str) else piece.text for piece in pieces_of(text)))
 
 
 def wrapped_lines(text: Text, columns: int) -> list[Line]:
     """`text` in lines of at most `columns`, broken at spaces but not within code; a longer word is cut."""
     whole = rich.text.Text()
     for piece in pieces_of(text):
-        value = sanitise(piece if isinstance(piece, str) else piece.text)
+        value = _words(piece)
         value = value.replace(" ", HELD) if isinstance(piece, Code) else value
         whole.append(value, "bold" if isinstance(piece, Strong) else "")
     console, lines = rich.get_console(), []

@@ -168,6 +168,11 @@ def folder_id(folder: Path | str) -> str:
     return f"{stat.st_dev}:{stat.st_ino}"
 
 
+def marks_of(run: str, folder: str, launch: str) -> dict[str, str]:
+    """The variables that every process of a run inherits; `folder`: see `folder_id`."""
+    return {RUN_MARK: run, FOLDER_MARK: folder, LAUNCH_MARK: launch}
+
+
 @cache
 def own_launch() -> str:
     """Name of the start this process came from; a process that was started by hand makes one up."""

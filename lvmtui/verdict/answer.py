@@ -11,17 +11,7 @@ from lvmtui.state.status import Phase
 from lvmtui.system.numbers import cosine, percent, plural
 from lvmtui.verdict.cross_checks import average_disagreement, falling, figure_words
 from lvmtui.verdict.table import Average, Row, Table, named, seeds_words
-from lvmtui.verdict.words import (
-    DOWN,
-    NEGLIGIBLE,
-    UP,
-    Word,
-    change_and_interval,
-    listed,
-    no_interval,
-    population_words,
-    the_trivial,
-)
+from lvmtui.verdict.words import DOWN, NEGLIGIBLE, UP, Word, change_and_interval, listed, no_interval, the_trivial
 
 ONE_SEED = "with one seed this is a lean, not a finding"
 EFFECTS = {
@@ -188,7 +178,7 @@ def _figure(primary: Average, table: Table) -> str:
 
 def _judged_on(table: Table) -> str:
     """` on new articles`; empty where all held-out articles judge, which is usual."""
-    return f" on {population_words(table.judge_on, table.labels[0])}" if table.judge_on != "both" else ""
+    return f" on {table.population(table.judge_on)}" if table.judge_on != "both" else ""
 
 
 def _primary(primary: Average) -> str:

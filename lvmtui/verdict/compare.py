@@ -128,16 +128,8 @@ def _contexts(state: CampaignState, model: str) -> tuple[ContextGain, ...]:
         figures = whole.on(campaign.judge_on) if whole else None
         if shorter and figures:
             before, after = (figures.mean(name) for name in ARMS)
-            gain = ContextGain(
-                arm,
-                campaign.context_of(model),
-                campaign.context_of(shorter),
-                after,
-                before,
-                figures.difference(),
-                tuple(seeds),
-            )
-            found.append(gain)
+            contexts = campaign.context_of(model), campaign.context_of(shorter)
+            found.append(ContextGain(arm, *contexts, after, before, figures.difference(), tuple(seeds)))
     return tuple(found)
 
 

@@ -153,7 +153,7 @@ def average_disagreement(table: Table) -> str:
     own, new = found["own"], found["new"]
     if abs(own.value - new.value) <= NEGLIGIBLE or not _clear(own, new):
         return ""
-    said = ((population_words(name, table.labels[0]), found[name]) for name in STRATA)
+    said = ((table.population(name), found[name]) for name in STRATA)
     return " but ".join(f"{where} {percent(e.value)} {interval_words(e.interval())}" for where, e in said)
 
 

@@ -24,6 +24,7 @@ from lvmtui.verdict.words import (
     listed,
     no_interval,
     of_context,
+    population_words,
     skill_words,
     the_trivial,
     trivial_title,
@@ -386,6 +387,10 @@ class Table:
         groups = grouped((row.compared, row) for row in fair if row.compared)
         of_most = max(groups.items(), key=lambda item: (len(item[1]), len(item[0])), default=((), fair))[1]
         return tuple(of_most) if self.folds else fair
+
+    def population(self, name: Population) -> str:
+        """Held-out articles by their source, in words: `articles of 8k`."""
+        return population_words(name, self.labels[0])
 
     def with_word(self, *words: Word) -> tuple[Row, ...]:
         return tuple(row for row in self.rows if row.verdict.word in words)

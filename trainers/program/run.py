@@ -28,7 +28,7 @@ from lvmtui.formats.trainer_log import IN_THE_PLAN, LONGEST_REASON, Exit, Failed
 from lvmtui.formats.user_code import FIX, OwnTrainer, command_words
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import DISK_FULL, replace_file
-from lvmtui.system.process_id import FOLDER_MARK, LAUNCH_MARK, RUN_MARK, folder_id, own_identity, own_launch
+from lvmtui.system.process_id import RUN_MARK, folder_id, marks_of, own_identity, own_launch
 from lvmtui.system.processes import Process, ask_to_leave, kill_all, marked_processes, resume_all, stop_all
 from lvmtui.system.programs import ending_words, spawn
 from lvmtui.system.text import sanitise
@@ -179,14 +179,9 @@ class Program:
             "pipe": str(pipe),
         }
         replace_file(self.folder.path / "kit.json", dump_document(facts), durable=False)
-        marks = {
-            RUN_MARK: os.environ.get(RUN_MARK) or os.path.realpath(self.folder.path),
-            FOLDER_MARK: folder_id(self.folder.path),
-            LAUNCH_MARK: self.launch,
-            KIT_MARK: str(self.folder.path / "kit.json"),
-            "PYTHONUNBUFFERED": "1",
-        }
-        return {**os.environ, **marks}
+        mark = os.environ.get(RUN_MARK) or os.path.realpath(self.folder.path)
+        marks = marks_of(mark, folder_id(self.folder.path), self.launch)
+        return {**os.environ, **marks, KIT_MARK: str(self.folder.path / "kit.json"), "PYTHONUNBUFFERED": "1"}
 
     def start(self) -> None:
         """Start the program, in a process group of its own and in our session."""

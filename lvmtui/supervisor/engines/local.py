@@ -26,16 +26,7 @@ from lvmtui.supervisor import engine, memory_kills
 from lvmtui.system.filesystem import is_locked, try_lock
 from lvmtui.system.gpus import device_for, gpu_variables, visible_gpus
 from lvmtui.system.permissions import first_unwritable
-from lvmtui.system.process_id import (
-    FOLDER_MARK,
-    LAUNCH_MARK,
-    RUN_MARK,
-    Identity,
-    boot_id,
-    folder_id,
-    host_name,
-    identity_of,
-)
+from lvmtui.system.process_id import Identity, boot_id, folder_id, host_name, identity_of, marks_of
 from lvmtui.system.processes import Process, Sent, ask_to_leave, kill_all, marked_processes, process_of, works_for
 from lvmtui.system.programs import ending_words, spawn
 
@@ -85,7 +76,7 @@ class LocalEngine:
             environment = engine.environment_of(place)
             launch = secrets.token_hex(6)
             devices = self._devices(spec.device, environment)
-            marks = {RUN_MARK: self._mark(folder), FOLDER_MARK: folder_id(folder.path), LAUNCH_MARK: launch}
+            mark, here = self._mark(folder), folder_id(folder.path)
             child = spawn(
                 (*(self._command or engine.trainer_of(place)), str(folder.path)),
                 output=folder.log,
@@ -93,7 +84,7 @@ class LocalEngine:
                 environment={
                     **environment,
                     **engine.thread_environment(spec.threads),
-                    **marks,
+                    **marks_of(mark, here, launch),
                     **gpu_variables(devices, environment),
                 },
             )
@@ -103,9 +94,7 @@ class LocalEngine:
         identity = identity_of(child.pid)
         assert identity is not None, "a child that was not waited for keeps its entry"
         self._children[identity] = child
-        self._remember(
-            Process(identity, os.getpid(), True, False, marks[RUN_MARK], marks[FOLDER_MARK], launch, devices)
-        )
+        self._remember(Process(identity, os.getpid(), True, False, mark, here, launch, devices))
         return engine.Begun(identity, launch, devices)
 
     def _devices(self, device: str, environment: Mapping[str, str] = os.environ) -> str:

@@ -78,9 +78,6 @@ class Export(Dialog[str]):
             field.value = f"{stem}.{event.value}"
             field.action_end()
 
-    def on_input_submitted(self) -> None:
-        self._write()
-
     def action_turn(self) -> None:
         names, chosen = list(FORMATS), self.query_one(OneOf)
         chosen.value = names[(names.index(str(chosen.value)) + 1) % len(names)]
@@ -93,7 +90,8 @@ class Export(Dialog[str]):
         else:
             super().action_leave()
 
-    def _write(self) -> None:
+    def on_input_submitted(self) -> None:
+        """Write the report."""
         if self._writing or not self._path.strip():
             return
         target, form = typed_path(self._path), str(self.query_one(OneOf).value)

@@ -254,8 +254,6 @@ class RunScreen(RunsView):
 
 def other_arm(snapshot: Snapshot, run: RunFacts) -> RunFacts | None:
     """The same model and seed on the other arm."""
-    model = snapshot.model(run.name)
-    if model is None:
-        return None
-    seed = run.view.planned.seed
-    return next((one for one in model.runs if one.arm != run.arm and one.view.planned.seed == seed), None)
+    model, seed = snapshot.model(run.name), run.view.planned.seed
+    runs = model.runs if model else ()
+    return next((one for one in runs if one.arm != run.arm and one.view.planned.seed == seed), None)
