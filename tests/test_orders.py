@@ -146,6 +146,8 @@ def test_of_many_those_that_make_no_sense_are_skipped_and_said_a_line_a_reason(b
     lines = orders.pause(bench.select("amn"))
     assert len(lines) == 4 and lines[-1].endswith(": skipped, it has finished")
     assert bench.intent() == Intent()
+    with pytest.raises(UserError, match="has finished; a new campaign trains it again"):
+        orders.retry(bench.select(bench.campaign.runs[0].run))
     again = orders.pause(bench.select("amn"))
     assert len(again) == 2 and "3 runs: skipped, each is paused already" in again
 

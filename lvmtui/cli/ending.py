@@ -23,6 +23,9 @@ from lvmtui.verdict.words import Word, interval_words
 LEAST_WIDTH = 24
 """Characters of a line that the verdict's words may have, however narrow the terminal is."""
 
+NEXT = 8
+"""Characters before the next commands."""
+
 
 def read_ending(workspace: Workspace, state: CampaignState, program: str, width: int) -> str:
     """The ending of a campaign from its folder. `program`: how people call lvmtui here. `width`: of a line."""
@@ -45,9 +48,10 @@ def read_ending(workspace: Workspace, state: CampaignState, program: str, width:
         lines += ["The report has more doubts."] if len(doubts) > 1 else []
     lines += ["", f"report  {workspace.final_comparison(state.campaign)}"]
     steps = next_commands(state, table, program)
-    for i, step in enumerate(steps):
-        lines += textwrap.wrap(f"{'' if i else 'next':8}{step}", width, subsequent_indent=" " * 10)
-    return "\n".join(lines)
+    beside = aligned(steps)
+    if max(map(len, beside)) + NEXT > width:
+        beside = ["  ".join(step) for step in steps]
+    return "\n".join([*lines, *(f"{'' if i else 'next':{NEXT}}{step}" for i, step in enumerate(beside))])
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,7 @@ def result_rows(table: Table) -> list[tuple[str, ...]]:
     return rows
 
 
-def next_commands(state: CampaignState, table: Table, program: str) -> list[str]:
+def next_commands(state: CampaignState, table: Table, program: str) -> list[tuple[str, str]]:
     """Commands worth typing now, each with its purpose, the most useful first."""
     steps = []
     unfinished = [view for view in state.runs if view.status.phase is not Phase.FINISHED]
@@ -124,4 +128,4 @@ def next_commands(state: CampaignState, table: Table, program: str) -> list[str]
         steps.append((f"{program} check SMALL.npz LARGE.npz", "check your own files"))
     elif table.seeds == 1 and table.with_word(*LEANS, Word.TOO_CLOSE):  # what more seeds may make firm
         steps.append((f"{program} run ... --seeds 1 2 3", "three seeds, for a firmer verdict"))
-    return aligned(steps)
+    return steps

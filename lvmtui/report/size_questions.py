@@ -39,7 +39,8 @@ def _profit(curve: LearningCurve) -> str:
     known += [one for one in curve.models if one.word == "flat" and one.doubling and (one.doubling.low or 0.0) > 0]
     ranked = sorted(known, key=lambda one: -(one.doubling.value or 0.0) if one.doubling else 0.0)
     words = "; ".join(
-        f"{curve.title(one.model)} {worth_words(one.doubling)}{', which is flat' * (one.word == 'flat')}" for one in ranked
+        f"{curve.title(one.model)} {worth_words(one.doubling)}{', which is flat' * (one.word == 'flat')}"
+        for one in ranked
     )
     first = ranked[0].doubling
     equal = [curve.title(one.model) for one in ranked[1:] if first and one.doubling and _overlap(first, one.doubling)]

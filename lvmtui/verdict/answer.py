@@ -102,12 +102,11 @@ def unbeaten(table: Table) -> str:
     # with folds, a model of which fewer seeds are compared has windows of its own
     alike = [pair for pair in skills if pair[0] in table.alike] if table.folds else skills
     best, skill = max(alike or skills, key=lambda pair: pair[1].gain.value)
-    of_all = "the best, " if len(alike) == len(skills) else ""
+    who = "it" if len(skills) == 1 else f"the best, {best.title}," if len(alike) == len(skills) else best.title
     none = f"{best.title} does not beat" if len(skills) == 1 else f"none of {len(skills)} models beats"
     return (
         f"With {table.labels[1]}, {none} {the_trivial(skill.against)}, which needs no training "
-        f"({cosine(skill.cosine)}; {'it' if len(skills) == 1 else f'{of_all}{best.title}{"," * bool(of_all)}'} has "
-        f"{cosine(best.expanded.cosine)})."
+        f"({cosine(skill.cosine)}; {who} has {cosine(best.expanded.cosine)})."
     )
 
 

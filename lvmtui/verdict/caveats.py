@@ -106,7 +106,11 @@ def _apart(table: Table) -> str:
 
 
 TRAINING_LENGTH: Mapping[ArmName, tuple[str, str]] = {
-    "expanded": ("still_improving", "still improved at the end: longer training (--epochs; of a trainer of your own its steps) may give other figures."),
+    "expanded": (
+        "still_improving",
+        "still improved at the end: longer training (--epochs, or the steps of your own trainer) may give other "
+        "figures.",
+    ),
     "baseline": (
         "best_at_first",
         "had the best score at the first evaluation and may have been better still before: the change may be too "

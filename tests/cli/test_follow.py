@@ -241,7 +241,7 @@ def test_status_tells_a_change_early_by_the_rule_of_the_screen(tmp_path: Path) -
     early = row.early
     assert f"AMN  {early.words}" in status_as_text(state, None).splitlines()
     (model,) = status_as_json(state, None)["models"]
-    assert model["early"] == {"percent": early.percent, "share": early.share} and model["interval"] is None
+    assert model["early"] == encode(early) and model["interval"] is None
 
 
 def test_status_says_when_it_is_too_early_and_gives_the_interval_at_the_end(tmp_path: Path) -> None:

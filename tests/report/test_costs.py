@@ -22,11 +22,14 @@ def test_latencies_that_differ_between_the_arms_order_nothing() -> None:
     two = table(row("a", 1, 0.53), row("e", 1, 0.52))
     rough = {"a": UseCost(100, 0.50, 0.90), "e": UseCost(400, 0.60, 0.60)}
     assert latency_doubt(priced_models(two, rough)) == (
-        "Latencies are rough: a took 0.50 ms in one arm and 0.90 ms in the other, and some models differ by less than "
-        "that."
+        "Latencies are rough: a took 0.50 ms in one arm and 0.90 ms in the other, and some models differ by a smaller "
+        "factor."
     )
     said = answers(questions(two, rough))["Is the largest model worth its cost?"]
     assert said.endswith("for 4.0 times the parameters, at about the same latency.")
+    loaded = {"a": UseCost(100, 1.21, 1.57), "e": UseCost(400, 15.11, 31.48)}
+    said = answers(questions(two, loaded))["Is the largest model worth its cost?"]
+    assert said.endswith("and 12.5 times the latency."), "however uneven, it is slower"
     steady = {"a": UseCost(100, 0.50, 0.51), "e": UseCost(400, 0.60, 0.60)}
     assert latency_doubt(priced_models(two, steady)) == ""
     said = answers(questions(two, steady))["Is the largest model worth its cost?"]

@@ -24,14 +24,15 @@ def test_why_a_run_was_started_again_is_said(tmp_path: Path) -> None:
     workspace, campaign = finished(tmp_path, UP, seeds=(1,))
     began = next(e for e in events_in(workspace.run(campaign.runs[0]).events) if isinstance(e, Started))
     paused, left, failed = Paused(2.0, 5, 1.0), Interrupted(3.0, 5, "USR1", 1.0), Failed(4.0, 5, "error", "no", 1.0)
-    trainer = fold([began, paused, began, paused, began, left, began, failed, began])
+    first, second, third, fourth, fifth = (replace(began, time=time) for time in (0.0, 1.5, 2.6, 3.5, 4.5))
+    trainer = fold([first, paused, second, paused, third, left, fourth, failed, fifth])
     losses = {1.0: "killed by signal 9", 2.5: AS_ASKED, 5.0: "no"}
     records = [Lost(time, 0, None, reason, 0, counts=True) for time, reason in losses.items()]
     supervision = fold_records([*records, Launched(6.0, 0, began.process, "local", ""), replace(records[0], time=7.0)])
     state = state_of(workspace, campaign)
     view = state.runs[0]
     assert view.state is not None and trainer.attempts == 5
-    told = replace(view.state.trainer, starts=(0.0,) * 5, endings=trainer.endings)
+    told = replace(view.state.trainer, starts=trainer.starts, endings=trainer.endings)
     run = replace(view.state, supervision=supervision, trainer=told)
     md = markdown(page_of(read_report(replace(state, runs=(replace(view, state=run), *state.runs[1:])), now=NOW)))
     why = "killed by signal 9; paused (2 times); left on USR1, its time limit was near; no"
@@ -46,7 +47,7 @@ def test_runs_that_were_taken_over_are_not_part_of_the_time(tmp_path: Path) -> N
     *before, own = state.runs
     assert own.status.since and own.state
     began = own.status.since + 3600
-    trainer = replace(own.state.trainer, first_started=began + 4)
+    trainer = replace(own.state.trainer, starts=(began + 4,))
     supervision = replace(own.state.supervision, first_launched=began)
     later = replace(own.state, supervision=supervision, trainer=trainer)
     own = replace(own, state=later, status=replace(own.status, since=began + 60))

@@ -82,6 +82,19 @@ def test_whether_the_data_is_enough_goes_by_a_doubling_for_all() -> None:
     )
 
 
+def test_a_flat_curve_that_gains_more_is_not_passed_over() -> None:
+    rising = replace(CURVE.models[1], doubling=Worth(2.0, 0.23, 0.11, 0.32))
+    flat = replace(CURVE.models[0], word="flat", doubling=Worth(2.0, 0.24, 0.13, 0.28))
+    curve = replace(CURVE, models=(flat, rising))
+    assert size_questions(curve, {})[0].answer.startswith(
+        "MLP mixer@5 +0.24 % [+0.13, +0.28], which is flat; GRU@5 +0.23 % [+0.11, +0.32]."
+    )
+    assert curve_answer(curve, 3).endswith(" A doubling would bring GRU@5 +0.23 % (an extrapolation).")
+    assert " A doubling would bring them +0.23 % to " in curve_answer(
+        replace(curve, models=(rising, CURVE.models[0])), 3
+    )
+
+
 def test_in_a_page_a_picture_takes_its_colours_from_the_page() -> None:
     style = (Path(html.__file__).parent / "page.css").read_text()
     for drawn in learning_pictures(CURVE, OF_THE_PAGE).values():

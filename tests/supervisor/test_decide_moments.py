@@ -359,6 +359,9 @@ def test_who_told_a_job_to_end_is_asked_of_its_cluster(spec: RunSpec) -> None:
     after = seen_with(spec, Intent(), *begun, left, decision, probe=cancelled)
     assert after.status.reason.startswith(f"{words}; ") and isinstance(decided(after), Start)
     assert after.state is not None and interrupted_words(after.state) == f"interrupted 1 time: {words}"
+    first = Lost(1.9, 0, job, "its node failed", 0, counts=False)  # its trainer lives on for a while, and says so
+    failed = seen_with(spec, Intent(), *begun, first, left)
+    assert failed.state is not None and interrupted_words(failed.state) == "interrupted 1 time: its node failed"
     decision = decided(seen_with(spec, Intent(), *begun, left, probe=Probe(sees_all_hosts=True)))
     assert isinstance(decision, Lost) and decision.reason == "left on TERM, it was told to end"
     near = replace(left, signal="USR1")  # the signal itself says why

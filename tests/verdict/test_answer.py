@@ -113,7 +113,10 @@ def test_models_that_no_training_beats_come_first_whatever_more_data_did() -> No
     going = replace(made_table(folds), folds=True)
     assert answer(going).startswith("With 23k, none of 3")
     late = replace(folds[2], verdict=Verdict(Word.PROVISIONAL))
-    assert not answer(replace(going, rows=(*folds[:2], late))).startswith("With 23k, none"), "it has windows of its own"
+    apart = answer(replace(going, rows=(*folds[:2], late)))
+    assert apart.startswith("With 23k, none of 3") and "(.5166; m0 has .4966)" in apart, "m2 has windows of its own"
+    alone = [replace(row, compared=seeds) for row, seeds in zip(below, ((1,), (1, 2), (1, 2)), strict=True)]
+    assert "; m1 has .4866)" in answer(replace(going, rows=tuple(alone))), "what is named is of the same windows"
     one = answer(made_table(below[:1]))
     assert one.startswith(
         "With 23k, m0 does not beat the recency mean, which needs no training (.5166; it has .4966). "
@@ -227,9 +230,10 @@ def test_that_the_larger_arm_still_improved_is_a_doubt() -> None:
     finding = Finding("still_improving", False, "still improving at the end: .0040")
     rising = replace(rising, expanded=replace(rising.expanded, findings=(finding,)))
     assert not any("still improving" in doubt for doubt in caveats(made_table([done])))
-    assert "m1 trained on 23k still improved at the end: longer training (--epochs) may give other figures." in caveats(
-        made_table([done, rising])
-    )
+    assert (
+        "m1 trained on 23k still improved at the end: longer training (--epochs, or the steps of your own trainer) "
+        "may give other figures."
+    ) in caveats(made_table([done, rising]))
 
 
 def test_retrieval_is_a_doubt_where_its_digits_and_intervals_show_it() -> None:

@@ -54,7 +54,7 @@ def test_a_ridge_that_gains_from_more_data_too_hides_nothing() -> None:
 def test_only_equal_progress_is_compared() -> None:
     rising = [0.40 + 0.01 * step for step in range(10)]
     found = early_change([pair(rising[:6], rising)])
-    assert found is not None and dataclasses.astuple(found) == pytest.approx((0.0, 0.6))
+    assert found is not None and dataclasses.astuple(found) == pytest.approx((0.0, 0.6, 1, 1))
 
 
 @given(st.integers(1, 10), st.integers(1, 10))
@@ -67,6 +67,7 @@ def test_seeds_that_have_not_come_far_enough_do_not_count() -> None:
     early, late = pair([0.5] * 2, [0.9] * 2), pair([0.5] * 8, [0.55] * 8)
     found = early_change([early, late])
     assert found is not None and found.percent == pytest.approx(10.0)
+    assert replace(found, planned=3).words == "about +10.0 % so far (at 80 % of training, 1 of 3 seeds)"
     assert early_change([]) is None
 
 

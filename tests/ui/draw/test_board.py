@@ -20,7 +20,7 @@ from lvmtui.system.process_id import own_identity
 from lvmtui.ui.draw.board import about_selected, best_now, first_listed, log_end
 from lvmtui.ui.draw.board_panels import bar, inside
 from lvmtui.ui.draw.board_rows import rows
-from lvmtui.ui.draw.curves import is_outgained
+from lvmtui.ui.draw.curves import is_outgained, run_chart
 from lvmtui.ui.draw.header import banner, range_words
 from lvmtui.ui.draw.keys import machine_pieces
 from lvmtui.ui.draw.lines import Drawing, width_of
@@ -194,6 +194,15 @@ def test_gains_stay_while_another_run_has_none_yet(snapshots: dict[str, Snapshot
     after = text(rows(dataclasses.replace(snapshot, models=tuple(models)), "", 0, 120, 20))
     gain = words.signed(snapshot.runs[0].gain or 0.0)
     assert "gain" in after.splitlines()[0] and gain in before.splitlines()[1] and gain in after.splitlines()[1]
+
+
+def test_a_chart_of_a_run_is_called_what_it_draws(snapshots: dict[str, Snapshot]) -> None:
+    """A bare cosine was called a gain while only one arm had its trivial baselines."""
+    run, other = snapshots["middle"].models[0].runs
+    alone = Drawing(tuple(run_chart("gain", run, dataclasses.replace(other, trivial=None), False, 60, 10)))
+    bare = Drawing(tuple(run_chart("gain", dataclasses.replace(run, trivial=None), other, False, 60, 10)))
+    assert "gain over" in text(alone) and "−.010 ┤" in text(alone) and "validation cosine" not in text(alone)
+    assert "validation cosine" in text(bare) and "gain" not in text(bare)
 
 
 def test_a_run_that_makes_no_step_says_so_in_the_place_of_its_time_left(tmp_path: Path) -> None:
