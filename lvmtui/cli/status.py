@@ -39,7 +39,7 @@ LONG = 80
 """Characters of a note up to which it is told again: `as AMN 8k` would hide an alarm, or that a run ended early."""
 WRAP = partial(textwrap.wrap, break_on_hyphens=False, break_long_words=False)
 GAIN = "gain: cosine at lowest loss less the best trivial one's, own validation windows"
-BARE = "cosine: its own validation cosine, at the lowest loss if it tells a loss"
+BARE = "cosine: own validation cosine, at the epoch of lowest loss if it tells a loss"
 EPOCH = "epoch: a pass over its own windows; with equal updates a small arm makes more"
 SIGNLESS = "without a sign: the bare cosine, as the windows of other programs are not known"
 
