@@ -3,9 +3,9 @@ what to do next, and a last line for scripts. Pure, but for `read_ending`."""
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import dataclass
 
+from lvmtui.cli.status import WRAP
 from lvmtui.formats.learning_curve import read_learning_curve
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import BUNDLED
@@ -34,17 +34,17 @@ def read_ending(workspace: Workspace, state: CampaignState, program: str, width:
     sizes = curve_answer(read_learning_curve(state.dir.learning_curve), table.seeds)
     asked = context_questions(table, known.comparisons.values())
     said = (answer(table), sizes, *(f"{one.question} {one.answer}" for one in asked))
-    lines = [line for words in said for line in textwrap.wrap(words, width)]  # none of an empty one
+    lines = [line for words in said for line in WRAP(words, width)]  # none of an empty one
     title_line, *rows = aligned(result_rows(table), right=(1, 2, 3))
     lines += ["", title_line]
     last = title_line.index("verdict")
     for row in rows:
-        lines += textwrap.wrap(row, max(width, last + LEAST_WIDTH), subsequent_indent=" " * last)
+        lines += WRAP(row, max(width, last + LEAST_WIDTH), subsequent_indent=" " * last)
     unranked = ((row.verdict.reason, row.title) for row in table.rows if row.verdict.reason and row.rank is None)
     for reason, titles in grouped(unranked).items():
-        lines += textwrap.wrap(f"{', '.join(titles)}: {reason}", width, subsequent_indent="  ")
+        lines += WRAP(f"{', '.join(titles)}: {reason}", width, subsequent_indent="  ")
     if doubts := known.doubts:
-        lines += ["", *textwrap.wrap(f"Before you rely on it: {doubts[0]}", width)]
+        lines += ["", *WRAP(f"Before you rely on it: {doubts[0]}", width)]
         lines += ["The report has more doubts."] if len(doubts) > 1 else []
     lines += ["", f"report  {workspace.final_comparison(state.campaign)}"]
     steps = next_commands(state, table, program)

@@ -76,7 +76,8 @@ def status(given: argparse.Namespace) -> int:
     print(status_as_text(state, supervisor))
     for other in newest_campaigns(workspace):
         if other.campaign.id != state.campaign.id and other.needs_supervisor:
-            print(f"campaign {other.campaign.id} is not over either: --campaign {other.campaign.id}")
+            either = " either" if state.needs_supervisor else ""
+            print(f"campaign {other.campaign.id} is not over{either}: --campaign {other.campaign.id}")
     return ExitCode.OK
 
 

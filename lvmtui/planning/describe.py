@@ -75,7 +75,9 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     )
     notes = (*campaign.doubts, *plan.remarks, *plan.check.notes, *campaign.notes)
     lines.extend(f"note       {note}" for note in notes)
-    return "\n".join(textwrap.fill(line, max(40, width), subsequent_indent=" " * 11) for line in lines)
+    return "\n".join(
+        textwrap.fill(line, max(40, width), subsequent_indent=" " * 11, break_on_hyphens=False) for line in lines
+    )
 
 
 def _models(campaign: Campaign) -> str:

@@ -17,6 +17,7 @@ from lvmtui.formats.spec import Recipe
 from lvmtui.formats.user_code import OptionValue, OwnTrainer, command_words
 from lvmtui.models import MODELS, RECIPES, recipe_for, title_of
 from lvmtui.system.errors import UserError, unknown
+from lvmtui.verdict.words import TRIVIAL_TITLES
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,23}")
 """Names become parts of file names and of commands."""
@@ -125,16 +126,23 @@ def read_own(document: Mapping[str, Any], file: Path) -> Own:
         {name: _recipe(name, table, base, f"{file}: [recipes.{name}]") for name, table in tables["recipes"].items()},
         {name: _trainer(name, table, base, f"{file}: [trainers.{name}]") for name, table in tables["trainers"].items()},
     )
+    _check_names(own)
+    return own
+
+
+def _check_names(own: Own) -> None:
+    """Raises UserError for a name or title that means something else already."""
     for name, trainer in own.trainers.items():
         if name in MODELS or name in own.models:
             raise UserError(f"{trainer.where}: '{name}' is the name of a model; give the trainer another")
     meant = {title.lower(): name for name in MODELS for title in (name, title_of(name))}
     titled: dict[str, ModelTable | TrainerTable] = {**own.models, **own.trainers}
     for name, mine in titled.items():
+        if mine.title.lower() in TRIVIAL_TITLES.values():
+            raise UserError(f"{mine.where}: '{mine.title}' is a trivial baseline's name; give it another, or a title")
         for title in {name, mine.title.lower()}:  # orders take either
             if meant.setdefault(title, name) != name:
                 raise UserError(f"{mine.where}: title: '{mine.title}' also means {meant[title]}; give it another")
-    return own
 
 
 def with_sources(own: Own, names: Iterable[str], where: str) -> tuple[Own, tuple[str, ...]]:

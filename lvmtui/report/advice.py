@@ -49,7 +49,7 @@ def recommendations(table: Table, costs: Mapping[str, UseCost]) -> tuple[Recomme
         words = f"no {table.labels[1]} model is finished, comparable and free of alarms"
         return (Recommendation("Highest accuracy", (), words), *_avoid(table))
     if len(table.rows) == 1:  # what gained most or costs least of one model is no advice
-        return (_accurate(alike), *_avoid(table))
+        return (_accurate(alike, len(table.ranked)), *_avoid(table))
     rows = (
         row
         for row in alike.rows
@@ -57,7 +57,7 @@ def recommendations(table: Table, costs: Mapping[str, UseCost]) -> tuple[Recomme
     )
     advisable = replace(alike, rows=tuple(rows))
     return (
-        _accurate(alike),
+        _accurate(alike, len(table.ranked)),
         _gains_most(table),
         _balanced(priced_models(advisable, costs), table.labels[1]),
         *_avoid(table),
@@ -141,8 +141,8 @@ def deciding(change: Estimate, seeds: int, *, folds: bool) -> str:
     return f"To decide it, the interval must be {narrower:.1f} times narrower: {' and '.join(said)}{little}."
 
 
-def _accurate(table: Table) -> Recommendation:
-    """The best trained model of either arm: all were judged on the same windows."""
+def _accurate(table: Table, compared: int) -> Recommendation:
+    """The best trained model of either arm: all were judged on the same windows. `compared`: models, also on others."""
     what = "Highest accuracy"
     better = [(cell.cosine or 0.0, row, cell) for row in table.rows if (cell := _better_arm(row))]
     if not better:
@@ -153,7 +153,8 @@ def _accurate(table: Table) -> Recommendation:
     if skill and cell.lies_below:
         none = f"no model beats {the_trivial(skill.against)} ({cosine(skill.cosine)})"
         unsure = "" if cell.skill_words else f"; {no_interval(skill.gain)} to be sure"
-        return Recommendation(what, (), f"{none}; the best one is {words}{unsure}")
+        of = " of those judged on the same articles" if len(table.rows) < compared else ""
+        return Recommendation(what, (), f"{none}; the best one{of} is {words}{unsure}")
     if near := [row for value, row, _ in better if row is not best and small_lead(top - value, top)]:
         verb = "is" if len(near) == 1 else "are"
         words += f"; {named(near)} {verb} less than {NEGLIGIBLE} % below, which is negligible"

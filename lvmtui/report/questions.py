@@ -16,7 +16,7 @@ from lvmtui.system.numbers import cosine, count, percent, plural, signed, spread
 from lvmtui.system.student import two_sided_p
 from lvmtui.system.text import grouped
 from lvmtui.verdict.cross_checks import TITLES
-from lvmtui.verdict.table import SEED_NOISE, Table
+from lvmtui.verdict.table import SEED_NOISE, Table, named
 from lvmtui.verdict.words import NEGLIGIBLE, listed, no_interval, of_context, the_trivial
 
 NOT_RANKED = "Unknown: no model is ranked by held-out windows."
@@ -37,12 +37,17 @@ def questions(table: Table, costs: Mapping[str, UseCost], *, pair: bool = True) 
     curve tells who gains (`size_questions.py`)."""
     base, expanded = table.labels
     alike = replace(table, rows=table.alike)
+    apart = "Unknown: the models were not judged on the same articles."
+    unlike = NOT_RANKED if table.histories else apart if len(alike.ranked) < len(table.ranked) else ""
     found = []
     if pair:
-        found.append(Question("Did larger models gain more?", _scaling(table, costs)))
+        changes = [(row.model, row.change) for row in table.ranked]
+        known = changes and not table.histories
+        larger = trend(changes, costs, "model", "parameters and change") if known else NOT_RANKED
+        found.append(Question("Did larger models gain more?", larger))
     found += [
-        Question("Is the largest model worth its cost?", _largest(table, alike, costs)),
-        Question(f"Is the best {base} model still the best with {expanded}?", _best_model(table, alike)),
+        Question("Is the largest model worth its cost?", _largest(table, alike, costs, unlike)),
+        Question(f"Is the best {base} model still the best with {expanded}?", _best_model(alike, unlike)),
     ]
     if any(row.strata for row in table.ranked):
         found.append(Question("Where does the change come from?", _sources(table)))
@@ -53,12 +58,6 @@ def questions(table: Table, costs: Mapping[str, UseCost], *, pair: bool = True) 
     if any(row.expanded.forward for row in table.rows):
         found.append(Question("Do the models predict what comes next?", _forward(table)))
     return tuple(found)
-
-
-def _scaling(table: Table, costs: Mapping[str, UseCost]) -> str:
-    if table.histories or not table.ranked:
-        return NOT_RANKED
-    return trend([(row.model, row.change) for row in table.ranked], costs, "model", "parameters and change")
 
 
 def trend(figures: Iterable[tuple[str, float | None]], costs: Mapping[str, UseCost], noun: str, compared: str) -> str:
@@ -84,11 +83,13 @@ def trend(figures: Iterable[tuple[str, float | None]], costs: Mapping[str, UseCo
     return f"{'Yes' if rho > 0 else 'No, smaller ones do'}: {said}."
 
 
-def _largest(table: Table, alike: Table, costs: Mapping[str, UseCost]) -> str:
-    """`alike`: the rows whose cosines may be set side by side."""
+def _largest(table: Table, alike: Table, costs: Mapping[str, UseCost], unlike: str) -> str:
+    """`alike`: the rows whose cosines may be set side by side; `unlike`: why not all may."""
     sized = [(cost.parameters, row) for row in table.rows if (cost := costs.get(row.model)) and cost.parameters]
     if len(sized) < 2:
         return "Unknown: the sizes of fewer than two models are known."
+    if unsized := [row for row in table.rows if row not in [known for _, known in sized]]:
+        return f"Unknown: the {'size' if len(unsized) == 1 else 'sizes'} of {named(unsized)}, which never began."
     parameters, largest = max(sized, key=lambda pair: pair[0] or 0)
     if largest.expanded.alarms:
         return f"No: {largest.title} ({count(parameters)} parameters) {largest.fault}."
@@ -96,8 +97,7 @@ def _largest(table: Table, alike: Table, costs: Mapping[str, UseCost]) -> str:
     mine = next((choice for choice in usable if choice.model == largest.model), None)
     others = [choice for choice in usable if choice.model != largest.model]
     if mine is None or not others:
-        none = f"Unknown: {largest.title} or all others have no {table.labels[1]} cosine to compare."
-        return _not_alike(table, alike) or none
+        return unlike or f"Unknown: {largest.title} or all others have no {table.labels[1]} cosine to compare."
     best = others[0]
     gain = mine.cosine - best.cosine
     figures = f"{mine.title} has {cosine(mine.cosine)}, {best.title} {cosine(best.cosine)}"
@@ -107,18 +107,10 @@ def _largest(table: Table, alike: Table, costs: Mapping[str, UseCost]) -> str:
     return f"{'It has the highest cosine' if gain > 0 else 'No'}: {figures}{price}."
 
 
-def _not_alike(table: Table, alike: Table) -> str:
-    """Why the cosines of models may not be set side by side; empty where nothing forbids it."""
-    if table.histories:
-        return NOT_RANKED
-    apart = len(alike.ranked) < len(table.ranked)
-    return "Unknown: the models were not judged on the same articles." if apart else ""
-
-
-def _best_model(table: Table, alike: Table) -> str:
+def _best_model(alike: Table, unlike: str) -> str:
     both = [row for row in alike.ranked if row.baseline.cosine is not None and row.expanded.cosine is not None]
     if len(both) < 2:
-        return _not_alike(table, alike) or "Unknown: fewer than two models have a fair comparison."
+        return unlike or "Unknown: fewer than two models have a fair comparison."
     was = sorted(both, key=lambda row: -(row.baseline.cosine or 0.0))
     now = sorted(both, key=lambda row: -(row.expanded.cosine or 0.0))
     (before, runner_up), (after, next_best) = was[:2], now[:2]
@@ -128,7 +120,7 @@ def _best_model(table: Table, alike: Table) -> str:
     close = small_lead(led, before.baseline.cosine or 0.0) or small_lead(leads, after.expanded.cosine or 0.0)
     firsts = (
         f"with {label} {' and '.join(f'{row.title} ({cosine(row.cell(arm).cosine)})' for row in rows[:2])}"
-        for arm, label, rows in zip(ARMS, table.labels, (was, now), strict=True)
+        for arm, label, rows in zip(ARMS, alike.labels, (was, now), strict=True)
     )
     word = f"A lead under {NEGLIGIBLE} % is negligible" if close else "Yes" if before is after else "No"
     return f"{word}: the first two are {', '.join(firsts)}."

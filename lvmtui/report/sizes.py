@@ -51,9 +51,7 @@ def curve_answer(curve: LearningCurve | None, seeds: int) -> str:
     if not said:
         return ""
     largest = next((one.points[-1].label for one in curve.models if one.points), "")
-    rising = {
-        one.model: v for one in curve.models if one.word in WORDS[:2] and (v := one.doubling and one.doubling.value)
-    }
+    rising = {m.model: v for m in curve.models if m.word in WORDS[:2] and (v := m.doubling and m.doubling.value)}
     sentence = f"At {largest}, {'; '.join(said)}."
     if rising:
         who = "them" if len(said) == 1 else listed([curve.title(model) for model in rising])

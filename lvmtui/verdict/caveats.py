@@ -85,10 +85,12 @@ def _seeds(ranked: Sequence[Row]) -> str:
 
 
 def _folds(table: Table, ranked: Sequence[Row]) -> str:
-    if not table.folds or not any(row.interval for row in ranked) or len(ranked) * (table.seeds - 1) >= FOLD_DF:
+    seeds = max((row.seeds for row in ranked), default=0)
+    few = seeds > 1 and len(ranked) * (seeds - 1) < FOLD_DF
+    if not table.folds or not any(row.interval for row in ranked) or not few:
         return ""
     return (
-        f"{plural(len(ranked), 'model')} with {table.seeds} folds says little about training noise: if it is more than "
+        f"{plural(len(ranked), 'model')} with {seeds} folds says little about training noise: if it is more than "
         f"twice the {TRAINING_NOISE:.2f} % of the bundled data, the interval is too narrow. More models or seeds would "
         "show it."
     )

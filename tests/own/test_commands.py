@@ -203,6 +203,18 @@ def test_a_trainer_that_fails_after_it_was_asked_fails_the_test(
     assert any(line.startswith("no  leave        it tells of no checkpoint") for line in lines), "it had been asked"
 
 
+def test_a_script_that_breaks_as_it_goes_on_is_told_so(tmp_path: Path) -> None:
+    """It read "its next word was of step 0", of a word that was never said."""
+    script = (EXAMPLES / "without_torch.py").read_text()
+    slow = script.replace("    run.step(", "    import time; time.sleep(0.02)\n    run.step(")
+    (tmp_path / "train.py").write_text(slow.replace("if run.resume_from", "if run.resume_from and 1 / 0", 1))
+    found = {
+        f.part: f for f in try_trainer(f"{sys.executable} train.py", [], checkpoints=False, folder=tmp_path, limit=120)
+    }
+    assert not found["resume"].works and "ZeroDivisionError" in found["resume"].words, found["resume"]
+    assert "its next word" not in found["resume"].words
+
+
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n{SLOW}"
 LEAVES = f"import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\n{SLOW}"
 

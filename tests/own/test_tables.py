@@ -112,6 +112,7 @@ def test_two_networks_of_one_class_are_told_apart_by_their_tables(
             '[models.a]\nfile = "m.py:M"\ntitle = "Net"\n[models.b]\nfile = "m.py:M"\ntitle = "net"',
             "[models.b]: title: 'net' also means a; give it another",
         ),
+        ('[trainers.ridge]\ncommand = "a"\nsteps = 1', "[trainers.ridge]: 'ridge' is a trivial baseline's name"),
         ('[models.a]\nfile = "m.py:M"\ntitle = "GRU"', "[models.a]: title: 'GRU' also means gru"),
         (
             '[models.a]\nfile = "m.py:M"\n[trainers.t]\ncommand = "a"\ntitle = "A"',

@@ -46,6 +46,20 @@ def test_the_largest_model_is_weighed_against_the_best_other() -> None:
     )
     found = answers(questions(table(row("a", 1, 0.51), row("e", 1, 0.52)), COSTS))
     assert found["Is the largest model worth its cost?"].startswith("It has the highest cosine: e has .5200")
+    found = answers(questions(table(row("a", 1, 0.51), row("b", 1, 0.52), row("z", 1, 0.52)), COSTS))
+    assert found["Is the largest model worth its cost?"] == "Unknown: the size of z, which never began."
+
+
+def test_what_was_judged_on_other_articles_is_said_to_be() -> None:
+    """One model lacks a fold, so nothing may be set side by side, nor called the best of all."""
+    lost = (with_skill(row("a", 1, 0.52), -0.03), with_skill(row("e", 1, 0.55), -0.01))
+    folds = tuple(replace(one, compared=seeds) for one, seeds in zip(lost, ((1, 2, 3), (1,)), strict=True))
+    apart = replace(table(*folds), folds=True)
+    found = answers(questions(apart, COSTS))
+    for question in ("Is the largest model worth its cost?", "Is the best 8k model still the best with 23k?"):
+        assert found[question] == "Unknown: the models were not judged on the same articles."
+    highest = next(r for r in recommendations(apart, COSTS) if r.what == "Highest accuracy")
+    assert "; the best one of those judged on the same articles is a trained on 23k" in highest.words
 
 
 def test_the_best_model_of_the_baseline_is_looked_for_among_the_expanded_ones() -> None:

@@ -98,7 +98,9 @@ def chart(  # noqa: PLR0913  what a plot is made of
     scale = _scale(curves, marks, height - named, log, focus)
     ticks = {scale.row(value): form(value, digits) for value, digits in reversed(scale.ticks)}
     gutter = min(max(map(cell_len, ticks.values()), default=0), width // 3)
-    first, last = x_range or _span([x for one in curves for x, _ in one.points])
+    xs = [x for one in curves for x, _ in one.points]
+    first, last = x_range or (min(xs), max(xs))
+    last = last if last > first else first + max(1.0, abs(first) * 1e-6)
     canvas = _Canvas(width - gutter - 2, height - named, (first, last), scale)
     tail = canvas.reserve_tail(curves, width // 4)
     for band in bands:
@@ -347,8 +349,3 @@ def _figure(value: float) -> str:
 
 def _usable(points: Sequence[Point], log: bool) -> tuple[Point, ...]:
     return tuple((x, y) for x, y in points if math.isfinite(x) and math.isfinite(y) and (y > 0 or not log))
-
-
-def _span(values: Sequence[float]) -> tuple[float, float]:
-    low, high = min(values), max(values)
-    return (low, high) if high > low else (low, low + max(1.0, abs(low) * 1e-6))
