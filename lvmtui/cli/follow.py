@@ -126,7 +126,7 @@ def live_table(state: CampaignState, width: int, height: int) -> Group:
     more = f"{len(rows) - len(shown)} more runs: {counts}; {shows}" if hidden else ""
     said = _paused(state) or more
     forms = [progress_line(state, eta, supervised=supervisor is not None, span=span) for span in (True, False)]
-    styled = [(forms[len(forms[0]) > width], "")]
+    styled = [(forms[0] if len(forms[0]) <= width else forms[1], "")]
     styled += [(line, style) for of_run, style in zip(lines, styles, strict=True) for line in of_run]
     styled += [(line, "dim") for line in (*((said,) if said else about), *below)]
     return Group(*(Text(line, style=style, no_wrap=True, overflow="ellipsis") for line, style in styled))

@@ -237,15 +237,12 @@ class _Test:
         self._start()
         self._wait(lambda: len(self._told()) > before or self._over(), LEAVE_AFTER)
         started, first = self._newest(trainer_log.Started), next((e.step for e in self._told()[before:]), None)
-        begun, silent = started.resumed_from if started else 0, f"said nothing within {LEAVE_AFTER:.0f} s"
-        words = (
-            f"its next word was of step {first:,}"
-            if first is not None
-            else self._ending_words()
-            if self._over()
-            else silent
-        )
-        words = f"went on after step {begun:,}, {words}" if begun else "it began again from the start"
+        begun = started.resumed_from if started else 0
+        if first is not None:
+            then = f"its next word was of step {first:,}"
+        else:
+            then = self._ending_words() if self._over() else f"said nothing within {LEAVE_AFTER:.0f} s"
+        words = f"went on after step {begun:,}, {then}" if begun else "it began again from the start"
         yield PartFound("resume", 0 < begun < (first or 0), words, needed=True)
 
     def _predictions(self) -> Iterator[PartFound]:

@@ -135,8 +135,8 @@ def prove_all(folder: CampaignDir, campaign: Campaign, stores: Mapping[ArmName, 
     """Prove every split of a campaign: the outcome, a line for each, and whether all proofs hold. Raises UserError."""
     labels = {name: sanitise(arm.label, 40) for name, arm in campaign.arms.items()}
     proofs = [prove(folder.split_of(fold), stores, labels) for fold in campaign.fold_numbers]
-    of_seed = [f"fold{n}" if campaign.folds else f"seed {seed}" for n, seed in enumerate(campaign.seeds, 1)]
-    lines = [f"{name}: {proof}" for name, proof in zip(of_seed, proofs, strict=False)]
+    names = [f"fold{n}" if campaign.folds else f"seed {campaign.seeds[n - 1]}" for n in campaign.fold_numbers]
+    lines = [f"{name}: {proof}" for name, proof in zip(names, proofs, strict=True)]
     return "\n".join(lines) if len(lines) > 1 else str(proofs[0]), all(proof.holds for proof in proofs)
 
 

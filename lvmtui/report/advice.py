@@ -148,13 +148,13 @@ def _accurate(table: Table, compared: int) -> Recommendation:
     if not better:
         return Recommendation(what, (), NONE)
     top, best, cell = max(better, key=lambda one: one[0])
-    words = f"{best.title} trained on {cell.label}, cosine {cosine(top)}"
+    among = ", of the models judged on the same articles" if len(table.rows) < compared else ""
+    words = f"{best.title} trained on {cell.label}, cosine {cosine(top)}{among}"
     skill = cell.skill
     if skill and cell.lies_below:
         none = f"no model beats {the_trivial(skill.against)} ({cosine(skill.cosine)})"
         unsure = "" if cell.skill_words else f"; {no_interval(skill.gain)} to be sure"
-        of = " of those judged on the same articles" if len(table.rows) < compared else ""
-        return Recommendation(what, (), f"{none}; the best one{of} is {words}{unsure}")
+        return Recommendation(what, (), f"{none}; the best one is {words}{unsure}")
     if near := [row for value, row, _ in better if row is not best and small_lead(top - value, top)]:
         verb = "is" if len(near) == 1 else "are"
         words += f"; {named(near)} {verb} less than {NEGLIGIBLE} % below, which is negligible"

@@ -85,14 +85,15 @@ def trend(figures: Iterable[tuple[str, float | None]], costs: Mapping[str, UseCo
 
 def _largest(table: Table, alike: Table, costs: Mapping[str, UseCost], unlike: str) -> str:
     """`alike`: the rows whose cosines may be set side by side; `unlike`: why not all may."""
-    sized = [(cost.parameters, row) for row in table.rows if (cost := costs.get(row.model)) and cost.parameters]
+    sizes = {model: cost.parameters for model, cost in costs.items() if cost.parameters}
+    sized = [row for row in table.rows if row.model in sizes]
     if len(sized) < 2:
         return "Unknown: the sizes of fewer than two models are known."
-    if unsized := [row for row in table.rows if row not in [known for _, known in sized]]:
-        return f"Unknown: the {'size' if len(unsized) == 1 else 'sizes'} of {named(unsized)}, which never began."
-    parameters, largest = max(sized, key=lambda pair: pair[0] or 0)
+    if unsized := [row for row in table.rows if row.model not in sizes]:  # one of them may be the largest
+        return f"Unknown: the size of {named(unsized)} is not known."
+    largest = max(sized, key=lambda row: sizes[row.model])
     if largest.expanded.alarms:
-        return f"No: {largest.title} ({count(parameters)} parameters) {largest.fault}."
+        return f"No: {largest.title} ({count(sizes[largest.model])} parameters) {largest.fault}."
     usable = priced_models(alike, costs)
     mine = next((choice for choice in usable if choice.model == largest.model), None)
     others = [choice for choice in usable if choice.model != largest.model]

@@ -207,7 +207,7 @@ def interruptions(run: RunState) -> list[tuple[float, str]]:
     told = {lost.left for lost in losses}
 
     def is_lost(end: Interrupted) -> bool:
-        """True if a loss tells of it: of its ending, or before it, as of a job whose node was cut off."""
+        """True if a loss counts it already: it names this ending, or came earlier in the same attempt (a lost node)."""
         began = max((start for start in run.trainer.starts if start <= end.time), default=0.0)
         return end.time in told or any(lost.left is None and began <= lost.time <= end.time for lost in losses)
 

@@ -142,7 +142,7 @@ def _groups(run: RunFacts) -> list[Group]:
     life: list[tuple[str, str]] = [
         ("folder", run.view.planned.folder),
         ("attempts", known(f"{trainer.attempts}, launched {launches}")),
-        ("began", words.date(next(iter(trainer.starts), None))),
+        ("began", words.date(min(trainer.starts, default=None))),
         ("work", known(words.duration(run.worked))),
         (spec.unit, f"{state.step:,} of {spec.total_steps:,}"),
     ]

@@ -88,9 +88,7 @@ def columns_for(snapshot: Snapshot, width: int) -> list[Column]:
         Column("95 % interval", 17, lambda row: [(interval_words(row.interval), "dim")], least=110),
         Column(hits, max(12, cell_len(hits) + 2), lambda row: [(_hits(row), "")], _trivial_hits(snapshot), least=132),
         Column("gain", 8, lambda row: [(_skill(row.expanded), "")], least=144),
-        Column(
-            "margin", 8, lambda row: [(words.signed(s.margin, 2) if (s := row.expanded.scores) else "–", "")], least=156
-        ),
+        Column("margin", 8, lambda row: [(_margin(row.expanded), "")], least=156),
     ]
     columns = [column for column in found if width >= column.least]
     verdict = min(max((VERDICT[0], *(cell_len(row.verdict_words) for row in snapshot.table.rows))), VERDICT[1])
@@ -231,8 +229,8 @@ def _details(row: Row, run: RunFacts, width: int) -> list[Line]:
     for cell in (row.baseline, row.expanded):
         parts = [cell.status]
         if cell.skill:
-            parts.append(f"gain {cell.gain_words}")
-        parts += [found.words for found in cell.findings if not (cell.skill and found.kind == "no_better")]  # as above
+            parts.append(f"gain {cell.gain_words}")  # says itself that it is no better than a trivial baseline
+        parts += [found.words for found in cell.findings if not (cell.skill and found.kind == "no_better")]
         said.append(f"{cell.label}: {'; '.join(parts)}")
     said += [f"in {population_words(part.name, row.baseline.label)}: {stratum_change(part)}" for part in row.strata]
     said += (*row.notes, *row.figures)
@@ -246,6 +244,10 @@ def _details(row: Row, run: RunFacts, width: int) -> list[Line]:
 
 def _skill(cell: ArmCell) -> str:
     return words.signed(cell.skill.gain.value, 3) if cell.skill else "–"
+
+
+def _margin(cell: ArmCell) -> str:
+    return words.signed(cell.scores.margin, 2) if cell.scores else "–"
 
 
 def _hits(row: Row) -> str:
