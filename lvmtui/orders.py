@@ -49,7 +49,8 @@ def select(state: CampaignState, names: Sequence[str]) -> list[RunView]:
     for name in names:
         runs = meaning.get(name.strip().rstrip("/").lower())
         if runs is None:
-            raise unknown("run", name, (n for n in meaning if n.count("/") < 2))
+            nothing = "nothing was changed: " if len(names) > 1 else ""
+            raise unknown(f"{nothing}run", name, (n for n in meaning if n.count("/") < 2))
         for view in state.runs:
             if view.planned.run in runs:
                 chosen.setdefault(view.planned.run, view)

@@ -166,7 +166,7 @@ class Run:
         """The checkpoint to go on from; None: from the start."""
         self.first_step: int = facts["first_step"]
         """Of that checkpoint; 0 from the start."""
-        self._steps_per_epoch: float = facts["steps_per_epoch"]
+        self._steps_per_epoch: int = facts["steps_per_epoch"]
         self._pipe: int | None = None
         with suppress(OSError):  # nobody listens there
             self._pipe = os.open(facts["pipe"], os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)

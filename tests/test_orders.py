@@ -219,6 +219,16 @@ def test_runs_that_were_trained_before_take_no_orders(bench: Bench) -> None:
             give([earlier])
 
 
+def test_one_unknown_name_among_several_changes_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(bench.workspace.root)
+    assert main(["cancel", "amn", "gur"]) == 2
+    assert "lvmtui: nothing was changed: run 'gur' is not known; did you mean 'gru'?" in capsys.readouterr().err
+    assert main(["queue", "--jobs", "3", "--first", "gur"]) == 2
+    assert not bench.workspace.campaign(bench.campaign.id).intent.exists(), "--jobs was written before"
+
+
 # The queue ------------------------------------------------------------------------------------------------------------
 
 

@@ -103,7 +103,7 @@ class Steps:
 
     def windows_of(self, step: int) -> np.ndarray:
         """(B,) int64, which training windows a step takes: every window once an epoch, in an order of that epoch."""
-        epoch, index = divmod(step, len(self.train) // self.size)
+        epoch, index = divmod(step, self.spec.recipe.steps_per_epoch(len(self.train)))
         if epoch != self.epoch:
             self.epoch = epoch
             self.order = np.random.default_rng((self.spec.seed, epoch)).permutation(len(self.train))

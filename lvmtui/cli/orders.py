@@ -34,10 +34,11 @@ def queue(given: argparse.Namespace) -> int:
     state = campaign_now(given)
     if given.jobs is None and not given.first:
         raise UserError("queue: nothing to change; give --jobs N or --first RUN...")
+    first = orders.select(state, given.first or ())
     if given.jobs is not None:
         print(orders.set_jobs(state, given.jobs))
-    if given.first:
-        print(orders.set_order(state, orders.select(state, given.first)))
+    if first:
+        print(orders.set_order(state, first))
     return _obeyed(given)
 
 

@@ -87,6 +87,10 @@ class Recipe:
         evaluations = more * self.evaluations
         return replace(self, epochs=epochs, least_updates=0, evaluations=evaluations, patience=patience)
 
+    def steps_per_epoch(self, windows: int) -> int:
+        """Whole batches of so many training windows; what is left over waits for another epoch, in another order."""
+        return max(1, windows // self.batch_size)
+
     @property
     def loss_words(self) -> str:
         return self.own_loss.words if self.own_loss else self.loss
@@ -213,9 +217,8 @@ class RunSpec:
         return "epoch" if self.imported else self.own_trainer.unit if self.own_trainer else "step"
 
     @property
-    def steps_per_epoch(self) -> float:
-        """Steps in which every training window is seen once."""
-        return 1.0 if self.unit == "epoch" else self.train_windows / self.recipe.batch_size
+    def steps_per_epoch(self) -> int:
+        return 1 if self.unit == "epoch" else self.recipe.steps_per_epoch(self.train_windows)
 
     @property
     def counts_epochs(self) -> bool:

@@ -79,7 +79,7 @@ class Layout:
         recipe = trained if trained and (weights or extended) else recipe_of(options, model, trained)
         own = len(split.arms[arm].train)
         counted = max(len(arm.train) for arm in split.arms.values()) if recipe.equal_updates else own
-        steps = max(1, recipe.least_updates, round(recipe.epochs * (counted // recipe.batch_size)))
+        steps = max(1, recipe.least_updates, round(recipe.epochs * recipe.steps_per_epoch(counted)))
         if earlier and not earlier.spec.imported and recipe.equal_updates and options.epochs is None:
             steps = earlier.of(model, seed)[1].total_steps
         if extended and recipe.equal_updates:

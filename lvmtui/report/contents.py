@@ -162,8 +162,10 @@ class Report:
     table: Table
     questions: tuple[Question, ...]
     recommendations: tuple[Recommendation, ...]
+    costs: dict[str, UseCost]
+    """What a prediction costs, by model."""
     choices: tuple[PricedModel, ...]
-    """Expanded models by quality, with their costs and the Pareto front."""
+    """Expanded models by quality, with the Pareto front."""
     comparisons: tuple[Comparison, ...]
     """The figures behind the table."""
     baseline: ArmFacts
@@ -227,6 +229,7 @@ def report_of(
             *context_questions(table, compared),
         ),
         recommendations=recommendations(table, costs),
+        costs=costs,
         choices=priced_models(table, costs),
         comparisons=compared,
         baseline=campaign.baseline,

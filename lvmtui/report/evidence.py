@@ -8,7 +8,7 @@ from lvmtui.formats.results import LEAST_DF, STRATA, ContextGain, Population, Sk
 from lvmtui.formats.spec import ARMS
 from lvmtui.report.blocks import Block, Code, Figure, Heading, Paragraph, Strong, Text, bullets, table
 from lvmtui.report.contents import Report
-from lvmtui.report.costs import NO_COST, latency_doubt
+from lvmtui.report.costs import latency_doubt
 from lvmtui.report.curves import curve_file, sparkline
 from lvmtui.system.numbers import cosine, count, percent, plural, signed, spread
 from lvmtui.system.text import grouped
@@ -126,7 +126,7 @@ def _by_source(report: Report) -> list[Block]:
 def _other_figures(report: Report) -> list[Block]:
     """One row per model: gain over the best trivial baseline, retrieval, margin, costs."""
     judged = [row for row in report.table.rows if row.baseline.scores and row.expanded.scores]
-    chosen = {choice.model: choice for choice in report.choices}
+    chosen = {choice.model for choice in report.choices}
     rows = [row for row in report.table.rows if row in judged or row.model in chosen]
     if not rows:
         return []
@@ -144,7 +144,7 @@ def _other_figures(report: Report) -> list[Block]:
             ARROW.join(cosine(cell.scores.margin) if cell.scores else "–" for cell in (row.baseline, row.expanded))
             for row in rows
         ]
-    costs = [chosen[row.model].cost if row.model in chosen else NO_COST for row in rows]
+    costs = [report.costs[row.model] for row in rows]
     columns["parameters"] = [count(cost.parameters) for cost in costs]
     columns["latency"] = [milliseconds(cost.latency_ms) for cost in costs]
     right = [i for i, title in enumerate(columns) if title in ("margin", "parameters", "latency")]

@@ -190,13 +190,13 @@ def _primary(primary: Average) -> str:
 
 
 def _direction(table: Table) -> str:
-    """Without an average that has an interval: how many models moved, of those compared."""
+    """Without an average that has an interval: which models moved, of how many compared."""
     moved = [
-        f"{EFFECTS[word].removeprefix('More data ')} {count}"
+        f"{EFFECTS[word].removeprefix('More data ')} {named(rows)}"
         for word in (Word.IMPROVED, Word.LEANS_UP, Word.REGRESSED, Word.LEANS_DOWN)
-        if (count := len(table.with_word(word)))
+        if (rows := table.with_word(word))
     ]
-    said = listed(moved) or "is not known to help or to hurt any"
+    said = f"{listed(moved)}," if moved else "is not known to help or to hurt any"
     return f"More data {said} of {plural(len(table.ranked), 'model')} compared"
 
 

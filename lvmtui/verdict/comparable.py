@@ -110,7 +110,7 @@ def version_doubts(sides: Sequence[ComparedRun]) -> tuple[str, ...]:
     for library in libraries:
         found = _by_value((side, start.versions.get(library, "unknown")) for side in sides for start in side.starts)
         if len(found) > 1:
-            versions = " and ".join(sanitise(version, 40) for version in found)
+            versions = ", ".join(f"{sanitise(version, 40)} ({', '.join(names)})" for version, names in found.items())
             notes.append(f"the runs used different versions of {sanitise(library, 40)}: {versions}")
     return tuple(notes)
 

@@ -49,7 +49,7 @@ def test_the_figures_of_a_size_are_those_of_all_seeds(options: Options, tmp_path
         specs = [spec for spec in plan.specs if spec.arm == arm]
         windows = [spec.train_windows for spec in specs]
         assert f"; {spread(windows)} windows to train" in line
-        epochs = [spec.total_steps * 32 / count for spec, count in zip(specs, windows, strict=True)]
+        epochs = [spec.total_steps / (count // 32) for spec, count in zip(specs, windows, strict=True)]
         assert f"{spread(epochs, '{:.1f}'.format)} epochs of {specs[0].label}" in recipe
     smallest = plan.campaign.baseline
     windows = list(smallest.each("train_windows"))

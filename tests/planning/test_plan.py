@@ -59,7 +59,7 @@ def test_the_plan_says_what_it_chose(tmp_path: Path, options: Options, monkeypat
     told = plan_as_text(make_plan(replace(options, seeds=(3,), recipe="reference", epochs=2), workspace))
     assert "4 runs, seed 3" in told and " for small, " in told and " for large" in told
     plan = make_plan(options, workspace)
-    small, large = (spec.total_steps * 32 / spec.train_windows for spec in plan.specs[:2])
+    small, large = (spec.total_steps / (spec.train_windows // 32) for spec in plan.specs[:2])
     assert small > 2 * large, "which was asked for"
     said = f" for both arms ({small:.1f} epochs of small, {large:.1f} epochs of large)"
     assert said in plan_as_text(plan)
@@ -154,6 +154,7 @@ def test_the_reference_recipe_counts_epochs_of_each_arm(tmp_path: Path, options:
     plan = make_plan(replace(options, recipe="reference", epochs=3), Workspace(tmp_path))
     for spec in plan.specs:
         assert spec.total_steps == 3 * (spec.train_windows // 32)
+        assert spec.epoch_of(spec.total_steps) == 3.0, "an epoch is its whole batches, here as on the screen"
         assert spec.total_steps // spec.evaluate_every >= 3
     longer = make_plan(replace(options, recipe="reference", epochs=30), Workspace(tmp_path)).specs[1]
     assert longer.evaluate_every == longer.total_steps // 30  # one an epoch

@@ -38,8 +38,8 @@ def rows(*words: Word) -> list[Row]:
             "all 3 improved."),
         ((HURT, HURT), -1.0, 0.1, "More data hurt: −1.00 % on average over 2 models, 95 % interval [−1.20, −0.80]; "
             "both regressed."),
-        ((HELPED, HURT, CLOSE), 0.1, 0.1, "More data helped 1 and hurt 1 of 3 models compared; 1 is too close to call "
-            "alone; +0.10 % on average over 3 models, 95 % interval [−0.10, +0.30]."),
+        ((HELPED, HURT, CLOSE), 0.1, 0.1, "More data helped m0 and hurt m1, of 3 models compared; 1 is too close to "
+            "call alone; +0.10 % on average over 3 models, 95 % interval [−0.10, +0.30]."),
         ((CLOSE,) * 5, 0.6, 0.2, "More data helped: +0.60 % on average over 5 models, 95 % interval [+0.19, +1.01]; "
             "all 5 are too close to call alone."),
         ((CLOSE, CLOSE), 0.3, 0.3, "Whether more data helps is too close to call: +0.30 % on average over 2 models, 95 "
@@ -72,7 +72,9 @@ def test_a_lean_is_told_of_the_models_that_have_one_seed() -> None:
     assert answer(mixed).endswith("1 improved, 1 leans up; with one seed of m0, m0 and the average only lean.")
     assert headline(mixed).endswith("2 of 2 models, 1 to 3 seeds")
     said = answer(apart)
-    assert said.startswith("More data helped 1, seems to help 1 and hurt 1 of 3 models compared; +1.00 % on average")
+    assert said.startswith(
+        "More data helped m1, seems to help m0 and hurt m2, of 3 models compared; +1.00 % on average"
+    )
     assert said.endswith("; with one seed of m0, m0 only leans.")
     close = made_table([*rows(HELPED), made_row("m1", 0.1, CLOSE, seeds=1)], 1.0, seeds=1)
     assert answer(close).endswith("; with one seed of m1, the average only leans.")

@@ -260,7 +260,7 @@ def test_a_script_that_was_edited_between_the_arms_is_a_doubt(tmp_path: Path) ->
     for arm, digest in (("baseline", "0a1b"), ("expanded", "5f60")):
         events = workspace.run(planned_run(campaign, "amn", arm)).events
         events.write_text(events.read_text().replace('"versions":{', f'"versions":{{"train.py":"sha256 {digest}",'))
-    doubt = "the runs used different versions of train.py: sha256 0a1b and sha256 5f60"
+    doubt = "the runs used different versions of train.py: sha256 0a1b (8k seed 1), sha256 5f60 (23k seed 1)"
     assert compared(workspace, campaign).doubts == (doubt,)
     report, md = report_of(workspace, campaign)
     assert f"- AMN: {doubt}." in md.split("## What to doubt")[1].split("##")[0]

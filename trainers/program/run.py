@@ -125,7 +125,7 @@ class Program:
         self.environment = self._environment(facts)
         values = facts | {
             "run": self.out,
-            "epochs": round(spec.total_steps / spec.steps_per_epoch) or 1,
+            "epochs": max(1, round(spec.total_steps / spec.steps_per_epoch)),
             "label": spec.label,
             "python": sys.executable,
         }

@@ -90,9 +90,9 @@ def x_unit(runs: Sequence[RunFacts]) -> str:
     return "step" if len(steps) == 1 and {spec.unit for spec in specs} == {"step"} else "epoch"
 
 
-def step_size(run: RunFacts, unit: str) -> float:
+def step_size(run: RunFacts, unit: str) -> int:
     """Steps in a unit of the x axis."""
-    return run.state.spec.steps_per_epoch or 1.0 if run.state and unit == "epoch" else 1.0
+    return run.state.spec.steps_per_epoch if run.state and unit == "epoch" else 1
 
 
 def curve_over(run: RunFacts, unit: str, gains: bool) -> tuple[Point, ...]:
