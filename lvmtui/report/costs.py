@@ -13,8 +13,8 @@ from lvmtui.verdict.table import Table
 
 @dataclass(frozen=True)
 class UseCost:
-    parameters: int | None
-    latency_ms: float | None
+    parameters: int | None = None
+    latency_ms: float | None = None
     """Median of one prediction (batch of 1). Both arms measure the same network, and load can only slow it down, so
     this is the smaller of their two figures."""
     latency_again_ms: float | None = None
@@ -31,9 +31,6 @@ class UseCost:
         parts = [f"{count(self.parameters)} parameters"] if self.parameters else []
         parts += [f"{self.latency_ms:.2f} ms a prediction"] if self.latency_ms else []
         return " and ".join(parts) or "unknown cost"
-
-
-NO_COST = UseCost(None, None)
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ class PricedModel:
 def priced_models(table: Table, costs: Mapping[str, UseCost]) -> tuple[PricedModel, ...]:
     """Every expanded model that finished without an alarm, the best first, with the Pareto front marked."""
     usable = [
-        (row, row.expanded.cosine, costs.get(row.model, NO_COST))
+        (row, row.expanded.cosine, costs.get(row.model, UseCost()))
         for row in table.rows
         if row.expanded.cosine is not None and not row.expanded.alarms
     ]

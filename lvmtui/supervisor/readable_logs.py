@@ -48,7 +48,8 @@ class AppendedLog:
     def add(self, lines: Iterable[Line], *, once: bool = False) -> None:
         """Append lines in the order of their times. `once`: skip texts that are there with any time."""
         if self._written is None:
-            self._written = self._read()
+            texts = [line.decode("utf-8", "replace") for line in read_lines(self.path)[0]]
+            self._written = {*texts, *(text[len("2026-11-22 14:32:05 ") :] for text in texts)}
         for when, text in sorted(lines, key=lambda line: line[0]):
             line = f"{words.date(when)} {sanitise(text)}"
             key = text if once else line
@@ -71,11 +72,6 @@ class AppendedLog:
         """Free the memory. Only an earlier supervisor can have written a line before, and its lines were read."""
         if not self._waiting:
             self._written = set()
-
-    def _read(self) -> set[str]:
-        lines, _ = read_lines(self.path)
-        texts = [line.decode("utf-8", "replace") for line in lines]
-        return {*texts, *(text[len("2026-11-22 14:32:05 ") :] for text in texts)}
 
 
 class _RunLog:
