@@ -27,32 +27,33 @@ class Sentence:
     """True: only the screen shows it. Logs and `attach` leave it out."""
 
 
-def sentence_of(event: Event | Record) -> Sentence | None:  # noqa: C901, PLR0912 - a case for each kind
-    """The sentence for an event of the trainer or a record of the supervisor; None for a point of the curve."""
+def sentence_of(event: Event | Record, unit: str = "step") -> Sentence | None:  # noqa: C901, PLR0912 - a case a kind
+    """The sentence for an event of the trainer or a record of the supervisor; None for a point of the curve. `unit`:
+    what the run's steps are, see `RunSpec.unit`."""
     match event:
         case Unknown():
             return Sentence(f"a line that cannot be read ({sanitise(event.reason, 80)})", "note", detail=True)
         case trainer_log.Trained():
             return None
         case trainer_log.Started():
-            return _started(event)
+            return _started(event, unit)
         case trainer_log.Evaluated():
-            return Sentence(_evaluated(event))
+            return Sentence(_evaluated(event, unit))
         case trainer_log.CheckpointSaved():
-            text = f"checkpoint of step {event.step:,}: {words.size(event.bytes)} in {event.seconds:.1f} s"
+            text = f"checkpoint of {unit} {event.step:,}: {words.size(event.bytes)} in {event.seconds:.1f} s"
             return Sentence(text, "dim", detail=True)
         case trainer_log.Paused():
-            return Sentence(f"paused at step {event.step:,}", "waiting")
+            return Sentence(f"paused at {unit} {event.step:,}", "waiting")
         case trainer_log.Interrupted():
             why = sanitise(left_words(event), 80).removeprefix("left")
-            return Sentence(f"left at step {event.step:,}{why}", "waiting")
+            return Sentence(f"left at {unit} {event.step:,}{why}", "waiting")
         case trainer_log.Cancelled():
-            return Sentence(f"cancelled at step {event.step:,}", "waiting")
+            return Sentence(f"cancelled at {unit} {event.step:,}", "waiting")
         case trainer_log.Failed():
             reason = event.reason.replace("_", " ")
-            return Sentence(f"failed at step {event.step:,} ({reason}): {sanitise(event.message, 400)}", "alarm")
+            return Sentence(f"failed at {unit} {event.step:,} ({reason}): {sanitise(event.message, 400)}", "alarm")
         case trainer_log.Finished():
-            return Sentence(_finished(event), "done")
+            return Sentence(_finished(event, unit), "done")
         case Launched():
             where = f", CUDA device {sanitise(event.devices, 20)}" if event.devices else ""
             return Sentence(f"launched, {sanitise(event.process.words, 60)}{where}")
@@ -71,23 +72,23 @@ def sentence_of(event: Event | Record) -> Sentence | None:  # noqa: C901, PLR091
             return Sentence(f"not tried again: {sanitise(event.reason, 300)}", "alarm")
 
 
-def _started(event: trainer_log.Started) -> Sentence:
+def _started(event: trainer_log.Started, unit: str) -> Sentence:
     if not event.process.pid:  # an imported history: nothing ran here
         return Sentence("another program's history begins")
     if event.resumed_from:
         from_file = f" ({sanitise(event.checkpoint, 80)})" if event.checkpoint else ""
-        text = f"started from step {event.resumed_from:,}{from_file}"
+        text = f"started from {unit} {event.resumed_from:,}{from_file}"
     else:
-        text = "started from the first step"
+        text = f"started from the first {unit}"
     text += f", process {event.process.pid} on {sanitise(event.process.host, 60)}, {sanitise(event.device, 40)}"
     if not event.passed_over:
         return Sentence(text)
     return Sentence(f"{text}; damaged and not used: {sanitise(', '.join(event.passed_over), 120)}", "note")
 
 
-def _evaluated(event: trainer_log.Evaluated) -> str:
+def _evaluated(event: trainer_log.Evaluated, unit: str) -> str:
     step = f"step {event.step:,}"
-    where = step if event.where == step else f"epoch {event.epoch:.1f}, {step}"
+    where = event.where if unit == "epoch" or event.where == step else f"epoch {event.epoch:.1f}, {step}"
     return (
         f"{where}: validation cosine {words.cosine(event.cosine)}, "
         f"loss {words.cosine(event.loss, 5)}, training cosine {words.cosine(event.train_cosine)}"
@@ -95,11 +96,11 @@ def _evaluated(event: trainer_log.Evaluated) -> str:
     )
 
 
-def _finished(event: trainer_log.Finished) -> str:
+def _finished(event: trainer_log.Finished, unit: str) -> str:
     early = ", early" if event.stopped_early else ""
     held = f": held-out cosine {words.cosine(event.heldout.cosine)} (plain mean)" if event.heldout.windows else ""
     best = f", best {event.best_where}" if held else ""
-    return f"finished at step {event.step:,}{early} after {words.duration(event.active)} of kept work{held}{best}"
+    return f"finished at {unit} {event.step:,}{early} after {words.duration(event.active)} of kept work{held}{best}"
 
 
 def _signalled(record: Signalled) -> str:

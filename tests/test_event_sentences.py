@@ -62,6 +62,12 @@ def test_what_happened_in_words(happened: Event | Record, words: str) -> None:
     assert sentence is not None and sentence.words == words and sentence.style in STYLES
 
 
+def test_a_script_whose_steps_are_epochs_is_told_in_epochs() -> None:
+    """`epoch 20.0, step 20` stood beside models with 300 steps."""
+    told = [sentence_of(one, "epoch") for one in (replace(EVALUATED, step=2), Paused(1.0, 6, 1.0))]
+    assert [one.words.partition(":")[0] for one in told if one] == ["epoch 2", "paused at epoch 6"]
+
+
 def test_a_point_of_the_curve_is_no_sentence() -> None:
     assert sentence_of(Trained(1.0, 1, 0.1, 0.1, 0.1, 1.0, 1.0)) is None
 

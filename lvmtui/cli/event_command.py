@@ -139,7 +139,7 @@ def _sentence(
     if happening.kind == "run_stalled":
         return f"{name} stalls: {view.status.reason}"
     if happening.kind == "run_finished" and run and run.trainer.finished:
-        sentence = sentence_of(run.trainer.finished)
+        sentence = sentence_of(run.trainer.finished, run.spec.unit)
         return f"{name} {sentence.words}" if sentence else f"{name} finished"
     return f"{name} {view.status.phase.value}: {view.status.reason}".removesuffix(": ")
 

@@ -150,7 +150,7 @@ def _lines(reader: CampaignReader) -> CampaignState:
             phase, seen, changed = shown.get(name, at_first)
             where = state.title_of(view.planned)
             for event in evaluations[seen:]:
-                if sentence := sentence_of(event):
+                if run and (sentence := sentence_of(event, run.spec.unit)):
                     news.append((event.time, f"{where}  {sentence.words}"))
             if view.status.phase is not phase:
                 # a start of which nothing is logged yet has the time of the last one

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from lvmtui.formats.spec import USUAL_CONTEXT, RunSpec
 from lvmtui.models import REGISTRY, ModelCost
+from lvmtui.state.run_state import RunState
 
 OTHER_USES = 5.0
 """`ModelCost.uses` of a model that is not in the registry and was not timed."""
@@ -139,6 +140,13 @@ def parameters_of(model: str, size: str, dim: int, context: int = USUAL_CONTEXT)
     a, b, c = cost.parameters
     positions = dim * (context - USUAL_CONTEXT) if REGISTRY[model].positions else 0
     return a + b * dim + c * dim * dim + positions
+
+
+def parameters_of_run(run: RunState) -> int | None:
+    """Trainable parameters as its trainer logged them, else as they are known beforehand; None: they are not."""
+    spec, started = run.spec, run.trainer.started
+    known = work_of(spec, started.parameters if started else None).parameters
+    return known or (None if spec.foreign else parameters_of(spec.model, spec.size, spec.dim, spec.context))
 
 
 def step_cost(work: Work) -> float:

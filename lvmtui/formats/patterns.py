@@ -9,6 +9,7 @@ one with a number that can be none (negative, a billion) is not understood.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ LONGEST = 2048
 the square of the length."""
 MOST = 1e9
 """Steps and epochs that can be planned are fewer."""
+NOT_FINITE = re.compile(rb"\b(?:nan|NaN|NAN|inf|Inf|Infinity)\b")
+STAND_IN = b"0.98765432109876543"
+"""In the place of a NaN where no pattern is found: many look for digits only, and a run that diverges must be seen."""
 
 
 NO_COSINE = "is no cosine, which lies between -1 and 1"
@@ -69,20 +73,24 @@ class Patterns:
 
     def read(self, line: bytes) -> LineReading | None:
         """What a line says, None if no pattern is found in it or its figures are no numbers."""
-        for pattern in self._patterns:
-            found = pattern.search(line, 0, LONGEST)
-            if found is not None:
-                return _reading(found)
+        digits = NOT_FINITE.sub(STAND_IN, line[:LONGEST]).replace(b"-" + STAND_IN, STAND_IN)
+        for text in dict.fromkeys((line, digits)):
+            for pattern in self._patterns:
+                found = pattern.search(text, 0, LONGEST)
+                if found is not None:
+                    return _reading(found)
         return None
 
 
 def _reading(found: re.Match[bytes]) -> LineReading | None:
     numbers: dict[str, float] = {}
+    nans = [one.span() for one in re.finditer(STAND_IN, found.string)]
     for name, text in found.groupdict().items():
         if text is None:
             continue
+        start, end = found.span(name)
         try:
-            numbers[name] = float(text)
+            numbers[name] = math.nan if any(start < last and first < end for first, last in nans) else float(text)
         except ValueError:
             return None
     cosines = {name: numbers[name] for name in ("cosine", "train_cosine") if name in numbers}

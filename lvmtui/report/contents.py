@@ -9,7 +9,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import chain
 
+from lvmtui.estimate.cost import parameters_of_run
 from lvmtui.formats.campaign import ArmFacts, Campaign
 from lvmtui.formats.data_facts import DataFacts
 from lvmtui.formats.json_codec import kind_of
@@ -96,6 +98,8 @@ class RunDetail:
     parameters: int | None
     steps: int | None
     total_steps: int | None
+    unit: str
+    """What its steps are: `step`, or `epoch`."""
     stopped_early: bool | None
     best_epoch: float | None
     validation: float | None
@@ -283,7 +287,8 @@ def _costs(campaign: Campaign, runs: tuple[RunDetail, ...]) -> dict[str, UseCost
     found = {}
     for model in campaign.models:
         arms = [[run for run in runs if (run.model, run.arm) == (model, arm)] for arm in reversed(ARMS)]
-        parameters = next((run.parameters for mine in arms for run in mine if run.parameters), None)
+        told = sorted(chain(*arms), key=lambda run: not run.attempts)
+        parameters = next((run.parameters for run in told if run.parameters), None)
         fastest = (min((run.latency_p50_ms or math.inf for run in mine), default=math.inf) for mine in arms)
         latency, again, *_ = *sorted(ms for ms in fastest if ms < math.inf), None, None
         found[model] = UseCost(parameters, latency, again)
@@ -315,9 +320,10 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         status=view.status.phase.value,
         reason=sanitise(view.status.reason, LONGEST_REASON),
         findings=findings,
-        parameters=(started.parameters or None) if started else None,
+        parameters=parameters_of_run(run) if run else None,
         steps=run.step if run else None,
         total_steps=spec.total_steps if spec else None,
+        unit=spec.unit if spec else "step",
         stopped_early=finished.stopped_early if finished else None,
         best_epoch=None if not epochs else finished.best_epoch if finished else best.epoch if best else None,
         validation=finished.best_cosine if finished else best.cosine if best else None,

@@ -48,10 +48,10 @@ class Scale:
         return min(1.0, max(0.0, (value - self.low) / (self.high - self.low)))
 
     def axis(self, cells: int) -> str:
-        """Both ends, and zero at its place: `−1 %      0      +4 %`."""
-        low, high = _percent(self.low), _percent(self.high)
-        zero = min(max(self._cell(0.0, cells), len(low) + 1), cells - len(high) - 2)
-        return f"{low:<{zero}}0{high:>{cells - zero - 1}}"
+        """Both ends, and zero at its place: `−1 %      0      +4 %`; an end without room beside zero is left out."""
+        low, high, zero = _percent(self.low), _percent(self.high), self._cell(0.0, cells)
+        left, right = zero, cells - zero - 1
+        return f"{low if len(low) < left else '':<{left}}0{high if len(high) < right else '':>{right}}"
 
     def _cell(self, value: float, cells: int) -> int:
         return round(self.share(value) * (cells - 1))

@@ -122,7 +122,8 @@ def _epoch(value: float | None) -> str:
 def _steps(run: RunDetail) -> str:
     if run.steps is None or run.total_steps is None or run.imported_from:
         return "–"
-    return f"{run.steps:,} of {run.total_steps:,}{' (early stop)' if run.stopped_early else ''}"
+    epochs = " epochs" if run.unit == "epoch" else ""
+    return f"{run.steps:,} of {run.total_steps:,}{epochs}{' (early stop)' if run.stopped_early else ''}"
 
 
 def _files(report: Report) -> list[Text]:

@@ -98,7 +98,8 @@ def _largest(table: Table, alike: Table, costs: Mapping[str, UseCost], unlike: s
     mine = next((choice for choice in usable if choice.model == largest.model), None)
     others = [choice for choice in usable if choice.model != largest.model]
     if mine is None or not others:
-        return unlike or f"Unknown: {largest.title} or all others have no {table.labels[1]} cosine to compare."
+        lacking = f"{largest.title}, the largest, has" if mine is None else "all others have"
+        return unlike or f"Unknown: {lacking} no {table.labels[1]} cosine to compare."
     best = others[0]
     gain = mine.cosine - best.cosine
     figures = f"{mine.title} has {cosine(mine.cosine)}, {best.title} {cosine(best.cosine)}"

@@ -161,7 +161,7 @@ class ReadableLogs:
                 continue
             label = self.campaign.arm(planned.arm).label
             for happened in log.news(state):
-                sentence = sentence_of(happened)
+                sentence = sentence_of(happened, state.spec.unit)
                 if sentence is None or sentence.detail or isinstance(happened, Unknown):
                     continue
                 line = (happened.time, f"{planned.run}  {sentence.words}")

@@ -87,8 +87,11 @@ def forward_doubts_of(row: Row) -> tuple[str, ...]:
     small, said = row.baseline.forward, forward_doubts(row.expanded)
     if small is None or not small.echoes or small.gain_last <= 0:
         return said
-    gain = f"with {row.baseline.label}, the gain over {the_trivial(small.against)} is about as large on the last"
-    return (*said, f"{gain} context vector as on the next one, or larger, so doing better than that says little")
+    label, over = row.baseline.label, the_trivial(small.against)
+    gain = f"the gain over {over} is about as large on the last context vector as on the next one, or larger"
+    if small.gain_next <= 0:
+        gain = f"there is no gain over {over} on the next vector, only on the last context vector"
+    return (*said, f"with {label}, {gain}, so doing better than with {label} says little")
 
 
 def forward_doubts(cell: ArmCell) -> tuple[str, ...]:

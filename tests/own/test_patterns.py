@@ -55,6 +55,21 @@ def test_what_is_no_number_and_what_is_no_cosine() -> None:
     assert diverged is not None and diverged.cosine is not None and math.isnan(diverged.cosine)
 
 
+@pytest.mark.parametrize("nan", ["nan", "NaN", "-nan", "inf", "-Infinity"])
+def test_a_pattern_for_digits_sees_a_run_that_diverges(nan: str) -> None:
+    """Its lines were passed over, and the best cosine before the NaN was told as that of a run that had ended well."""
+    for digits in (r"[\d.]+", r"-?\d\.\d{4}", r"0\.\d+"):
+        pattern = rf"epoch (?P<epoch>\d+) loss (?P<loss>{digits}).* cosine (?P<cosine>{digits})"
+        lost = read(f"epoch 3 loss {nan} lr 0.001 cosine {nan} nano", pattern)
+        assert lost is not None and lost.evaluated and lost.epoch == 3.0
+        assert lost.cosine is not None and math.isnan(lost.cosine)
+        assert lost.train_loss is not None and math.isnan(lost.train_loss)
+        half = read(f"epoch 3 loss {nan} lr 0.001 cosine 0.5123", pattern)
+        assert half is not None and half.cosine == 0.5123
+    assert read("epoch nan loss 0.5 cosine 0.5", r"epoch (?P<epoch>\d+) loss (?P<loss>\S+)") is None
+    assert read("a banana and some information", r"(?P<cosine>[\d.]+)") is None
+
+
 def test_faults_of_a_pattern() -> None:
     assert pattern_fault(PATTERN) == ""
     assert "not a regular expression" in pattern_fault("(?P<cosine>")

@@ -161,7 +161,7 @@ def test_a_row_that_is_not_comparable_is_set_beside_no_other() -> None:
     assert found[0].models == ("a",) and not any("e" in r.models for r in found)
     assert [c.model for c in priced_models(one, COSTS) if c.on_front] == ["a"]
     assert answers(questions(one, COSTS))["Is the largest model worth its cost?"] == (
-        "Unknown: e or all others have no 23k cosine to compare."
+        "Unknown: e, the largest, has no 23k cosine to compare."
     )
     unfair = table(row("d", 1, 0.6, Word.NOT_COMPARABLE), row("e", 1, 0.6, Word.NOT_COMPARABLE))
     assert [r.models for r in recommendations(unfair, COSTS)] == [()]

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from lvmtui.estimate.cost import parameters_of
 from lvmtui.formats.results import Estimate
+from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.report.make import read_report
 from lvmtui.report.markdown import markdown
 from lvmtui.report.page import page_of
+from tests.factory import State
 from tests.report.made_campaigns import UP, section
 from tests.verdict.scenes import NOW, by_own_trainer, finished, report_of, state_of
 
@@ -70,6 +73,17 @@ def test_the_front_says_whom_it_leaves_aside_and_files_are_where_they_are(tmp_pa
     assert "weights in `best_model.pt`; what a trainer of your own wrote in `out/`." in mixed
     own = markdown(page_of(read_report(by_own_trainer(by_own_trainer(state, "amn"), "gru"), now=NOW)))
     assert "best_model.pt" not in own and "; what a trainer of your own wrote in `out/`." in own
+
+
+def test_the_size_of_a_model_that_never_began_is_known_as_on_the_board(tmp_path: Path) -> None:
+    """ "The size of GraphMERT-LVM is not known" was said beside its 1.9 M weights: it was cancelled before it began."""
+    never: dict[tuple[str, ArmName], State] = {("transformer", arm): "queued" for arm in ARMS}
+    cosines = {"amn": (0.5, 0.52), "gru": (0.5, 0.51), "transformer": (0.5, 0.5)}
+    report = read_report(state_of(*finished(tmp_path, cosines, seeds=(1,), states=never)), now=NOW)
+    assert not any(run.attempts for run in report.runs if run.model == "transformer")
+    assert report.costs["transformer"].parameters == parameters_of("transformer", "small", 384)
+    (answered,) = [one.answer for one in report.questions if "largest" in one.question]
+    assert answered == "Unknown: Transformer, the largest, has no 23k cosine to compare."
 
 
 def test_no_window_that_gained_is_named_as_lost(tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ def test_a_scale_has_round_ends_around_zero() -> None:
     scale = scale_of([(0.94, 3.86), (1.43, 1.66)])
     assert scale == Scale(-1, 4) and scale.title == "−1 % to +4 %"
     assert scale_of([(-0.3, -0.1)]) == Scale(-0.3, 0.1)
+    axes = [one.axis(21) for one in (Scale(-2, 2), Scale(-0.3, 0.1), Scale(-0.1, 0.9), Scale(0, 1))]
+    assert axes == ["−2 %      0      +2 %", "−0.3 %         0     ", "  0            +0.9 %", "0                +1 %"]
 
 
 ends = st.floats(-1000, 1000, allow_nan=False)

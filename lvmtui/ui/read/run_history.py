@@ -25,7 +25,9 @@ class Happened:
 class RunHistory:
     """Reads both logs of a run, and of a log that has grown only what is new."""
 
-    def __init__(self, folder: RunDir) -> None:
+    def __init__(self, folder: RunDir, unit: str = "step") -> None:
+        """`unit`: what its steps are."""
+        self._unit = unit
         self._cursors: dict[str, LogCursor[Event] | LogCursor[Record]] = {
             "trainer": LogCursor(folder.events, decode_event),
             "supervisor": LogCursor(folder.supervision, decode_record),
@@ -39,7 +41,7 @@ class RunHistory:
             known = self._known[who] = [] if restarted else self._known[who]
             last = known[-1].time if known else 0.0
             for one in happened:
-                sentence = sentence_of(one)
+                sentence = sentence_of(one, self._unit)
                 if sentence is not None:
                     last = last if isinstance(one, Unknown) else one.time
                     known.append(Happened(last, who, sentence))

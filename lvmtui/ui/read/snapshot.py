@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from lvmtui.estimate.cost import parameters_of
+from lvmtui.estimate.cost import parameters_of_run
 from lvmtui.estimate.eta import CampaignEta, campaign_eta
 from lvmtui.formats.data_facts import TrivialBaselines
 from lvmtui.formats.results import Comparison
@@ -178,9 +178,8 @@ class Builder:
             seen, seen_row, seen_eta, facts = before
             if seen_row is row and seen_eta is eta and all(a is b for a, b in zip(seen, views, strict=True)):
                 return facts
-        started = (v.state.trainer.started for v in views if v.state)
-        parameters = next((s.parameters for s in started if s), None)
-        parameters = parameters or parameters_of(model, state.campaign.size, state.campaign.dim)
+        states = sorted((v.state for v in views if v.state), key=lambda run: run.trainer.started is None)
+        parameters = next(filter(None, map(parameters_of_run, states)), None)
         runs = [self._run(state, view, eta, parameters) for view in views]
         runs.sort(key=lambda run: (run.view.planned.seed, run.arm != "baseline"))
         curve = self._curve.of(model) if self._curve else None

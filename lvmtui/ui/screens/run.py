@@ -135,7 +135,7 @@ class RunScreen(RunsView):
         if run.name != self._run_name:
             self._run_name, self._top = run.name, 0
             self._log = LogPane(run.view.folder.log, wrap=self._log.wrap, empty=run.no_log)
-            self._history = RunHistory(run.view.folder)
+            self._history = RunHistory(run.view.folder, run.state.spec.unit if run.state else "step")
             self._stop_search()
 
     # -- keys --------------------------------------------------------------------------------------------------------

@@ -61,12 +61,13 @@ def test_a_row_says_that_a_trivial_baseline_does_better(over: Snapshot, width: i
 def test_each_row_has_its_interval_as_a_bar_around_zero(over: Snapshot, width: int) -> None:
     lines = table(over, width)
     (titles,) = (line for line in lines if " rank " in line)
-    assert "−0.5 %" in titles and "+2 %" in titles
+    assert "+2 %" in titles and ("−0.5 %" in titles) == (width == 200), "which has no room beside zero"
     (first,) = (
         line
         for line in lines
         if "AMN" in line and "leans up" in line and "rank" not in line and "±" not in line and "●" in line
     )
+    assert titles.index(" 0 ") + 1 == first.index("│"), "or the line is taken for another figure"
     assert first.index("░") < first.index("│") < first.index("├") < first.index("●") < first.index("┤")
 
 
