@@ -154,6 +154,8 @@ class ArmScores:
     """Mean reciprocal rank of the true next vector."""
     trivial: dict[str, float] = field(default_factory=dict)
     """Cosine of each trivial baseline, on the same windows with the same weights."""
+    other_context: Skill | None = None
+    """Against the best trivial baseline of another context (`ridge@3`), where it is better than those of its own."""
 
 
 @dataclass(frozen=True)

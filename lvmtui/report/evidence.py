@@ -189,7 +189,7 @@ def _front(report: Report) -> list[str]:
     front = ", ".join(choice.title for choice in report.choices if choice.on_front)
     known, other = "", "model"
     if sum(choice.weighed for choice in report.choices) < len(report.table.rows):
-        known, other = ", of the models compared fairly whose size and latency are known", "one of these"
+        known, other = ", of the models of known size and latency, compared fairly on the same articles", "one of these"
     said = f"Pareto front of {report.table.labels[1]}{known}: {front}. No other {other} is as good, small and fast."
     return [latency, *([f"{said} {latency_doubt(report.choices)}".strip()] if front else [])]
 

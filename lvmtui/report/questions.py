@@ -17,7 +17,7 @@ from lvmtui.system.student import two_sided_p
 from lvmtui.system.text import grouped
 from lvmtui.verdict.cross_checks import TITLES
 from lvmtui.verdict.table import SEED_NOISE, Table, named
-from lvmtui.verdict.words import NEGLIGIBLE, listed, no_interval, of_context, the_trivial
+from lvmtui.verdict.words import NEGLIGIBLE, SHOWN, listed, no_interval, of_context, skill_words, the_trivial
 
 NOT_RANKED = "Unknown: no model is ranked by held-out windows."
 LEAST_MODELS = 5
@@ -193,8 +193,8 @@ def _skills(table: Table) -> str:
         if skill := row.expanded.skill:
             trivial = f"against {the_trivial(of_context(skill.against, row.context))} ({cosine(skill.cosine)})"
             why = no_interval(skill.gain)
-            unsure = f"below, {why} to be sure" if row.expanded.lies_below else f"unknown ({why} to tell)"
-            word = words.get(row.expanded.skill_words, unsure)
+            unsure = f"below, {why} to be sure" if skill.gain.value <= -SHOWN else f"unknown ({why} to tell)"
+            word = words.get(skill_words(skill.gain), unsure)
             beside.setdefault(trivial, {}).setdefault(word, []).append(row.title)
     said = [
         f"{trivial}: "

@@ -47,7 +47,8 @@ def curve_answer(curve: LearningCurve | None, seeds: int) -> str:
             continue
         names = listed([curve.title(one.model) for one in models])
         is_ = "is" if len(models) == 1 else "are"
-        said.append(f"for {names} it is too uncertain to tell" if word == "cannot tell" else f"{names} {is_} {word}")
+        untold = f"for {names} it is too uncertain to tell whether more would help"
+        said.append(untold if word == "cannot tell" else f"{names} {is_} {word}")
     if not said:
         return ""
     largest = next((one.points[-1].label for one in curve.models if one.points), "")

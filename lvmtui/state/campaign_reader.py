@@ -17,7 +17,7 @@ from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.results import read_made
 from lvmtui.formats.trainer_log import IN_THE_PLAN, Finished, finished_before
 from lvmtui.models import title_of
-from lvmtui.state.attempt import newest_attempt
+from lvmtui.state.attempt import is_silent, newest_attempt
 from lvmtui.state.liveness import Owners, PulseReader, job_of, life_of, life_of_job, longest_quiet, silence_of
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
@@ -44,12 +44,14 @@ class RunView:
     """What a cluster does for it."""
 
     def worked(self, now: float) -> float:
-        """Seconds of work, over all attempts; while a process makes no step they go on with the clock."""
+        """Seconds of work, over all attempts; while a process makes no step they go on with the clock, but not from the
+        end of an attempt to the start of the next: a cluster's node may have been down for a night."""
         live = self.state.live if self.state and self.status.phase in ALIVE else None
         if live is None or self.state is None:
             return self.state.trainer.worked if self.state else 0.0
         still = self.status.phase is Phase.STALLED or self.status.no_step is not None
-        return self.state.trainer.wasted + live.active + (max(0.0, now - live.time) if still else 0.0)
+        since = now if is_silent(self.state) or not still else max(live.time, *self.state.trainer.starts[-1:])
+        return self.state.trainer.wasted + live.active + max(0.0, now - since)
 
     @property
     def finished(self) -> Finished | None:

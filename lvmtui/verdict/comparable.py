@@ -157,8 +157,7 @@ def _check(name: str, fault: str, words: str) -> Check:
 
 def _check_windows(campaign: Campaign, sides: tuple[ComparedRun, ComparedRun], split: str) -> Check:
     other = " and ".join(s.label for s in sides if not s.fault and s.scores_fingerprint != split)
-    windows = f"{campaign.heldout_windows:,}"
-    judged = f"the windows of each seed's fold, {windows} in all" if campaign.folds else f"the same {windows} windows"
+    judged = "the windows of each seed's fold" if campaign.folds else f"the same {campaign.heldout_windows:,} windows"
     fault = other and f"{other} judged on other held-out windows than this campaign's"
     return _check("held-out windows", fault, f"both judged on {judged}")
 

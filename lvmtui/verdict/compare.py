@@ -30,6 +30,7 @@ from lvmtui.verdict.comparable import ComparedRun, check_code, checks_of, conten
 from lvmtui.verdict.comparison import complete_pairs, context_pairs, inputs_of, is_current, scores_fault
 from lvmtui.verdict.figures import Figures, ScoredPair, TrivialScores, WindowScores
 from lvmtui.verdict.single_windows import single_windows
+from lvmtui.verdict.words import of_context
 
 
 def compare(folder: CampaignDir, model: str) -> bool:
@@ -66,7 +67,7 @@ def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
         if all(scores):
             best = [end.best_cosine for end in ends]
             by_arm = dict(zip(ARMS, scores, strict=True)), dict(zip(ARMS, best, strict=True))
-            scored.append(ScoredPair(*by_arm, trivial_scores(state, model, seed, len(scores[0].window))))
+            scored.append(ScoredPair(*by_arm, _of_all_contexts(state, model, seed, len(scores[0].window))))
     whole = _figures(campaign, scored, len(pairs))
     figures = whole.on(campaign.judge_on) if whole else None
     plain = figures.unweighted() if figures else None
@@ -185,6 +186,19 @@ def read_scores(path: Path, digest: str) -> tuple[WindowScores | None, str]:
     if wrong:
         return None, f"{wrong:,} of {len(scores.window):,} held-out cosines are not finite"
     return scores, ""
+
+
+def _of_all_contexts(
+    state: CampaignState, model: str, seed: int, windows: int
+) -> dict[ArmName, dict[str, TrivialScores]]:
+    """The trivial baselines of the model's context, and those of the others as `ridge@3`: windows are the same."""
+    found = trivial_scores(state, model, seed, windows)
+    for context in state.campaign.contexts:
+        if context != state.campaign.context_of(model):
+            theirs = trivial_scores(state, f"{model.rpartition('@')[0]}@{context}", seed, windows)
+            for arm in found.keys() & theirs.keys():
+                found[arm] = {of_context(n, f"@{context}"): s for n, s in theirs[arm].items()} | found[arm]
+    return found
 
 
 def trivial_scores(

@@ -265,7 +265,7 @@ ALIKE_IN_ALL = frozenset({"copy_last", "constant_mean"})
 
 def of_context(name: str, context: str) -> str:
     """The name of the trivial baseline of one of several contexts, `recency_mean@20`; `context`: `@20`, or empty."""
-    return name if name in ALIKE_IN_ALL else name + context
+    return name if name in ALIKE_IN_ALL or "@" in name else name + context
 
 
 def trivial_title(name: str) -> str:
