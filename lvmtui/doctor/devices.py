@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -130,7 +129,7 @@ def _started(gpu: gpus.Gpu) -> tuple[subprocess.Popen[bytes] | None, IO[bytes]]:
     kind, environment = ("cuda", gpus.gpu_variables(gpu.device)) if gpu not in (CPU, APPLE) else (gpu.device, {})
     try:
         command = (*COMMAND, "--device", kind)
-        return spawn(command, output=said, environment={**unmarked_environment(os.environ), **environment}), said
+        return spawn(command, output=said, environment=unmarked_environment() | environment), said
     except OSError:
         return None, said
 

@@ -103,7 +103,7 @@ class SlurmEngine:
         return found
 
     def _queue_of(self, place: engine.Place) -> Queue:
-        variables = environment(engine.environment_of(place))
+        variables = environment(engine.environment_of(place.started_with))
         key = (shutil.which("squeue", path=variables.get("PATH")), *map(variables.get, CLUSTER))
         if key not in self._queues:
             self._queues[key] = self._new_queue(place.started_with, variables)
@@ -148,7 +148,7 @@ class Queue:
         except OSError as error:
             raise engine.CannotStart(f"could not be submitted: {error.strerror or error}") from None
         submit = ("sbatch", "--parsable", str(folder.path / words.SCRIPT))
-        done = self.command(submit, environment(engine.environment_of(place)))
+        done = self.command(submit, environment(engine.environment_of(place.started_with)))
         self._hurry = self._hurry or bool(done.code) or len(self._living) < FEW
         number = done.out.strip().partition(";")[0]
         if done.code or not number.isdigit():
