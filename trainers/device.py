@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from lvmtui import __version__
-from lvmtui.formats.selftest import Fallbacks, driver_version, read_record, training_code
+from lvmtui.formats.selftest import Fallbacks, record_for
 from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.trainer_log import Event, Started
 from lvmtui.system.errors import UserError
@@ -204,7 +204,5 @@ def fallbacks_on(device: torch.device) -> Fallbacks:
 
     A CPU is what every other device is tested against, and needs none.
     """
-    record = read_record(uuid_of(device)) if device.type != "cpu" else None
-    if record is None or not record.holds_for(torch.__version__, driver_version(), training_code()):
-        return Fallbacks()
-    return record.fallbacks
+    record = record_for(uuid_of(device), torch.__version__) if device.type != "cpu" else None
+    return record.fallbacks if record else Fallbacks()

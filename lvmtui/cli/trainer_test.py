@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import re
 import subprocess
 import sys
@@ -265,7 +264,7 @@ class _Test:
     def _start(self) -> None:
         launch = f"test{time.monotonic_ns()}"
         self.launches.add(launch)
-        environment = {**unmarked_environment(os.environ), LAUNCH_MARK: launch}
+        environment = {**unmarked_environment(), LAUNCH_MARK: launch}
         command = our_command("trainers", str(self.run.path))
         self.process = spawn(command, output=self.run.log, environment=environment, folder=self.run.workspace.root)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -14,7 +13,7 @@ from typing import IO
 
 from lvmtui.doctor.machine import MachineFinding
 from lvmtui.formats.json_codec import DecodeError, decode
-from lvmtui.formats.selftest import SelfTest, driver_version, plain_uuid, read_record, training_code, write_record
+from lvmtui.formats.selftest import SelfTest, plain_uuid, record_for, write_record
 from lvmtui.system import gpus
 from lvmtui.system.launch import our_command
 from lvmtui.system.programs import kill_child, spawn, unmarked_environment
@@ -46,10 +45,10 @@ def devices() -> tuple[gpus.Gpu, ...]:
 
 def kept(gpu: gpus.Gpu) -> SelfTest | None:
     """The record of a device if it was tested with today's torch, driver and code, and with or without MPS as today."""
-    record = read_record(_name(gpu))
-    if record is None or not record.holds_for(gpus.torch_build().version, driver_version(), training_code()):
-        return None
-    return record if record.kind != "cuda" or record.mps == (gpus.mps_state() == "running") else None
+    record = record_for(_name(gpu), gpus.torch_build().version)
+    if record is None or record.kind != "cuda" or record.mps == (gpus.mps_state() == "running"):
+        return record
+    return None
 
 
 def self_tests_of(
@@ -130,7 +129,7 @@ def _started(gpu: gpus.Gpu) -> tuple[subprocess.Popen[bytes] | None, IO[bytes]]:
     kind, environment = ("cuda", gpus.gpu_variables(gpu.device)) if gpu not in (CPU, APPLE) else (gpu.device, {})
     try:
         command = (*COMMAND, "--device", kind)
-        return spawn(command, output=said, environment={**unmarked_environment(os.environ), **environment}), said
+        return spawn(command, output=said, environment=unmarked_environment() | environment), said
     except OSError:
         return None, said
 

@@ -87,10 +87,6 @@ class SelfTest:
     def ok(self) -> bool:
         return all(result.ok is not False for result in self.results)
 
-    def holds_for(self, torch: str, driver: str, code: str) -> bool:
-        """Whether nothing that it depends on has changed since."""
-        return (self.torch, self.driver, self.code) == (torch, driver, code)
-
 
 def record_path(uuid: str) -> Path:
     """Where the record of a device is kept; `uuid` as nvidia-smi or torch write it, or `cpu`."""
@@ -106,6 +102,13 @@ def plain_uuid(uuid: str) -> str:
 def read_record(uuid: str) -> SelfTest | None:
     """The record of a device; None where there is none that can be read."""
     return find_document(SelfTest, record_path(uuid))
+
+
+def record_for(uuid: str, torch: str) -> SelfTest | None:
+    """The record of a device if it was tested with this torch and with the driver and the code of now."""
+    record = read_record(uuid)
+    now = torch, driver_version(), training_code()
+    return record if record and (record.torch, record.driver, record.code) == now else None
 
 
 def write_record(record: SelfTest, uuid: str = "") -> None:

@@ -9,7 +9,6 @@ ranking gives it a point estimate with the reason why there is no more. See
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
 import time
@@ -186,7 +185,7 @@ def sizes_that_fit(runs: Sequence[Path], size: str, dim: int) -> list[tuple[Lite
     if not runs:
         return []
     command = our_command("trainers.legacy_weights", size, str(dim), *map(str, runs))
-    done = done_by(command, seconds=PATIENCE, environment=unmarked_environment(os.environ))
+    done = done_by(command, seconds=PATIENCE, environment=unmarked_environment())
     if done.code:
         words = (done.err.strip().splitlines() or [f"exit code {done.code}"])[-1]
         raise UserError(f"{runs[0]}: the process that opens its weights died: {words}; try again, or import it anew")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
 import re
 import shlex
 import subprocess
@@ -217,7 +216,7 @@ def try_code(
         trial = Trial(*named, **vars(shape), options=options, kind=kind, allowed=str(root / "free"))
         write_document(request, trial, durable=False)
         command = our_command("trainers.check_model", str(request), str(answer))
-        environment = {**unmarked_environment(os.environ), "TMPDIR": str(root / "free"), "OMP_NUM_THREADS": "1"}
+        environment = {**unmarked_environment(), "TMPDIR": str(root / "free"), "OMP_NUM_THREADS": "1"}
         child = spawn(command, output=root / "output", environment=environment, folder=root)
         try:
             child.wait(PATIENCE)

@@ -12,7 +12,7 @@ from lvmtui.state.attempt import newest_attempt
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import Life, processes_of
 from lvmtui.system import numbers as words
-from lvmtui.system.filesystem import Signature, signature
+from lvmtui.system.filesystem import Seen
 from lvmtui.system.process_id import Identity, folder_id
 
 LEAST_STALL = 60.0
@@ -88,7 +88,7 @@ class PulseReader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._seen: Signature = (0, 0, 0)
+        self._seen = Seen()
         self.pulse: Pulse | None = None
         self.moved: frozenset[str] = frozenset()
         """Runs about which the supervisor did something between the last two looks, as far as it tells."""
@@ -96,9 +96,7 @@ class PulseReader:
     def refresh(self) -> Pulse | None:
         """Read it if it has changed."""
         self.moved = frozenset()
-        seen = signature(self._path, asked=True)
-        if seen != self._seen:
-            self._seen = seen
+        if self._seen.changed(self._path, asked=True):
             before, self.pulse = self.pulse, read_pulse(self._path)
             if self.pulse is not None:
                 since = before.beat if before else 0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.state.liveness import PulseReader
-from lvmtui.system.filesystem import Signature, signature
+from lvmtui.system.filesystem import Seen
 
 AT_ONCE = 50
 """Run folders checked in one look."""
@@ -24,7 +24,7 @@ class Polling:
         self._workspace = workspace
         self._pulse = PulseReader(workspace.pulse)
         self._pulse.refresh()
-        self._seen: dict[Path, Signature] = {}
+        self._seen = Seen()
         self._runs: list[RunDir] = []
         self._turn = 0
         self._newest: list[CampaignDir] = []
@@ -39,13 +39,13 @@ class Polling:
         if newest != self._newest:
             self._newest = newest
             changed |= {str(folder.campaign) for folder in newest}
-        if self._moved(workspace.models):
+        if self._seen.changed(workspace.models):
             self._runs = []
             with suppress(OSError):
                 self._runs = [RunDir(path) for path in workspace.models.iterdir() if not path.name.startswith(".")]
             changed.add(str(workspace.models / "run"))
         few = (path for of in newest for path in (of.comparisons, of.baselines, of.intent, of.report))
-        changed |= {str(path) for path in (workspace.supervisor, *few) if self._moved(path)}
+        changed |= {str(path) for path in (workspace.supervisor, *few) if self._seen.changed(path)}
         self._pulse.refresh()
         changed |= {str(RunDir(workspace.models / run).events) for run in self._pulse.moved}
         first = self._turn if self._turn < len(self._runs) else 0
@@ -55,11 +55,4 @@ class Polling:
         return changed
 
     def _note(self, run: RunDir) -> list[Path]:
-        return [path for path in (run.events, run.supervision, run.intent, run.spec) if self._moved(path)]
-
-    def _moved(self, path: Path) -> bool:
-        now = signature(path)
-        if self._seen.get(path) == now:
-            return False
-        self._seen[path] = now
-        return True
+        return [path for path in (run.events, run.supervision, run.intent, run.spec) if self._seen.changed(path)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from lvmtui.formats.intent import read_intent
 from lvmtui.formats.json_codec import find_document
@@ -15,7 +14,7 @@ from lvmtui.formats.trainer_log import decode_event
 from lvmtui.state.run_state import RunState, SupervisionState, TrainerState, fold, fold_records
 from lvmtui.state.tail import LogCursor
 from lvmtui.system.errors import UserError
-from lvmtui.system.filesystem import NO_FILE, Signature, signature
+from lvmtui.system.filesystem import NO_FILE, Seen
 
 TRAINED = b'"kind":"trained"'
 """In the log line of a point of the training curve, and in no other: within a text the quotes would be escaped."""
@@ -32,7 +31,7 @@ class RunReader:
         self.fault = ""
         """Why there is no state: the folder is gone or its spec cannot be read."""
         self._open_logs()
-        self._seen: dict[Path, Signature] = {}
+        self._seen = Seen()
 
     def refresh(self, *, digits: bool = True, asked: bool = False) -> RunState | None:
         """Read what is new and return the state, None if the folder cannot be read (see `fault`).
@@ -40,7 +39,7 @@ class RunReader:
         `digits` False leaves the live digits as they were: they are new at every look, and most of its cost. `asked`:
         see `signature`; for a look on which a death may be concluded.
         """
-        if not self._changed(self.folder.spec) and self.state is None and self.fault:
+        if not self._seen.changed(self.folder.spec) and self.state is None and self.fault:
             return None
         if self.state is None or self._seen[self.folder.spec] == NO_FILE:
             try:
@@ -50,20 +49,20 @@ class RunReader:
                 return None
             if self.state is None or self.state.spec != spec:
                 self._open_logs()
-                self._seen = {self.folder.spec: self._seen[self.folder.spec]}
+                self._seen = Seen({self.folder.spec: self._seen[self.folder.spec]})
                 self.state = RunState(spec)
         state = self.state
-        if self._changed(self.folder.events, asked):
+        if self._seen.changed(self.folder.events, asked=asked):
             events, restarted = self._events.read()
             state = replace(state, trainer=fold(events, TrainerState() if restarted else state.trainer))
-        if self._changed(self.folder.supervision):
+        if self._seen.changed(self.folder.supervision):
             records, restarted = self._records.read()
             state = replace(
                 state, supervision=fold_records(records, SupervisionState() if restarted else state.supervision)
             )
-        if self._changed(self.folder.intent, asked):
+        if self._seen.changed(self.folder.intent, asked=asked):
             state = replace(state, intent=read_intent(self.folder.intent, state.intent))
-        if digits and self._changed(self.folder.progress):
+        if digits and self._seen.changed(self.folder.progress):
             state = replace(state, progress=find_document(Progress, self.folder.progress))
         self.state = state
         return state
@@ -72,10 +71,3 @@ class RunReader:
         skipped = () if self.curves else (TRAINED,)
         self._events = LogCursor(self.folder.events, decode_event, without=skipped)
         self._records = LogCursor(self.folder.supervision, decode_record)
-
-    def _changed(self, path: Path, asked: bool = False) -> bool:
-        now = signature(path, asked=asked)
-        if self._seen.get(path) == now:
-            return False
-        self._seen[path] = now
-        return True

@@ -220,10 +220,10 @@ def thread_environment(threads: int) -> dict[str, str]:
     }
 
 
-def environment_of(place: Place) -> dict[str, str]:
-    """The environment for a run's trainer or job, before the marks of the run are added."""
-    ours = unmarked_environment(os.environ)
-    return place.started_with.environment(ours) if place.started_with else ours
+def environment_of(started_with: StartedWith | None) -> dict[str, str]:
+    """The environment for what a campaign starts, before the marks of a run are added. None: that of this process."""
+    ours = unmarked_environment()
+    return started_with.environment(ours) if started_with else ours
 
 
 def trainer_of(place: Place) -> tuple[str, ...]:

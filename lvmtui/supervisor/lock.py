@@ -93,7 +93,7 @@ def ensure_supervisor(workspace: Workspace, *, command: Sequence[str] | None = N
             command or our_command("lvmtui", "supervise", "--workspace", str(workspace.root)),
             output=output,
             folder=workspace.root,
-            environment=unmarked_environment(os.environ),
+            environment=unmarked_environment(),
         )
     except OSError as error:
         raise UserError(f"{output}: the supervisor cannot be started ({error.strerror or error})") from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -298,7 +299,6 @@ def _last_words(folder: RunDir, state: RunState | None) -> str:
 def room_at(folder: RunDir) -> int | None:
     """Bytes a run may still write, None if the disk cannot be asked."""
     try:
-        disk = os.statvfs(folder.path)
+        return shutil.disk_usage(folder.path).free
     except OSError:
         return None
-    return disk.f_bavail * disk.f_frsize

@@ -6,7 +6,6 @@ Each writes its file in one step, and does nothing if the file is there and stil
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -115,8 +114,7 @@ class Workers:
         task = next((t for t in tasks if now >= self._not_before.get(t, now)), None)
         if task is None:
             return None
-        ours = unmarked_environment(os.environ)
-        environment = {**ours, "OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
+        environment = unmarked_environment() | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
         try:
             process = spawn(
                 self._command(folder, task), output=folder.task_output, append=False, environment=environment

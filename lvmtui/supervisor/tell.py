@@ -25,10 +25,11 @@ from lvmtui.formats.told import Happening, Told, read_told
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import FAILURES, Phase, Status
 from lvmtui.state.tasks import RunOutcome
+from lvmtui.supervisor.engine import environment_of
 from lvmtui.supervisor.observation import CampaignTrack, Track
 from lvmtui.system.launch import our_command
 from lvmtui.system.permissions import why_not_followed
-from lvmtui.system.programs import ending_words, kill_child, spawn, unmarked_environment
+from lvmtui.system.programs import ending_words, kill_child, spawn
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.health import Finding, health_of
 
@@ -125,9 +126,8 @@ class EventTeller:
         ready = (one for one in self.due(campaign, of_campaign) if now >= self._not_before.get(one, now))
         if (telling := next(ready, None)) is None:
             return ""
-        ours = unmarked_environment(os.environ)
         track = next(iter(campaign.tracks.values()), None)
-        environment = track.started_with.environment(ours) if track and track.started_with else ours
+        environment = environment_of(track.started_with if track else None)
         try:
             process = spawn(self._command(telling), output=Path(os.devnull), environment=environment)
         except OSError as error:

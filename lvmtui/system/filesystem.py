@@ -69,6 +69,15 @@ def signature(path: Path, *, asked: bool = False) -> Signature:
     return (stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
 
+class Seen(dict[Path, Signature]):
+    """Files as they were when they were last looked at."""
+
+    def changed(self, path: Path, *, asked: bool = False) -> bool:
+        """True if the file is not as it was at the last look, or this is the first. `asked`: see `signature`."""
+        before, self[path] = self.get(path), signature(path, asked=asked)
+        return self[path] != before
+
+
 def locks_reach(path: Path) -> bool:
     """True if a lock on a file there is seen by every host that may write to it."""
     kind, options = _mount_of(os.path.realpath(path))

@@ -50,7 +50,7 @@ def kill_child(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def unmarked_environment(environment: Mapping[str, str]) -> dict[str, str]:
+def unmarked_environment(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The environment for a process that belongs to no run."""
     return {name: value for name, value in environment.items() if name not in (RUN_MARK, FOLDER_MARK, LAUNCH_MARK)}
 

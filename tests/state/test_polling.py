@@ -10,8 +10,8 @@ import pytest
 
 from lvmtui.formats.live import Pulse, write_live
 from lvmtui.formats.paths import Workspace
-from lvmtui.state import polling as news_module
 from lvmtui.state.polling import AT_ONCE, Polling
+from lvmtui.system import filesystem
 from lvmtui.system.filesystem import signature
 from tests.factory import bring_to, make_campaign
 
@@ -56,14 +56,14 @@ def test_a_look_costs_the_same_whatever_the_number_of_runs(tmp_path: Path, monke
         polling, counted = Polling(workspace), 0
         real = signature
 
-        def counting(path: Path) -> tuple[int, int, int]:
+        def counting(path: Path, *, asked: bool = False) -> tuple[int, int, int]:
             nonlocal counted
             counted += 1
-            return real(path)
+            return real(path, asked=asked)
 
-        monkeypatch.setattr(news_module, "signature", counting)
+        monkeypatch.setattr(filesystem, "signature", counting)
         polling.changes()
-        monkeypatch.setattr(news_module, "signature", real)
+        monkeypatch.setattr(filesystem, "signature", real)
         os.utime(workspace.run(campaign.runs[-1]).spec)
         found = [polling.changes() for _ in range(len(campaign.runs) // AT_ONCE + 1)]
         assert any(found), "what is looked at in turn is found in the end"

@@ -16,7 +16,7 @@ import numpy as np
 from lvmtui.datasets.arm import open_store_of
 from lvmtui.datasets.scores import score_and_write, unit
 from lvmtui.datasets.split import HeldOut, read_arm_windows, read_heldout
-from lvmtui.datasets.windows import narrowed
+from lvmtui.datasets.windows import covered, narrowed
 from lvmtui.formats.json_codec import dump_document
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec
@@ -45,13 +45,12 @@ def data_folder(spec: RunSpec, workspace: Path) -> Path:
 
 
 def _fill(folder: Path, spec: RunSpec, workspace: Path, held: HeldOut) -> None:
-    windows, width = read_arm_windows(workspace / spec.split, spec.arm), spec.context + 1
+    windows = read_arm_windows(workspace / spec.split, spec.arm)
     store = open_store_of(spec.data, workspace)
     used = np.zeros(len(store.vectors), bool)
     for name in ("train", "validation"):
         starts = narrowed(getattr(windows, name).astype(np.int64), held.context, spec.context)
-        for place in range(width):
-            used[starts + place] = True
+        used |= covered(starts, len(used), spec.context)
         np.save(folder / f"{name}.npy", starts)
     shape = (len(store.vectors), spec.dim)
     out = np.lib.format.open_memmap(folder / "vectors.npy", mode="w+", dtype=np.float32, shape=shape)

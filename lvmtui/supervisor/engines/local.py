@@ -73,7 +73,7 @@ class LocalEngine:
             folder.log.open("ab").close()  # a trainer could not report that it cannot be opened
             if (other := self._working_elsewhere(place)) is not None:
                 raise engine.Occupied(_moved_words(other))
-            environment = engine.environment_of(place)
+            environment = engine.environment_of(place.started_with)
             launch = secrets.token_hex(6)
             devices = self._devices(spec.device, environment)
             mark, here = self._mark(folder), folder_id(folder.path)

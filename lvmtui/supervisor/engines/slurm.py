@@ -33,6 +33,7 @@ from lvmtui.system.filesystem import filesystem_kind, is_shared, locks_reach, tr
 from lvmtui.system.numbers import duration
 from lvmtui.system.processes import Sent
 from lvmtui.system.programs import Done, done_by, unmarked_environment
+from lvmtui.system.text import grouped
 
 SOONER = 1.0
 """Seconds until the next query after a job was submitted or cancelled."""
@@ -103,7 +104,7 @@ class SlurmEngine:
         return found
 
     def _queue_of(self, place: engine.Place) -> Queue:
-        variables = environment(engine.environment_of(place))
+        variables = environment(engine.environment_of(place.started_with))
         key = (shutil.which("squeue", path=variables.get("PATH")), *map(variables.get, CLUSTER))
         if key not in self._queues:
             self._queues[key] = self._new_queue(place.started_with, variables)
@@ -148,7 +149,7 @@ class Queue:
         except OSError as error:
             raise engine.CannotStart(f"could not be submitted: {error.strerror or error}") from None
         submit = ("sbatch", "--parsable", str(folder.path / words.SCRIPT))
-        done = self.command(submit, environment(engine.environment_of(place)))
+        done = self.command(submit, environment(engine.environment_of(place.started_with)))
         self._hurry = self._hurry or bool(done.code) or len(self._living) < FEW
         number = done.out.strip().partition(";")[0]
         if done.code or not number.isdigit():
@@ -192,10 +193,8 @@ class Queue:
             self._fault = f"Slurm {CANNOT if done.code == MISSING else 'does not answer'} ({words.fault_of(done)})"
             return
         self._fault = ""
-        self._jobs, self._living = {job.id: job for job in words.jobs_in(done.out)}, {}
-        for job in self._jobs.values():
-            if job.alive:
-                self._living.setdefault(job.name, []).append(job)
+        self._jobs = {job.id: job for job in words.jobs_in(done.out)}
+        self._living = grouped((job.name, job) for job in self._jobs.values() if job.alive)
 
     def _end_of(self, place: engine.Place) -> engine.Ended | None:
         """How the newest job in the run's logs ended."""

@@ -20,6 +20,7 @@ from lvmtui.ui.draw.lines import (
     cut,
     cut_title,
     fit,
+    fitting,
     left,
     part,
     place,
@@ -203,8 +204,7 @@ def _row(row: Row, columns: list[Column], width: int, selected: RunFacts | None)
     pieces[0] = (pieces[0][0][1:], pieces[0][1])
     whole = row.verdict.sentence + row.remark if quiet else row.verdict_words
     choices = (whole, row.verdict_words, row.verdict.word.value + row.remark)
-    room = width - width_of(pieces) - 3
-    said = "  " + next((words for words in choices if cell_len(words) <= room), choices[-1])
+    said = "  " + fitting(choices, width - width_of(pieces) - 3)
     style = verdict_style(row.verdict.word) or ("dim" if quiet else "")
     return fit([(glyphs.SELECTED if selected else " ", "selected"), *pieces, (said, style)], width)
 
