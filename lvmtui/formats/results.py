@@ -126,7 +126,7 @@ class Skill:
     """An arm against the best trivial baseline on the same windows."""
 
     against: str
-    """Name of the trivial baseline, see `verdict.words.TRIVIAL_TITLES`."""
+    """Name of the trivial baseline, see `verdict.words.TRIVIAL_TITLES`; of one of several contexts `ridge@3`."""
     cosine: float
     """Cosine of the trivial baseline."""
     gain: Estimate
@@ -153,9 +153,7 @@ class ArmScores:
     mrr: float | None = None
     """Mean reciprocal rank of the true next vector."""
     trivial: dict[str, float] = field(default_factory=dict)
-    """Cosine of each trivial baseline, on the same windows with the same weights."""
-    other_context: Skill | None = None
-    """Against the best trivial baseline of another context (`ridge@3`), where it is better than those of its own."""
+    """Cosine of each trivial baseline, of all contexts, on the same windows with the same weights."""
 
 
 @dataclass(frozen=True)

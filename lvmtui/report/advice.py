@@ -18,7 +18,7 @@ from lvmtui.system.numbers import cosine
 from lvmtui.verdict.comparable import LONGER
 from lvmtui.verdict.rows import BOTH_ARMS
 from lvmtui.verdict.table import ArmCell, Row, Table, named
-from lvmtui.verdict.words import DOWN, NEGLIGIBLE, Word, listed, no_interval
+from lvmtui.verdict.words import DOWN, NEGLIGIBLE, Word, listed, no_interval, the_trivial
 
 NONE = "none, since something speaks against every model"
 NEAR_BEST = 0.01
@@ -150,16 +150,16 @@ def _accurate(table: Table, compared: int) -> Recommendation:
     top, best, cell = max(better, key=lambda one: one[0])
     among = ", of the models judged on the same articles" if len(table.rows) < compared else ""
     words = f"{best.title} trained on {cell.label}, cosine {cosine(top)}{among}"
-    skill = cell.hardest
+    skill = cell.skill
     if skill and cell.lies_below:
-        none = f"no model beats {cell.rival} ({cosine(skill.cosine)})"
+        none = f"no model beats {the_trivial(skill.against)} ({cosine(skill.cosine)})"
         unsure = "" if cell.skill_words else f"; {no_interval(skill.gain)} to be sure"
         return Recommendation(what, (), f"{none}; the best one is {words}{unsure}")
     if near := [row for value, row, _ in better if row is not best and small_lead(top - value, top)]:
         verb = "is" if len(near) == 1 else "are"
         words += f"; {named(near)} {verb} less than {NEGLIGIBLE} % below, which is negligible"
     if skill and cell.skill_words == "no better":
-        words += f"; {cell.rival} does about as well without training"
+        words += f"; {the_trivial(skill.against)} does about as well without training"
     return Recommendation(what, (best.model,), words)
 
 
@@ -187,8 +187,8 @@ def _gains_most(table: Table) -> Recommendation:
     doubt = f"; the intervals of {named(equals)} overlap with its own" if equals else ""
     if beaten := [row for row in table.ranked[: table.ranked.index(rows[0])] if row in gained]:
         doubt += f"; {named(beaten)} gained more, but a trivial baseline does better"
-    if rows[0].expanded.skill_words == "no better":
-        doubt += f"; {rows[0].expanded.rival} does about as well without training"
+    if (skill := rows[0].expanded.skill) and rows[0].expanded.skill_words == "no better":
+        doubt += f"; {the_trivial(skill.against)} does about as well without training"
     models = tuple(row.model for row in (rows[0], *equals))
     return Recommendation(what, models, f"{rows[0].title}, {rows[0].change_words}{doubt}")
 

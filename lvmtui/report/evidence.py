@@ -10,6 +10,7 @@ from lvmtui.report.blocks import Block, Code, Figure, Heading, Paragraph, Strong
 from lvmtui.report.contents import Report
 from lvmtui.report.costs import latency_doubt
 from lvmtui.report.curves import curve_file, sparkline
+from lvmtui.report.questions import over_own
 from lvmtui.system.numbers import cosine, count, percent, plural, signed, spread
 from lvmtui.system.text import grouped
 from lvmtui.verdict.cross_checks import FIGURES, TITLES, deciding_interval
@@ -210,12 +211,12 @@ def _contexts(report: Report) -> list[Block]:
     if not found:
         return []
 
-    def skills(model: str, gain: ContextGain) -> list[Skill]:
-        """Of the shorter and of the longer context."""
+    def trivials(model: str, gain: ContextGain) -> list[tuple[str, float, float]]:
+        """Of the shorter and of the longer context, see `over_own`."""
         both = [report.table.row(f"{model.partition('@')[0]}@{n}") for n in (gain.shorter, gain.context)]
-        return [skill for row in both if row and (skill := row.cell(gain.arm).skill)]
+        return [over for row in both if row and (over := over_own(row.cell(gain.arm), row.context))]
 
-    names = dict.fromkeys(trivial_title(skill.against) for model, gain in found for skill in skills(model, gain))
+    names = dict.fromkeys(trivial_title(name) for model, gain in found for name, *_ in trivials(model, gain))
     rows: list[list[Text]] = [
         [
             report.title_of(model).partition("@")[0],  # `GRU` of `GRU@20`
@@ -224,8 +225,8 @@ def _contexts(report: Report) -> list[Block]:
             f"{cosine(gain.shorter_cosine)}{ARROW}{cosine(gain.cosine)}",
             signed(gain.difference.value),
             cosine_interval(gain.difference),
-            ARROW.join(cosine(skill.cosine) for skill in skills(model, gain)),
-            ARROW.join(signed(skill.gain.value) for skill in skills(model, gain)),
+            ARROW.join(cosine(value) for _, value, _ in trivials(model, gain)),
+            ARROW.join(signed(over) for *_, over in trivials(model, gain)),
         ]
         for model, gain in found
     ]

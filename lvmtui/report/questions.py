@@ -16,8 +16,8 @@ from lvmtui.system.numbers import cosine, count, percent, plural, signed, spread
 from lvmtui.system.student import two_sided_p
 from lvmtui.system.text import grouped
 from lvmtui.verdict.cross_checks import TITLES
-from lvmtui.verdict.table import SEED_NOISE, Table, named
-from lvmtui.verdict.words import NEGLIGIBLE, SHOWN, listed, no_interval, of_context, skill_words, the_trivial
+from lvmtui.verdict.table import SEED_NOISE, ArmCell, Table, named
+from lvmtui.verdict.words import NEGLIGIBLE, listed, no_interval, of_context, the_trivial
 
 NOT_RANKED = "Unknown: no model is ranked by held-out windows."
 LEAST_MODELS = 5
@@ -156,7 +156,8 @@ def context_questions(table: Table, comparisons: Iterable[Comparison]) -> tuple[
     if not said:
         return ()
     sides = {gain.difference.side() for _, gain in gains}
-    skills = {row.model: row.expanded.skill.gain.value for row in table.rows if row.expanded.skill}
+    known = ((row.model, over_own(row.expanded, row.context)) for row in table.rows)
+    skills = {model: over[2] for model, over in known if over}
     shorter = {(model, gain.shorter): f"{model.partition('@')[0]}@{gain.shorter}" for model, gain in gains}
     over = [skills[m] - skills[s] for (m, _), s in shorter.items() if m in skills and s in skills]
     pays = "Yes" if sides == {1} else "For some" if 1 in sides else "No" if -1 in sides else "Not shown"
@@ -165,6 +166,16 @@ def context_questions(table: Table, comparisons: Iterable[Comparison]) -> tuple[
     paid = "What a trivial baseline gains as well needs no network: see the report's table of longer contexts."
     answer = f"{pays}: with {table.labels[1]}, {'; '.join(said)}. {paid}"
     return (Question("Do longer contexts pay?", answer),)
+
+
+def over_own(cell: ArmCell, context: str) -> tuple[str, float, float] | None:
+    """The best trivial baseline of a model's own context, `@5`: its name, its cosine, what the model gains over it."""
+    known = cell.scores.trivial.items() if cell.scores else ()
+    own = [(value, name.partition("@")[0]) for name, value in known if "@" not in name or name.endswith(context)]
+    if not own or cell.cosine is None:
+        return None
+    value, name = max(own)
+    return name, value, cell.cosine - value
 
 
 def _retrieval(table: Table) -> str:
@@ -186,15 +197,15 @@ def _retrieval(table: Table) -> str:
 
 
 def _skills(table: Table) -> str:
-    """Each model against the trivial baseline of its own context."""
+    """Each model against the best trivial baseline, with several contexts of them all."""
     beside: dict[str, dict[str, list[str]]] = {}
     words = {"better": "better", "no better": "no better", "below": "worse"}
     for row in table.rows:
         if skill := row.expanded.skill:
             trivial = f"against {the_trivial(of_context(skill.against, row.context))} ({cosine(skill.cosine)})"
             why = no_interval(skill.gain)
-            unsure = f"below, {why} to be sure" if skill.gain.value <= -SHOWN else f"unknown ({why} to tell)"
-            word = words.get(skill_words(skill.gain), unsure)
+            unsure = f"below, {why} to be sure" if row.expanded.lies_below else f"unknown ({why} to tell)"
+            word = words.get(row.expanded.skill_words, unsure)
             beside.setdefault(trivial, {}).setdefault(word, []).append(row.title)
     said = [
         f"{trivial}: "

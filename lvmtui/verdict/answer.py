@@ -11,7 +11,7 @@ from lvmtui.state.status import Phase
 from lvmtui.system.numbers import cosine, percent, plural
 from lvmtui.verdict.cross_checks import average_disagreement, falling, figure_words
 from lvmtui.verdict.table import Average, Row, Table, named, seeds_words
-from lvmtui.verdict.words import DOWN, NEGLIGIBLE, UP, Word, change_and_interval, listed, no_interval
+from lvmtui.verdict.words import DOWN, NEGLIGIBLE, UP, Word, change_and_interval, listed, no_interval, the_trivial
 
 ONE_SEED = "with one seed this is a lean, not a finding"
 EFFECTS = {
@@ -44,8 +44,8 @@ def headline(table: Table) -> str:
         return _histories(table).partition(". ")[0] + ", which proves nothing"
     if not table.ranked:
         return _so_far(table) or _nothing(table).removesuffix(".")
-    rival = next(filter(None, (row.expanded.rival for row in table.rows)), "")
-    beaten = f"With {table.labels[1]} no model beats {rival}. " if unbeaten(table) else ""
+    best = next((row.expanded.skill for row in table.rows if row.expanded.skill), None)
+    beaten = f"With {table.labels[1]} no model beats {the_trivial(best.against)}. " if best and unbeaten(table) else ""
     said = [_lead(table), seeds_words(table.ranked)]
     fallen, apart = falling(table), [row for row in table.ranked if row.disagreement]
     against = [
@@ -94,7 +94,7 @@ def _so_far(table: Table) -> str:
 def unbeaten(table: Table) -> str:
     """That training was not worth it, in a sentence; empty where a model beats the best trivial baseline, or where
     it is not known."""
-    skills = [(row, skill) for row in table.rows if (skill := row.expanded.hardest)]
+    skills = [(row, skill) for row in table.rows if (skill := row.expanded.skill)]
     if not skills or any(skill.gain.value >= 0 for _, skill in skills):
         return ""
     if table.with_word(Word.PROVISIONAL) and len(skills) < len(table.rows):
@@ -105,7 +105,7 @@ def unbeaten(table: Table) -> str:
     who = "it" if len(skills) == 1 else f"the best, {best.title}," if len(alike) == len(skills) else best.title
     none = f"{best.title} does not beat" if len(skills) == 1 else f"none of {len(skills)} models beats"
     return (
-        f"With {table.labels[1]}, {none} {best.expanded.rival}, which needs no training "
+        f"With {table.labels[1]}, {none} {the_trivial(skill.against)}, which needs no training "
         f"({cosine(skill.cosine)}; {who} has {cosine(best.expanded.cosine)})."
     )
 
@@ -115,7 +115,7 @@ def _below(table: Table) -> str:
     below = [row for row in table.ranked if row.expanded.lies_below and row.expanded.skill_words == "below"]
     if not below or len(table.ranked) == 1 or unbeaten(table):
         return ""
-    against = dict.fromkeys(row.expanded.rival for row in below)
+    against = dict.fromkeys(the_trivial(skill.against) for row in below if (skill := row.expanded.skill))
     counted = f"; the average counts {'it' if len(below) == 1 else 'them'} too" if table.primary else ""
     lies = "is" if len(below) == 1 else "are"
     return f"{named(below)} {lies} below {listed(tuple(against))}, which needs no training{counted}."

@@ -191,13 +191,12 @@ def read_scores(path: Path, digest: str) -> tuple[WindowScores | None, str]:
 def _of_all_contexts(
     state: CampaignState, model: str, seed: int, windows: int
 ) -> dict[ArmName, dict[str, TrivialScores]]:
-    """The trivial baselines of the model's context, and those of the others as `ridge@3`: windows are the same."""
-    found = trivial_scores(state, model, seed, windows)
-    for context in state.campaign.contexts:
-        if context != state.campaign.context_of(model):
-            theirs = trivial_scores(state, f"{model.rpartition('@')[0]}@{context}", seed, windows)
-            for arm in found.keys() & theirs.keys():
-                found[arm] = {of_context(n, f"@{context}"): s for n, s in theirs[arm].items()} | found[arm]
+    """The trivial baselines of every context, of several as `ridge@3`: all are of the same windows, to be beaten."""
+    found: dict[ArmName, dict[str, TrivialScores]] = {arm: {} for arm in ARMS}
+    for other in [f"{model.partition('@')[0]}@{context}" for context in state.campaign.contexts] or [model]:
+        context = "".join(other.partition("@")[1:])
+        for arm, scores in trivial_scores(state, other, seed, windows).items():
+            found[arm] |= {of_context(name, context): one for name, one in scores.items()}
     return found
 
 

@@ -58,7 +58,7 @@ class ScoredPair:
     scores: Mapping[ArmName, WindowScores]
     validation: Mapping[ArmName, float]
     trivial: Mapping[ArmName, Mapping[str, TrivialScores]]
-    """By the name of the trivial baseline, as far as they are there; those of other contexts as `ridge@3`."""
+    """By the name of the trivial baseline, of several contexts `ridge@3`, as far as they are there."""
 
     def on(self, population: Population) -> ScoredPair:
         """The pair on the held-out windows of a population."""
@@ -139,8 +139,7 @@ class Figures:
             ranked = {
                 against: [retrieval_of(name, rank) for rank in ranks]
                 for against in self._trivial_names("expanded")
-                if "@" not in against
-                and len(ranks := [r for p in self.pairs if (r := p.trivial["expanded"][against].rank) is not None])
+                if len(ranks := [r for p in self.pairs if (r := p.trivial["expanded"][against].rank) is not None])
                 == len(self.pairs)
             }
             best = max(ranked, key=lambda one: self._mean(ranked[one]), default="")
@@ -167,8 +166,6 @@ class Figures:
         trivial = {
             name: self._mean([p.trivial[arm][name].cosine for p in self.pairs]) for name in self._trivial_names(arm)
         }
-        own = {name: cosine for name, cosine in trivial.items() if "@" not in name}
-        skill, best = (self._skill(arm, cosines, among) for among in (own, trivial))
         return ArmScores(
             cosine=mean(lambda s: s.cosine),
             margin=mean(lambda s: s.cosine - s.last_cosine),
@@ -177,10 +174,9 @@ class Figures:
             hit_10=mean(lambda s: retrieval_of("hit_10", s.rank)),
             validation=float(np.mean([pair.validation[arm] for pair in self.pairs])),
             seed_deviation=float(by_seed[0].std(ddof=1)) if by_seed and len(self.pairs) > 1 else None,
-            skill=skill,
+            skill=self._skill(arm, cosines, trivial),
             mrr=mean(lambda s: retrieval_of("mrr", s.rank)),
-            trivial=own,
-            other_context=best if best and "@" in best.against else None,
+            trivial=trivial,
         )
 
     # Parts ------------------------------------------------------------------------------------------------------------

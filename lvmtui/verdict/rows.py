@@ -138,7 +138,6 @@ def _cell(
         scores=scores,
         findings=_findings(state, views, health),
         forward=_forward(views, trivial),
-        context="".join(model.partition("@")[1:]),
     )
 
 

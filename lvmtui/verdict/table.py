@@ -110,52 +110,39 @@ class ArmCell:
     """What health found in its runs, alarms first, each kind once with its seeds."""
     forward: Forward | None = None
     """None where no run is finished, or no held-out window is followed by four more of its article."""
-    context: str = ""
-    """`@20` of a model with one of several contexts; else empty."""
 
     @property
     def skill(self) -> Skill | None:
-        """Against the best trivial baseline of its own context."""
         return self.scores.skill if self.scores else None
-
-    @property
-    def hardest(self) -> Skill | None:
-        """Against the best trivial baseline of all contexts, as all are judged on the same windows."""
-        return (self.scores.other_context or self.scores.skill) if self.scores else None
-
-    @property
-    def rival(self) -> str:
-        """The name of that baseline, `ridge` or `the recency mean@20`."""
-        return the_trivial(of_context(self.hardest.against, self.context)) if self.hardest else ""
 
     @property
     def skill_words(self) -> str:
         """Against the best trivial baseline: `below`, `no better`, `better`, or empty."""
-        return skill_words(self.hardest.gain) if self.hardest else ""
+        return skill_words(self.skill.gain) if self.skill else ""
 
     @property
     def lies_below(self) -> bool:
         """True if its figure is below that of the best trivial baseline, whether or not an interval shows it."""
-        return self.hardest is not None and self.hardest.gain.value <= -SHOWN
+        return self.skill is not None and self.skill.gain.value <= -SHOWN
 
     @property
     def below_words(self) -> str:
         """`below ridge`, `below ridge, too few seeds to be sure`; empty where it is not or may not be."""
-        if self.hardest is None or not self.lies_below or self.skill_words == "no better":
+        if self.skill is None or not self.lies_below or self.skill_words == "no better":
             return ""
-        unsure = "" if self.skill_words else f", {no_interval(self.hardest.gain)} to be sure"
-        return f"below {self.rival}{unsure}"
+        unsure = "" if self.skill_words else f", {no_interval(self.skill.gain)} to be sure"
+        return f"below {the_trivial(self.skill.against)}{unsure}"
 
     @property
     def gain_words(self) -> str:
         """`+.0090 [+.0051, +.0129], better than the recency mean`; a dash where it is unknown."""
         if self.skill is None:
             return "–"
-        gain, name = self.skill.gain, the_trivial(of_context(self.skill.against, self.context))
+        gain, name = self.skill.gain, the_trivial(self.skill.against)
         if gain.interval() is None:
             return f"{signed(gain.value)} against {name}, {no_interval(gain)} for an interval"
-        word = skill_words(gain)
-        return f"{signed(gain.value)} {cosine_interval(gain)}, {word if word == 'below' else f'{word} than'} {name}"
+        than = self.below_words or f"{self.skill_words} than {name}"
+        return f"{signed(gain.value)} {cosine_interval(gain)}, {than}"
 
     @property
     def alarms(self) -> tuple[str, ...]:

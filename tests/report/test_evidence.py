@@ -65,7 +65,7 @@ def test_the_front_says_whom_it_leaves_aside_and_files_are_where_they_are(tmp_pa
     ours = markdown(page_of(read_report(state, now=NOW)))
     assert "Pareto front of 23k: " in ours and "; weights in `best_model.pt`." in ours and "unzip -z" in ours
     mixed = markdown(page_of(read_report(by_own_trainer(state, "amn"), now=NOW)))
-    known = "of the models compared fairly whose size and latency are known"
+    known = "of the models of known size and latency, compared fairly on the same articles"
     assert f"Pareto front of 23k, {known}: GRU. No other one of these is as good" in mixed
     report = read_report(state, now=NOW)
     unpriced = tuple(replace(choice, weighed=choice.model == "amn") for choice in report.choices)

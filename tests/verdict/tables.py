@@ -39,7 +39,7 @@ def made_row(model: str, change: float, word: Word = Word.IMPROVED, expanded: fl
 def with_skill(row: Row, gain: float, against: str = "recency_mean", bar: float = 0.5166) -> Row:
     """The row with an expanded arm that gains so much over a trivial baseline."""
     skill = Skill(against, bar, Estimate(gain, 0.001, 30, 2000, 60, 40))
-    scores = ArmScores(bar + gain, -0.2, 0.1, 0.2, 0.3, 0.5, None, skill)
+    scores = ArmScores(bar + gain, -0.2, 0.1, 0.2, 0.3, 0.5, None, skill, trivial={against: bar})
     return replace(row, expanded=replace(row.expanded, cosine=bar + gain, scores=scores))
 
 
