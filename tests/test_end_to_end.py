@@ -133,7 +133,7 @@ def test_several_contexts_are_compared_on_the_same_targets(workspace: Workspace)
         ("baseline", 3, 20),
         ("expanded", 3, 20),
     ]
-    for model in campaign.models:  # what needs no network with three vectors is no less an answer for a model with twenty
+    for model in campaign.models:  # a baseline of three vectors is no less an answer for a model with twenty
         judged = json.loads(state.dir.comparison(model).read_text())["expanded"]
         assert judged["trivial"].keys() >= {"copy_last", "ridge@1", "ridge@3", "ridge@20"}
         assert judged["skill"]["against"] == max(judged["trivial"], key=judged["trivial"].get)

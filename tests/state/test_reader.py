@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from lvmtui.formats.intent import write_intent
 from lvmtui.formats.live import LEAST_QUIET, STALE, Activity, Job, Progress, Pulse, write_live
 from lvmtui.formats.paths import Workspace
+from lvmtui.formats.supervisor_log import Launched
 from lvmtui.formats.trainer_log import Trained
 from lvmtui.state import campaign_reader
 from lvmtui.state.campaign_reader import CampaignReader, RunView
@@ -211,6 +212,23 @@ def test_the_work_of_a_process_that_lives_goes_on_with_the_clock(tmp_path: Path)
     assert hangs.status.phase is Phase.STALLED and hangs.worked(stalled.time + 100) >= 100
     assert hangs.worked(stalled.time + 100) - hangs.worked(stalled.time + 40) == pytest.approx(60)
     assert paused.state is not None and paused.worked(stalled.time + 100) == paused.state.trainer.active > 0
+
+
+def test_what_lies_between_two_attempts_is_no_work(tmp_path: Path) -> None:
+    """A node that was down for a night was told as hours of work while the next job began."""
+    campaign = make_campaign(tmp_path, models=("amn",))
+    stalled = bring_to(tmp_path, campaign, "amn", "baseline", state="stalled")
+    reader = CampaignReader(Workspace(tmp_path), Workspace(tmp_path).campaign(campaign.id))
+    view = reader.refresh().runs[0]
+    assert view.state and view.state.live
+    before = view.state.trainer.wasted + view.state.live.active
+    later = replace(stalled.process, start_ticks=stalled.process.start_ticks + 360_000)
+    launched = replace(view.state.supervision, launched=Launched(0.0, 0, later, "local", ""), process=later)
+    silent = replace(view.state, supervision=launched)
+    assert replace(view, state=silent).worked(stalled.time + 3610) == before, "it has not said that it started"
+    starts = (*view.state.trainer.starts, stalled.time + 3605)
+    spoken = replace(view.state, trainer=replace(view.state.trainer, starts=starts))
+    assert replace(view, state=spoken).worked(stalled.time + 3610) == pytest.approx(before + 5)
 
 
 def test_a_pause_without_an_answer_says_what_helps(tmp_path: Path) -> None:
