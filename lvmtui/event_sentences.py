@@ -75,12 +75,10 @@ def sentence_of(event: Event | Record, unit: str = "step") -> Sentence | None:  
 def _started(event: trainer_log.Started, unit: str) -> Sentence:
     if not event.process.pid:  # an imported history: nothing ran here
         return Sentence("another program's history begins")
-    if event.resumed_from:
-        from_file = f" ({sanitise(event.checkpoint, 80)})" if event.checkpoint else ""
-        text = f"started from {unit} {event.resumed_from:,}{from_file}"
-    else:
-        text = f"started from the first {unit}"
-    text += f", process {event.process.pid} on {sanitise(event.process.host, 60)}, {sanitise(event.device, 40)}"
+    from_file = f" ({sanitise(event.checkpoint, 80)})" if event.checkpoint else ""
+    place = f"{unit} {event.resumed_from:,}{from_file}" if event.resumed_from else f"the first {unit}"
+    where = f"process {event.process.pid} on {sanitise(event.process.host, 60)}, {sanitise(event.device, 40)}"
+    text = f"started from {place}, {where}"
     if not event.passed_over:
         return Sentence(text)
     return Sentence(f"{text}; damaged and not used: {sanitise(', '.join(event.passed_over), 120)}", "note")

@@ -74,12 +74,9 @@ class Patterns:
     def read(self, line: bytes) -> LineReading | None:
         """What a line says, None if no pattern is found in it or its figures are no numbers."""
         digits = NOT_FINITE.sub(STAND_IN, line[:LONGEST]).replace(b"-" + STAND_IN, STAND_IN)
-        for text in dict.fromkeys((line, digits)):
-            for pattern in self._patterns:
-                found = pattern.search(text, 0, LONGEST)
-                if found is not None:
-                    return _reading(found)
-        return None
+        tries = (p.search(text, 0, LONGEST) for text in dict.fromkeys((line, digits)) for p in self._patterns)
+        found = next(filter(None, tries), None)
+        return None if found is None else _reading(found)
 
 
 def _reading(found: re.Match[bytes]) -> LineReading | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, replace
-from itertools import chain
 
 from lvmtui.estimate.cost import parameters_of_run
 from lvmtui.formats.campaign import ArmFacts, Campaign
@@ -287,8 +286,7 @@ def _costs(campaign: Campaign, runs: tuple[RunDetail, ...]) -> dict[str, UseCost
     found = {}
     for model in campaign.models:
         arms = [[run for run in runs if (run.model, run.arm) == (model, arm)] for arm in reversed(ARMS)]
-        told = sorted(chain(*arms), key=lambda run: not run.attempts)
-        parameters = next((run.parameters for run in told if run.parameters), None)
+        parameters = next((run.parameters for mine in arms for run in mine if run.parameters), None)
         fastest = (min((run.latency_p50_ms or math.inf for run in mine), default=math.inf) for mine in arms)
         latency, again, *_ = *sorted(ms for ms in fastest if ms < math.inf), None, None
         found[model] = UseCost(parameters, latency, again)

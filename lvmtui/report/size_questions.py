@@ -38,12 +38,12 @@ def _profit(curve: LearningCurve) -> str:
         return f"No model is known to gain {FLAT} % or more from it." if clear else "No model is known to gain from it."
     known += [one for one in curve.models if one.word == "flat" and one.doubling and (one.doubling.low or 0.0) > 0]
     ranked = sorted(known, key=lambda one: -(one.doubling.value or 0.0) if one.doubling else 0.0)
-    flat = {one.model: ", which is flat" for one in ranked if one.word == "flat"}
-    words = "; ".join(f"{curve.title(m.model)} {worth_words(m.doubling)}{flat.get(m.model, '')}" for m in ranked)
+    flat = ", which is flat"
+    words = [f"{curve.title(m.model)} {worth_words(m.doubling)}{flat if m.word == 'flat' else ''}" for m in ranked]
     first = ranked[0].doubling
     equal = [curve.title(one.model) for one in ranked[1:] if first and one.doubling and _overlap(first, one.doubling)]
     more = f" The interval of {curve.title(ranked[0].model)} overlaps with that of {listed(equal)}." if equal else ""
-    return f"{words}.{more}"
+    return f"{'; '.join(words)}.{more}"
 
 
 def _overlap(one: Worth, other: Worth) -> bool:

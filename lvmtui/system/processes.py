@@ -16,19 +16,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lvmtui.system import process_id
 from lvmtui.system.permissions import user_name
-from lvmtui.system.process_id import (
-    FOLDER_MARK,
-    HAS_PROC,
-    LAUNCH_MARK,
-    RUN_MARK,
-    Identity,
-    boot_id,
-    folder_id,
-    host_name,
-    pid_namespace,
-    read_small,
-)
+from lvmtui.system.process_id import Identity
 
 
 @dataclass(frozen=True)
@@ -159,7 +149,7 @@ def marked_processes() -> list[Process]:
 
     About 15 microseconds a process of the host; those of other users cannot be read and are not ours.
     """
-    return _with_descendants(_table_proc() if HAS_PROC else _table_psutil())
+    return _with_descendants(_table_proc() if process_id.HAS_PROC else _table_psutil())
 
 
 def _with_descendants(rows: Iterable[Process]) -> list[Process]:
@@ -176,12 +166,12 @@ def _with_descendants(rows: Iterable[Process]) -> list[Process]:
 
 
 def _table_proc() -> Iterator[Process]:
-    host, boot, namespace = host_name(), boot_id(), pid_namespace()
-    wanted = f"{RUN_MARK}=".encode()
+    host, boot, namespace = process_id.host_name(), process_id.boot_id(), process_id.pid_namespace()
+    wanted = f"{process_id.RUN_MARK}=".encode()
     for name in os.listdir("/proc"):
         if not name.isdigit():
             continue
-        stat = read_small(f"/proc/{name}/stat")
+        stat = process_id.read_small(f"/proc/{name}/stat")
         if not stat:
             continue
         state, parent, _group, session, *rest = stat[stat.rindex(b")") + 2 :].split(None, 20)
@@ -196,12 +186,12 @@ def _table_proc() -> Iterator[Process]:
 def _environment(name: str, ticks: int) -> bytes:
     """The environment of a process that started at `ticks`. One that is just being born has none for a moment, a longer
     one on a busy machine."""
-    environment = read_small(f"/proc/{name}/environ")
+    environment = process_id.read_small(f"/proc/{name}/environ")
     for _ in range(50):
         if environment or time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK") - ticks > 100:
             break
         time.sleep(0.001)
-        environment = read_small(f"/proc/{name}/environ")
+        environment = process_id.read_small(f"/proc/{name}/environ")
     return environment
 
 
@@ -209,7 +199,7 @@ def _table_psutil() -> Iterator[Process]:
     """The same where there is no /proc: start times are not known there, so identities carry 0."""
     import psutil
 
-    host, boot = host_name(), boot_id()
+    host, boot = process_id.host_name(), process_id.boot_id()
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             environment = process.environ()
@@ -219,7 +209,9 @@ def _table_psutil() -> Iterator[Process]:
 
 
 def _process(identity: Identity, parent: int, leader: bool, stopped: bool, environment: Mapping[str, str]) -> Process:
-    mark, folder, launch = (environment.get(name, "") for name in (RUN_MARK, FOLDER_MARK, LAUNCH_MARK))
+    mark, folder, launch = (
+        environment.get(name, "") for name in (process_id.RUN_MARK, process_id.FOLDER_MARK, process_id.LAUNCH_MARK)
+    )
     return Process(identity, parent, leader, stopped, mark, folder, launch, environment.get("CUDA_VISIBLE_DEVICES", ""))
 
 
@@ -238,7 +230,9 @@ def process_of(identity: Identity) -> Process | None:
         leader = os.getsid(identity.pid) == identity.pid
     except OSError:
         return None
-    return _process(identity, 0, leader, state in "Tt", _variables(read_small(f"/proc/{identity.pid}/environ")))
+    return _process(
+        identity, 0, leader, state in "Tt", _variables(process_id.read_small(f"/proc/{identity.pid}/environ"))
+    )
 
 
 # Whose it is ----------------------------------------------------------------------------------------------------------
@@ -250,7 +244,7 @@ def works_for(process: Process, folder: Path, lock: Path) -> bool:
     Either its mark names the folder's device and inode, or it holds the folder's lock. Where the system tells neither
     (no /proc), the log is believed.
     """
-    if process.folder and process.folder == folder_id(folder):
+    if process.folder and process.folder == process_id.folder_id(folder):
         return True
     return holds(process.identity, lock) is not False
 
@@ -270,14 +264,14 @@ def holds(identity: Identity, lock: Path) -> bool | None:
                     return True
         return False
     except FileNotFoundError:
-        return False if HAS_PROC else None
+        return False if process_id.HAS_PROC else None
     except OSError:  # another user's process: the kernel's list of locks can be read by everybody
         return _listed(identity.pid, ours.st_ino)
 
 
 def _listed(pid: int, inode: int) -> bool | None:
     """True if /proc/locks says that the process holds a lock on a file of this inode."""
-    table = read_small("/proc/locks").decode(errors="replace")
+    table = process_id.read_small("/proc/locks").decode(errors="replace")
     if not table:
         return None
     fields = (line.split() for line in table.splitlines())

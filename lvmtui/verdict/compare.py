@@ -67,7 +67,7 @@ def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
         if all(scores):
             best = [end.best_cosine for end in ends]
             by_arm = dict(zip(ARMS, scores, strict=True)), dict(zip(ARMS, best, strict=True))
-            scored.append(ScoredPair(*by_arm, _of_all_contexts(state, model, seed, len(scores[0].window))))
+            scored.append(ScoredPair(*by_arm, _trivials(state, model, seed, len(scores[0].window))))
     whole = _figures(campaign, scored, len(pairs))
     figures = whole.on(campaign.judge_on) if whole else None
     plain = figures.unweighted() if figures else None
@@ -188,9 +188,7 @@ def read_scores(path: Path, digest: str) -> tuple[WindowScores | None, str]:
     return scores, ""
 
 
-def _of_all_contexts(
-    state: CampaignState, model: str, seed: int, windows: int
-) -> dict[ArmName, dict[str, TrivialScores]]:
+def _trivials(state: CampaignState, model: str, seed: int, windows: int) -> dict[ArmName, dict[str, TrivialScores]]:
     """The trivial baselines of every context, of several as `ridge@3`: all are of the same windows, to be beaten."""
     found: dict[ArmName, dict[str, TrivialScores]] = {arm: {} for arm in ARMS}
     for other in [f"{model.partition('@')[0]}@{context}" for context in state.campaign.contexts] or [model]:

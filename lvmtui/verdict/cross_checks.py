@@ -8,18 +8,9 @@ from collections.abc import Sequence
 from lvmtui.formats.results import ALPHA, STRATA, Estimate, Retrieval
 from lvmtui.system.numbers import cosine, percent, signed
 from lvmtui.system.student import t_quantile
+from lvmtui.verdict import words
 from lvmtui.verdict.average import satterthwaite
 from lvmtui.verdict.table import SEED_NOISE, ArmCell, Row, Table
-from lvmtui.verdict.words import (
-    LITTLE,
-    NEGLIGIBLE,
-    interval_words,
-    listed,
-    of_context,
-    population_words,
-    stratum_change,
-    the_trivial,
-)
 
 # Retrieval ------------------------------------------------------------------------------------------------------------
 
@@ -37,7 +28,7 @@ def moves(figures: Sequence[Retrieval], level: float = ALPHA) -> tuple[tuple[str
 def deciding_interval(figure: Retrieval, level: float) -> str:
     """`[−.026, −.008]`: the interval that `moves` goes by; empty where there is none."""
     interval = figure.change.interval(level / FIGURES)
-    return interval_words(interval, 3, signed) if interval else ""
+    return words.interval_words(interval, 3, signed) if interval else ""
 
 
 def figure_words(figure: Retrieval, level: float) -> str:
@@ -52,19 +43,19 @@ def retrieval_doubt(table: Table) -> str:
     models find it less often, clear of zero, although their cosine rises."""
     rows, larger = [row for row in table.ranked if row.retrieval], table.labels[1]
     first = [(figure, row) for row in rows for figure in row.retrieval if figure.name == "hit_1"]
-    best, against = max(((f.trivial or 0.0, of_context(f.against, row.context)) for f, row in first), default=(0.0, ""))
+    best, against = max(((f.trivial or 0.0, f.against) for f, _ in first), default=(0.0, ""))
     below = [f.expanded for f, _ in first if round(f.expanded, 3) < round(best, 3)]
     said = []
     if len(below) > len(first) / 2:
         models = "every model" if len(below) == len(first) else f"{len(below)} of {len(first)} models"
         said.append(
-            f"hit@1 of {the_trivial(against)}, which needs no training, is {cosine(best, 3)}, above that of {models} "
-            f"trained on {larger} (at most {cosine(max(below), 3)})."
+            f"hit@1 of {words.the_trivial(against)}, which needs no training, is {cosine(best, 3)}, above that of "
+            f"{models} trained on {larger} (at most {cosine(max(below), 3)})."
         )
     lower = [title for name, title in TITLES.items() if rows and all(name in row.fell for row in rows)]
     if lower and all((row.change or 0.0) > 0 for row in rows):
         verb = "is" if len(lower) == 1 else "are"
-        said.append(f"{listed(lower)} {verb} lower with {larger} for every model, although the cosine is higher.")
+        said.append(f"{words.listed(lower)} {verb} lower with {larger} for every model, although the cosine is higher.")
     return " ".join(said)
 
 
@@ -87,7 +78,7 @@ def forward_doubts_of(row: Row) -> tuple[str, ...]:
     small, said = row.baseline.forward, forward_doubts(row.expanded)
     if small is None or not small.echoes or small.gain_last <= 0:
         return said
-    label, over = row.baseline.label, the_trivial(small.against)
+    label, over = row.baseline.label, words.the_trivial(small.against)
     gain = f"the gain over {over} is about as large on the last context vector as on the next one, or larger"
     if small.gain_next <= 0:
         gain = f"there is no gain over {over} on the next vector, only on the last context vector"
@@ -100,7 +91,7 @@ def forward_doubts(cell: ArmCell) -> tuple[str, ...]:
     if found is None:
         return ()
     said = []
-    near, far, against = signed(found.gain_next), signed(found.gain_last), the_trivial(found.against)
+    near, far, against = signed(found.gain_next), signed(found.gain_last), words.the_trivial(found.against)
     figures = f"(next vector {near}, last context vector {far})"
     it = f"trained on {cell.label}, on windows followed by four more, it"  # the gain in the table is on all windows
     if found.gain_next < SEED_NOISE:
@@ -140,12 +131,12 @@ def disagreement(row: Row, baseline: str, alpha: float = ALPHA) -> str:
         return ""
     first, second = sources
     (reached, worse), (other, _) = sorted((max(s.baseline, s.expanded), s.name) for s in sources)
-    if reached < LITTLE and reached < HARDLY * other:
-        return f"{population_words(worse, baseline)} can hardly be predicted at all (cosine {cosine(reached, 2)})"
+    if reached < words.LITTLE and reached < HARDLY * other:
+        return f"{words.population_words(worse, baseline)} can hardly be predicted at all (cosine {cosine(reached, 2)})"
     a, b, of = first.difference, second.difference, row.baseline.cosine
-    if not (a and b and of) or 100 * abs(b.value - a.value) / abs(of) <= NEGLIGIBLE or not _clear(a, b, alpha):
+    if not (a and b and of) or 100 * abs(b.value - a.value) / abs(of) <= words.NEGLIGIBLE or not _clear(a, b, alpha):
         return ""
-    return " but ".join(f"{population_words(s.name, baseline)} {stratum_change(s)}" for s in sources)
+    return " but ".join(f"{words.population_words(s.name, baseline)} {words.stratum_change(s)}" for s in sources)
 
 
 def average_disagreement(table: Table) -> str:
@@ -154,10 +145,10 @@ def average_disagreement(table: Table) -> str:
     if not {"own", "new"} <= found.keys():
         return ""
     own, new = found["own"], found["new"]
-    if abs(own.value - new.value) <= NEGLIGIBLE or not _clear(own, new):
+    if abs(own.value - new.value) <= words.NEGLIGIBLE or not _clear(own, new):
         return ""
     said = ((table.population(name), found[name]) for name in STRATA)
-    return " but ".join(f"{where} {percent(e.value)} {interval_words(e.interval())}" for where, e in said)
+    return " but ".join(f"{where} {percent(e.value)} {words.interval_words(e.interval())}" for where, e in said)
 
 
 def _clear(a: Estimate, b: Estimate, alpha: float = ALPHA) -> bool:

@@ -11,24 +11,9 @@ from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.state.status import Phase
 from lvmtui.system.numbers import percent, signed
 from lvmtui.system.text import grouped
+from lvmtui.verdict import words
 from lvmtui.verdict.health import Finding
-from lvmtui.verdict.words import (
-    DOWN,
-    SHOWN,
-    UP,
-    Chances,
-    Verdict,
-    Word,
-    cosine_interval,
-    interval_words,
-    listed,
-    no_interval,
-    of_context,
-    population_words,
-    skill_words,
-    the_trivial,
-    trivial_title,
-)
+from lvmtui.verdict.words import Verdict, Word
 
 SEED_NOISE = 0.001
 """Cosine that seeds differ by: a smaller gain or loss is none."""
@@ -118,31 +103,31 @@ class ArmCell:
     @property
     def skill_words(self) -> str:
         """Against the best trivial baseline: `below`, `no better`, `better`, or empty."""
-        return skill_words(self.skill.gain) if self.skill else ""
+        return words.skill_words(self.skill.gain) if self.skill else ""
 
     @property
     def lies_below(self) -> bool:
         """True if its figure is below that of the best trivial baseline, whether or not an interval shows it."""
-        return self.skill is not None and self.skill.gain.value <= -SHOWN
+        return self.skill is not None and self.skill.gain.value <= -words.SHOWN
 
     @property
     def below_words(self) -> str:
         """`below ridge`, `below ridge, too few seeds to be sure`; empty where it is not or may not be."""
         if self.skill is None or not self.lies_below or self.skill_words == "no better":
             return ""
-        unsure = "" if self.skill_words else f", {no_interval(self.skill.gain)} to be sure"
-        return f"below {the_trivial(self.skill.against)}{unsure}"
+        unsure = "" if self.skill_words else f", {words.no_interval(self.skill.gain)} to be sure"
+        return f"below {words.the_trivial(self.skill.against)}{unsure}"
 
     @property
     def gain_words(self) -> str:
         """`+.0090 [+.0051, +.0129], better than the recency mean`; a dash where it is unknown."""
         if self.skill is None:
             return "–"
-        gain, name = self.skill.gain, the_trivial(self.skill.against)
+        gain, name = self.skill.gain, words.the_trivial(self.skill.against)
         if gain.interval() is None:
-            return f"{signed(gain.value)} against {name}, {no_interval(gain)} for an interval"
+            return f"{signed(gain.value)} against {name}, {words.no_interval(gain)} for an interval"
         than = self.below_words or f"{self.skill_words} than {name}"
-        return f"{signed(gain.value)} {cosine_interval(gain)}, {than}"
+        return f"{signed(gain.value)} {words.cosine_interval(gain)}, {than}"
 
     @property
     def alarms(self) -> tuple[str, ...]:
@@ -187,7 +172,7 @@ class Row:
     fell: tuple[str, ...] = ()
     """Names of retrieval figures that fell clear of zero."""
     rose: tuple[str, ...] = ()
-    chances: Chances | None = None
+    chances: words.Chances | None = None
     unweighted: Estimate | None = None
     """The change with every window weighing the same; None where that is `estimate`."""
     disagreement: str = ""
@@ -200,7 +185,7 @@ class Row:
     @property
     def gains(self) -> bool:
         """True if more data helps it or seems to, and its expanded arm is free of alarms."""
-        return self.verdict.word in UP and not self.expanded.alarms
+        return self.verdict.word in words.UP and not self.expanded.alarms
 
     @property
     def known_to_gain(self) -> bool:
@@ -239,7 +224,7 @@ class Row:
     def figures(self) -> tuple[str, ...]:
         """Further figures, in words."""
         e = self.unweighted
-        told = interval_words(e.interval()) if e and e.interval() else f"({no_interval(e)} for an interval)"
+        told = words.interval_words(e.interval()) if e and e.interval() else f"({words.no_interval(e)} for an interval)"
         plain = f"with every window weighing the same: {percent(e.value)} {told}" if e else ""
         return tuple(filter(None, (plain, f"more data {self.chances.words}" if self.chances else "")))
 
@@ -258,7 +243,7 @@ NAMED = 3
 
 def named(rows: Sequence[Row]) -> str:
     """`AMN`, `AMN and GRU`, `AMN, GRU and LSTM`, `4 models`."""
-    return listed([row.title for row in rows]) if len(rows) <= NAMED else f"{len(rows)} models"
+    return words.listed([row.title for row in rows]) if len(rows) <= NAMED else f"{len(rows)} models"
 
 
 def seeds_words(rows: Sequence[Row]) -> str:
@@ -278,7 +263,7 @@ class TrivialRow:
 
     @property
     def title(self) -> str:
-        return trivial_title(self.name)
+        return words.trivial_title(self.name)
 
 
 @dataclass(frozen=True)
@@ -290,7 +275,7 @@ class Average:
     verdict: Verdict
     models: tuple[str, ...]
     """Names of those it averages."""
-    chances: Chances | None = None
+    chances: words.Chances | None = None
 
 
 @dataclass(frozen=True)
@@ -348,7 +333,7 @@ class Table:
     @property
     def opposite(self) -> bool:
         """True if some models gain and others lose."""
-        return bool(self.with_word(*UP)) and bool(self.with_word(*DOWN))
+        return bool(self.with_word(*words.UP)) and bool(self.with_word(*words.DOWN))
 
     @property
     def order(self) -> str:
@@ -376,7 +361,7 @@ class Table:
         """What a network must beat: of each context the best trivial baseline."""
         contexts = dict.fromkeys(row.context for row in self.rows)
         named = [(row, row.name.partition("@")[0]) for row in self.trivial]
-        first = [next((row for row, name in named if row.name == of_context(name, at)), None) for at in contexts]
+        first = [next((row for row, name in named if row.name == words.of_context(name, at)), None) for at in contexts]
         return tuple(row for row in self.trivial if row in first)
 
     @property
@@ -390,7 +375,7 @@ class Table:
 
     def population(self, name: Population) -> str:
         """Held-out articles by their source, in words: `articles of 8k`."""
-        return population_words(name, self.labels[0])
+        return words.population_words(name, self.labels[0])
 
     def with_word(self, *words: Word) -> tuple[Row, ...]:
         return tuple(row for row in self.rows if row.verdict.word in words)

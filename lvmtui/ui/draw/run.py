@@ -147,14 +147,15 @@ def _groups(run: RunFacts) -> list[Group]:
         (spec.unit, f"{state.step:,} of {spec.total_steps:,}"),
     ]
     if started is not None and started.process.pid:
-        life.append(("process", f"{started.process.pid} on {started.process.host}"))
-        life.append(("device", started.device))
-        life.append(("versions", ", ".join(f"{name} {v}" for name, v in started.versions.items())))
+        versions = ", ".join(f"{name} {v}" for name, v in started.versions.items())
+        process = f"{started.process.pid} on {started.process.host}"
+        life += [("process", process), ("device", started.device), ("versions", versions)]
     kept, lost = trainer.checkpoint, trainer.unknown + state.supervision.unknown
+    at = f"{spec.unit} {kept.step:,}, {words.size(kept.bytes)}, {words.clock(kept.time)}" if kept else ""
     life += [
         ("job", run.view.job.words if run.view.job else ""),
         ("interrupted", interrupted_words(state).removeprefix("interrupted ")),
-        ("checkpoint", f"step {kept.step:,}, {words.size(kept.bytes)}, {words.clock(kept.time)}" if kept else ""),
+        ("checkpoint", at),
         ("unreadable", words.plural(lost, "line") if lost else ""),
     ]
     groups: list[Group] = []

@@ -8,6 +8,7 @@ from functools import partial
 
 from rich.cells import cell_len
 
+from lvmtui.formats.results import ArmScores
 from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
@@ -33,7 +34,7 @@ from lvmtui.ui.draw.sizes import size_table
 from lvmtui.ui.draw.styles import change_style, verdict_style
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import Snapshot
-from lvmtui.verdict.table import ArmCell, Row, TrivialRow
+from lvmtui.verdict.table import Row, TrivialRow
 from lvmtui.verdict.words import interval_words, population_words, short_trivial, stratum_change
 
 IN_REPORT = ", tab shows the report"
@@ -88,8 +89,8 @@ def columns_for(snapshot: Snapshot, width: int) -> list[Column]:
         Column("change", 9, lambda row: [(words.percent(row.change), change_style(row.change))]),
         Column("95 % interval", 17, lambda row: [(interval_words(row.interval), "dim")], least=110),
         Column(hits, max(12, cell_len(hits) + 2), lambda row: [(_hits(row), "")], _trivial_hits(snapshot), least=132),
-        Column("gain", 8, lambda row: [(_skill(row.expanded), "")], least=144),
-        Column("margin", 8, lambda row: [(_margin(row.expanded), "")], least=156),
+        Column("gain", 8, _figure(lambda scores: scores.skill.gain.value if scores.skill else None, 3), least=144),
+        Column("margin", 8, _figure(lambda scores: scores.margin, 2), least=156),
     ]
     columns = [column for column in found if width >= column.least]
     verdict = min(max((VERDICT[0], *(cell_len(row.verdict_words) for row in snapshot.table.rows))), VERDICT[1])
@@ -242,12 +243,8 @@ def _details(row: Row, run: RunFacts, width: int) -> list[Line]:
     return lines
 
 
-def _skill(cell: ArmCell) -> str:
-    return words.signed(cell.skill.gain.value, 3) if cell.skill else "–"
-
-
-def _margin(cell: ArmCell) -> str:
-    return words.signed(cell.scores.margin, 2) if cell.scores else "–"
+def _figure(of: Callable[[ArmScores], float | None], digits: int) -> Callable[[Row], list[Piece]]:
+    return lambda row: [(words.signed(of(row.expanded.scores) if row.expanded.scores else None, digits), "")]
 
 
 def _hits(row: Row) -> str:

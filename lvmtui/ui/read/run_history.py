@@ -26,7 +26,6 @@ class RunHistory:
     """Reads both logs of a run, and of a log that has grown only what is new."""
 
     def __init__(self, folder: RunDir, unit: str = "step") -> None:
-        """`unit`: what its steps are."""
         self._unit = unit
         self._cursors: dict[str, LogCursor[Event] | LogCursor[Record]] = {
             "trainer": LogCursor(folder.events, decode_event),
