@@ -103,7 +103,7 @@ def outcome_of(campaign: str, table: Table) -> CampaignOutcome:
 
 
 def result_rows(table: Table) -> list[tuple[str, ...]]:
-    """A title row, a row for each model, and one for the best trivial baseline of each context."""
+    """A title row, a row for each model, and those of the best trivial baselines."""
     rows: list[tuple[str, ...]] = [("model", *table.labels, "change", "95 % interval", "verdict")]
     for row in table.rows:
         cosines = words.cosine(row.baseline.cosine), words.cosine(row.expanded.cosine)

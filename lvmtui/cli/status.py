@@ -39,6 +39,7 @@ LONG = 80
 """Characters of a note up to which it is told again: `as AMN 8k` would hide an alarm, or that a run ended early."""
 WRAP = partial(textwrap.wrap, break_on_hyphens=False, break_long_words=False)
 GAIN = "gain: cosine at lowest loss less the best trivial one's, own validation windows"
+EACH = "each context over its own trivial baselines; the report takes the best of all"
 BARE = "cosine: own validation cosine, at the epoch of lowest loss if it tells a loss"
 EPOCH = "epoch: a pass over its own windows; with equal updates a small arm makes more"
 SIGNLESS = "without a sign: the bare cosine, as the windows of other programs are not known"
@@ -86,7 +87,8 @@ def titles_of(state: CampaignState) -> tuple[RunRow, tuple[str, ...]]:
     foreign = [view.state.spec.foreign for view in state.runs if view.state]
     bare = bool(foreign) and all(foreign)
     seed, figure = "seed" if len(state.campaign.seeds) > 1 else "", "cosine" if bare else "gain"
-    about = (BARE,) if bare else (GAIN, SIGNLESS) if any(foreign) else (GAIN,)
+    also = {SIGNLESS: any(foreign), EACH: bool(state.campaign.contexts)}
+    about = (BARE,) if bare else (GAIN, *filter(also.get, also))
     return RunRow("model", "arm", seed, "state", "epoch", figure, "time"), about
 
 

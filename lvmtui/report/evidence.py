@@ -16,7 +16,7 @@ from lvmtui.system.text import grouped
 from lvmtui.verdict.cross_checks import FIGURES, TITLES, deciding_interval
 from lvmtui.verdict.health import of_seeds
 from lvmtui.verdict.table import Row, Table, named, seeds_words
-from lvmtui.verdict.words import cosine_interval, interval_words, of_context, stratum_change, the_trivial, trivial_title
+from lvmtui.verdict.words import cosine_interval, interval_words, stratum_change, the_trivial, trivial_title
 
 ARROW = " → "
 BY_COSINE = "of highest cosine where it tells no loss, and for histories of GraphMERT-LVM"
@@ -259,7 +259,7 @@ def _forward(report: Report) -> list[Block]:
         return []
     _, first = found[0]
     lines = [(row.title, of.scores) for row, of in found]
-    trivial = dict.fromkeys((trivial_title(of_context(of.against, row.context)), of.trivial) for row, of in found)
+    trivial = dict.fromkeys((trivial_title(of.against), of.trivial) for _, of in found)
     if len({title for title, _ in trivial}) == len(trivial):  # not where a model lacks a fold of the others
         lines += trivial
 

@@ -55,11 +55,12 @@ VERDICTS: dict[tuple[Word, ...], str] = {
 def first_page(report: Report) -> list[Block]:
     """Everything needed to decide, and to know how sure the decision is."""
     to_do: list[Text] = [(Strong(advice.what), f": {advice.words}.") for advice in report.recommendations]
+    progress, so_far = report.progress, "Provisional: " if report.progress.to_come else ""
     return [
         Heading(f"{report.title}: does the larger data set help?", 1),
         Paragraph(Strong(report.answer)),
         *([Paragraph(Strong(words))] if (words := curve_answer(report.learning_curve, report.table.seeds)) else []),
-        *_missing(report),
+        *([Paragraph(Strong(f"{so_far}{progress.words}."))] if progress.missing else []),
         *_ranking(report),
         *_doubts(report),
         *(Heading("What to do"), *bullets([*to_do, *report.next_steps])),
@@ -67,15 +68,8 @@ def first_page(report: Report) -> list[Block]:
     ]
 
 
-def _missing(report: Report) -> list[Block]:
-    """What has become of the runs, where not all are finished."""
-    progress = report.progress
-    so_far = "Provisional: " if progress.to_come else ""
-    return [Paragraph(Strong(f"{so_far}{progress.words}."))] if progress.missing else []
-
-
 def _ranking(report: Report) -> list[Block]:
-    """One row per model, then their average, and for comparison the best trivial baseline of each context."""
+    """One row per model, then their average, and for comparison the best trivial baseline of each context and arm."""
     whole = report.table
     primary = whole.primary if len(whole.rows) > 1 else None
     average = primary.estimate.interval() if primary else None

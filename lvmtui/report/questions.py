@@ -224,7 +224,7 @@ def _forward(table: Table) -> str:
             continue
         found = [(row.title, of) for row, of in rows]
         nexts, lasts, orders = zip(*((of.gain_next, of.gain_last, of.order) for _, of in found), strict=True)
-        against = " or ".join(dict.fromkeys(the_trivial(of_context(of.against, row.context)) for row, of in rows))
+        against = " or ".join(dict.fromkeys(the_trivial(of.against) for _, of in rows))
         words = (
             f"The cosine of models trained on {table.labels[ARMS.index(arm)]}, less that of {against}: "
             f"{spread(nexts, signed)} with the next vector, {spread(lasts, signed)} with the last context vector"

@@ -125,7 +125,8 @@ def health_of(
     over = trainer.finished is not None or evaluations[-1].step >= total
     late = over or evaluations[-1].step >= EARLY * total
     judged, scores = _on_heldout(run, trivial), comparison.arm(run.spec.arm) if comparison else None
-    known = skill_words(scores.skill.gain) if scores and scores.skill else ""
+    skill = scores.skill if scores else None  # of several contexts perhaps over another one's baseline, not held here
+    known = skill_words(skill.gain) if skill and skill.against.partition("@")[2] in ("", str(run.spec.context)) else ""
     if run.spec.foreign or (trivial is not None and trivial.arm != run.spec.arm):
         trivial = None
     if found := _collapsed(evaluations, trivial, late):

@@ -23,7 +23,7 @@ from lvmtui.system.text import grouped, sanitise
 from lvmtui.verdict.comparison import complete_pairs
 from lvmtui.verdict.health import Finding, cosine_of, finite, of_seeds, peak, scored
 from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row
-from lvmtui.verdict.words import LITTLE, Verdict, Word, listed, verdict
+from lvmtui.verdict.words import LITTLE, Verdict, Word, listed, of_context, verdict
 
 UNFIT = frozenset({"diverged", "collapsed", "failed_to_learn"})
 """Alarms of a run that says nothing about its data, whatever its score: a baseline that failed to learn would give any
@@ -150,10 +150,10 @@ def _forward(views: Sequence[RunView], trivial: Trivials) -> Forward | None:
     ]
     if not known:
         return None
-    names = [name for name in known[0][1] if all(name in of for _, of in known)]
-    means = {name: _mean_forward([of[name] for _, of in known]) for name in names}
+    means = {n: _mean_forward([of[n] for _, of in known]) for n in known[0][1] if all(n in of for _, of in known)}
     best = max(means, key=lambda name: means[name].next, default="")
-    return Forward(_mean_forward([scores for scores, _ in known]), best, means[best]) if best else None
+    against = of_context(best, "".join(views[0].planned.model.partition("@")[1:]))
+    return Forward(_mean_forward([scores for scores, _ in known]), against, means[best]) if best else None
 
 
 def _mean_forward(scores: Sequence[ForwardScores]) -> ForwardScores:

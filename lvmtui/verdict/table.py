@@ -358,11 +358,11 @@ class Table:
 
     @property
     def best_trivial(self) -> tuple[TrivialRow, ...]:
-        """What a network must beat: of each context the best trivial baseline."""
-        contexts = dict.fromkeys(row.context for row in self.rows)
+        """What a network must beat: of each context and arm the best trivial baseline."""
         named = [(row, row.name.partition("@")[0]) for row in self.trivial]
-        first = [next((row for row, name in named if row.name == words.of_context(name, at)), None) for at in contexts]
-        return tuple(row for row in self.trivial if row in first)
+        own = ([row for row, name in named if row.name == words.of_context(name, one.context)] for one in self.rows)
+        best = [max(rows, key=lambda row: getattr(row, arm) or -2.0) for rows in own if rows for arm in ARMS]
+        return tuple(row for row in self.trivial if row in best)
 
     @property
     def alike(self) -> tuple[Row, ...]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from lvmtui.supervisor.memory_kills import counter, in_kernel_log
+from lvmtui.system import process_id
 from lvmtui.system import processes as process_module
 from lvmtui.system.process_id import LAUNCH_MARK, RUN_MARK, Identity, identity_of
 from lvmtui.system.processes import Sent, ask_to_leave, kill_all, marked_processes, send
@@ -132,7 +133,7 @@ def test_the_table_of_psutil_says_the_same(family: Family, monkeypatch: pytest.M
     identity = family.start()
     wait_for(family.marked)
     (ours,) = family.marked()
-    monkeypatch.setattr(process_module, "HAS_PROC", False)
+    monkeypatch.setattr(process_id, "HAS_PROC", False)
     (other,) = family.marked()
     assert other == replace(ours, identity=replace(identity, start_ticks=0))
 

@@ -373,7 +373,9 @@ def test_every_context_has_its_best_trivial_baseline() -> None:
     assert [row.title for row in table.best_trivial] == ["recency mean@10", "recency mean@5"]
     copying = replace(table, trivial=(TrivialRow("copy_last", 0.53, 0.53), *table.trivial))
     assert [row.title for row in copying.best_trivial] == ["copy-last"], "it is the same with every context"
+    apart = (TrivialRow("ridge", 0.45, 0.6), TrivialRow("mean", 0.5, 0.5), TrivialRow("copy_last", 0.4, 0.4))
     one = made_table([made_row("amn", 1.0)])
+    assert replace(one, trivial=apart).best_trivial == apart[:2], "the best with little data is another one"
     assert replace(one, trivial=(TrivialRow("ridge", 0.5, 0.5), TrivialRow("mean", 0.4, 0.4))).best_trivial == (
         TrivialRow("ridge", 0.5, 0.5),
     )

@@ -29,7 +29,8 @@ def about_selected(snapshot: Snapshot, selected: str, width: int) -> list[Line]:
     lines: list[Line] = []
     room = width - 2
     if run is not None and run.trouble:
-        lines += _named("trouble", f"{run.title} {run.label} {run.trouble}", run.trouble_style, room)
+        name = "waits" if run.trouble_style == "dim" else "trouble"
+        lines += _named(name, f"{run.title} {run.label} {run.trouble}", run.trouble_style, room)
     if run is not None and run.setback:
         lines += _named("before", f"{run.title} {run.label} {run.setback}", "", room)
     row = model.row if model else None

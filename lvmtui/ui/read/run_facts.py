@@ -164,7 +164,10 @@ class RunFacts:
 
     @property
     def trouble_style(self) -> str:
-        return "alarm" if self.alarms or PHASES[self.phase].style in ("alarm", "failed") else "note"
+        """`dim` while its job only waits for its turn."""
+        job = self.view.job
+        waits = job is not None and job.waiting and not job.never
+        return "alarm" if self.alarms or PHASES[self.phase].style in ("alarm", "failed") else "dim" if waits else "note"
 
     @property
     def imported(self) -> bool:
