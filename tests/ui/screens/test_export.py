@@ -42,7 +42,8 @@ async def test_who_leaves_while_it_writes_is_told_what_comes_of_it(
         await until(pilot, lambda: "writing" in shown(app))
         await pilot.press("escape")
         await until(pilot, lambda: "still writing" in shown(app))
-        (tmp_path / "go").write_text(fault)
+        (tmp_path / "going").write_text(fault)
+        (tmp_path / "going").rename(tmp_path / "go")  # whole at once, or the child reads an empty one
         await until(pilot, lambda: ("cannot be written; name another" if fault else "report written to") in shown(app))
         if fault:
             await pilot.press("escape")
