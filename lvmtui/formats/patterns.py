@@ -21,7 +21,7 @@ LONGEST = 2048
 the square of the length."""
 MOST = 1e9
 """Steps and epochs that can be planned are fewer."""
-NOT_FINITE = re.compile(rb"\b(?:nan|NaN|NAN|inf|Inf|Infinity)\b")
+NOT_FINITE = re.compile(rb"-?\b(?:nan|NaN|inf|Inf|Infinity)\b")
 STAND_IN = b"0.98765432109876543"
 """In the place of a NaN where no pattern is found: many look for digits only, and a run that diverges must be seen."""
 
@@ -73,9 +73,9 @@ class Patterns:
 
     def read(self, line: bytes) -> LineReading | None:
         """What a line says, None if no pattern is found in it or its figures are no numbers."""
-        digits = NOT_FINITE.sub(STAND_IN, line[:LONGEST]).replace(b"-" + STAND_IN, STAND_IN)
-        tries = (p.search(text, 0, LONGEST) for text in dict.fromkeys((line, digits)) for p in self._patterns)
-        found = next(filter(None, tries), None)
+        suspect = b"nan" in line or b"NaN" in line or b"inf" in line or b"Inf" in line
+        lines = (line, NOT_FINITE.sub(STAND_IN, line[:LONGEST])) if suspect else (line,)
+        found = next(filter(None, (p.search(text, 0, LONGEST) for text in lines for p in self._patterns)), None)
         return None if found is None else _reading(found)
 
 
