@@ -17,15 +17,12 @@ from dataclasses import dataclass
 GROUPS = ("step", "epoch", "loss", "val_loss", "cosine", "train_loss", "train_cosine", "rate", "steps", "epochs")
 """Names a group may have. `steps` and `epochs` are allowed and not read: how many there will be is in the campaign."""
 LONGEST = 2048
-"""Bytes of a line that are looked at: a figure further on is none that people read, and some patterns take time in
-the square of the length."""
+"""Bytes of a line that are looked at: people read no figure further on, and some patterns take time in its square."""
 MOST = 1e9
 """Steps and epochs that can be planned are fewer."""
-NOT_FINITE = re.compile(rb"-?\b(?:nan|NaN|inf|Inf|Infinity)\b")
+NOT_FINITE = re.compile(rb"(?:nan|inf(?:inity)?)\b", re.IGNORECASE)
 STAND_IN = b"0.98765432109876543"
 """In the place of a NaN where no pattern is found: many look for digits only, and a run that diverges must be seen."""
-
-
 NO_COSINE = "is no cosine, which lies between -1 and 1"
 """Said in the log of a run of a figure that a program called one; by it `trainer test` finds the line."""
 
@@ -73,21 +70,23 @@ class Patterns:
 
     def read(self, line: bytes) -> LineReading | None:
         """What a line says, None if no pattern is found in it or its figures are no numbers."""
-        suspect = b"nan" in line or b"NaN" in line or b"inf" in line or b"Inf" in line
-        lines = (line, NOT_FINITE.sub(STAND_IN, line[:LONGEST])) if suspect else (line,)
-        found = next(filter(None, (p.search(text, 0, LONGEST) for text in lines for p in self._patterns)), None)
-        return None if found is None else _reading(found)
+        for pattern in self._patterns:
+            found = pattern.search(line, 0, LONGEST)
+            if found is not None:
+                return _reading(found)
+        lost = NOT_FINITE.sub(STAND_IN, line[:LONGEST])
+        return None if lost == line else self.read(lost.replace(b"-" + STAND_IN, STAND_IN))
 
 
 def _reading(found: re.Match[bytes]) -> LineReading | None:
     numbers: dict[str, float] = {}
-    nans = [one.span() for one in re.finditer(STAND_IN, found.string)]
+    nans = [one.span() for one in re.finditer(STAND_IN, found.string)] if STAND_IN in found.string else []
+    lost = {name for a, b in nans for name in found.groupdict() if found.start(name) < b and a < found.end(name)}
     for name, text in found.groupdict().items():
         if text is None:
             continue
-        start, end = found.span(name)
         try:
-            numbers[name] = math.nan if any(start < last and first < end for first, last in nans) else float(text)
+            numbers[name] = math.nan if name in lost else float(text)
         except ValueError:
             return None
     cosines = {name: numbers[name] for name in ("cosine", "train_cosine") if name in numbers}

@@ -191,8 +191,9 @@ def _retrieval(table: Table) -> str:
             if len(known) > 1
             else f"{TITLES[name]} {told[0].partition(' for ')[0]} (from {before} to {after})"
         )
-    rose, fell = any(row.rose for row in table.ranked), any(row.fell for row in table.ranked)
-    verdict = "Not by all" if rose and fell else "Yes" if rose else "No" if fell else "Not shown by these figures"
+    rose, fell = [bool(row.rose) for row in table.ranked], any(row.fell for row in table.ranked)
+    up = "Not by all" if fell else "Yes" if all(rose) else "By some"
+    verdict = up if any(rose) else "No" if fell else "Not shown by these figures"
     return f"{verdict}: {', '.join(found)}."
 
 

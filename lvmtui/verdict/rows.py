@@ -26,8 +26,7 @@ from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row
 from lvmtui.verdict.words import LITTLE, Verdict, Word, listed, of_context, verdict
 
 UNFIT = frozenset({"diverged", "collapsed", "failed_to_learn"})
-"""Alarms of a run that says nothing about its data, whatever its score: a baseline that failed to learn would give any
-expanded run a gain of hundreds of percent."""
+"""Alarms of a run that says nothing about its data, whatever its score: over one that failed to learn, all gain."""
 HISTORY = "own validation set, may have seen held-out windows, no interval"
 """Why a history gives a point estimate only."""
 PREDICTIONS = "predictions that fit the held-out windows are needed: predictions.npy, or the kit (docs/your-own.md)"
@@ -307,6 +306,7 @@ def _history_verdict(state: CampaignState, model: str, health: Health) -> tuple[
     remedy = PREDICTIONS if own else BOTH_ARMS if unfit else FITTING if any(bare) and not all(bare) else ""
     ours = [view for view in views if view.state and not view.state.spec.history]  # a history's figures stay as told
     if unfair := _unfit(state, ours, health) + [why for why in unfit if REFUTED in why]:
+        remedy = "mend the script and start a new campaign" if own else remedy
         return Verdict(Word.NOT_COMPARABLE, reason="; ".join(dict.fromkeys(unfair)), remedy=remedy), None, None
     baseline, expanded = (mean_of(_best_validation(view) for view in views if view.planned.arm == arm) for arm in ARMS)
     if baseline is None or expanded is None:
