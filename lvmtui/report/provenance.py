@@ -93,7 +93,7 @@ def _runs(report: Report) -> list[Block]:
     shown = FIGURES | (HISTORY if report.imported else JUDGED)
     seeds = report.campaign_facts.seeds
     order: list[Text] = [f"Seeds {', '.join(map(str, seeds))} are separated by slashes."] if len(seeds) > 1 else []
-    if report.table.cap is not None and any(row.baseline.scores for row in report.table.rows):
+    if report.table.cap is not None and any(row.unweighted or row.baseline.scores for row in report.table.rows):
         order.append(
             "Held-out is the plain mean over windows here, as are all figures that a run tells of itself (hits and "
             f"margin too); in the tables above an article counts for at most {report.table.cap} of them."

@@ -390,4 +390,4 @@ def at_plateau(evaluations: Sequence[Evaluated]) -> bool:
     if gain is None or best is None:
         return False
     fallen = cosine_of(best) - cosine_of(scored(evaluations)[-1])
-    return gain < PLATEAU_GAIN * abs(cosine_of(best)) or fallen >= OVERFIT_FALL
+    return gain <= PLATEAU_GAIN * abs(cosine_of(best)) or fallen >= OVERFIT_FALL

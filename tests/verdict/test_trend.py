@@ -6,10 +6,10 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lvmtui.verdict.health import at_plateau, late_gain, peak
+from lvmtui.verdict.health import OVERFIT_FALL, at_plateau, cosine_of, late_gain, peak, scored
 from tests.verdict.series import evaluated
 
 
@@ -71,12 +71,16 @@ def test_of_a_curve_that_flattens_the_gain_is_not_understated(steep: float, top:
 
 
 @given(st.lists(st.one_of(st.none(), st.floats(-1, 1)), max_size=20), st.floats(-1, 1))
+@example([0.0, 0.0, 0.0, 0.0], 0.0)
+@example([-1.0, 0.0, 0.0, -1.0], 0.0)
 def test_more_of_the_same_keeps_a_plateau(cosines: list[float | None], last: float) -> None:
-    """Evaluations that bring no better cosine cannot end a plateau."""
+    """Evaluations that bring no better cosine cannot end a plateau; of a curve that has fallen, none above its end."""
     evaluations = curve(*cosines)
     gain = late_gain(evaluations)
     assert gain is None or gain >= 0
     best = peak(evaluations)
     if at_plateau(evaluations) and best is not None:
-        longer = (*evaluations, evaluated(len(cosines) + 1, min(last, best.cosine or 0)))
+        end = scored(evaluations)[-1].cosine or 0.0
+        ceiling = end if cosine_of(best) - end >= OVERFIT_FALL else cosine_of(best)
+        longer = (*evaluations, evaluated(len(cosines) + 1, min(last, ceiling)))
         assert at_plateau(longer)
