@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.report.make import read_report
 from lvmtui.report.markdown import markdown
 from lvmtui.report.page import page_of
+from lvmtui.verdict.words import Word
 from tests.factory import State
 from tests.report.made_campaigns import UP, section
 from tests.verdict.scenes import NOW, by_own_trainer, finished, report_of, state_of
@@ -112,3 +114,15 @@ def test_windows_of_a_source_are_a_range_where_models_lack_seeds(tmp_path: Path)
     windows, clusters = others[0].strata[0].change.windows, others[0].strata[0].change.clusters
     md = markdown(page_of(replace(report, table=table)))
     assert f"rticles of 8k: 38 to {windows:,} windows in 4 to {clusters} clusters" in md
+
+
+def test_a_trainer_of_the_users_own_that_diverged_is_to_be_mended(tmp_path: Path) -> None:
+    """It was told to leave predictions, which would not have made it comparable."""
+    state = by_own_trainer(state_of(*finished(tmp_path, {"mine": (0.45, 0.6)}, seeds=(1,))), "mine")
+    view = state.runs[1]
+    assert view.state is not None
+    lost = tuple(replace(one, loss=math.nan, cosine=None) for one in view.state.trainer.evaluations)
+    gone = replace(view.state, trainer=replace(view.state.trainer, evaluations=lost))
+    report = read_report(replace(state, runs=(state.runs[0], replace(view, state=gone))), now=NOW)
+    assert report.table.rows[0].verdict.word is Word.NOT_COMPARABLE
+    assert report.next_steps[0] == "For a verdict, mend the script and start a new campaign."
