@@ -27,7 +27,7 @@ class Sentence:
     """True: only the screen shows it. Logs and `attach` leave it out."""
 
 
-def sentence_of(event: Event | Record, unit: str = "step") -> Sentence | None:  # noqa: C901, PLR0912 - a case a kind
+def sentence_of(event: Event | Record, unit: str = "step") -> Sentence | None:  # noqa: C901, PLR0912 - one case each
     """The sentence for an event of the trainer or a record of the supervisor; None for a point of the curve. `unit`:
     what the run's steps are, see `RunSpec.unit`."""
     match event:

@@ -88,7 +88,7 @@ def titles_of(state: CampaignState) -> tuple[RunRow, tuple[str, ...]]:
     bare = bool(foreign) and all(foreign)
     seed, figure = "seed" if len(state.campaign.seeds) > 1 else "", "cosine" if bare else "gain"
     also = {SIGNLESS: any(foreign), EACH: bool(state.campaign.contexts)}
-    about = (BARE,) if bare else (GAIN, *filter(also.get, also))
+    about = (BARE,) if bare else (GAIN, *(line for line, applies in also.items() if applies))
     return RunRow("model", "arm", seed, "state", "epoch", figure, "time"), about
 
 

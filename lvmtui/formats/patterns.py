@@ -17,7 +17,7 @@ from dataclasses import dataclass
 GROUPS = ("step", "epoch", "loss", "val_loss", "cosine", "train_loss", "train_cosine", "rate", "steps", "epochs")
 """Names a group may have. `steps` and `epochs` are allowed and not read: how many there will be is in the campaign."""
 LONGEST = 2048
-"""Bytes of a line that are looked at: people read no figure further on, and some patterns take time in its square."""
+"""Bytes of a line that are looked at. Nobody prints figures further on, and some patterns take quadratic time."""
 MOST = 1e9
 """Steps and epochs that can be planned are fewer."""
 NOT_FINITE = re.compile(rb"(?:nan|inf(?:inity)?)\b", re.IGNORECASE)

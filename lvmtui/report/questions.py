@@ -198,7 +198,7 @@ def _retrieval(table: Table) -> str:
 
 
 def _skills(table: Table) -> str:
-    """Each model against the best trivial baseline, with several contexts of them all."""
+    """Each model against the best trivial baseline of all contexts."""
     beside: dict[str, dict[str, list[str]]] = {}
     words = {"better": "better", "no better": "no better", "below": "worse"}
     for row in table.rows:

@@ -189,7 +189,7 @@ def read_scores(path: Path, digest: str) -> tuple[WindowScores | None, str]:
 
 
 def _trivials(state: CampaignState, model: str, seed: int, windows: int) -> dict[ArmName, dict[str, TrivialScores]]:
-    """The trivial baselines of every context, of several as `ridge@3`: all are of the same windows, to be beaten."""
+    """The trivial baselines of all contexts, of several as `ridge@3`: all contexts have the same held-out windows."""
     found: dict[ArmName, dict[str, TrivialScores]] = {arm: {} for arm in ARMS}
     for other in [f"{model.partition('@')[0]}@{context}" for context in state.campaign.contexts] or [model]:
         context = "".join(other.partition("@")[1:])

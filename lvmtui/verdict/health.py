@@ -125,7 +125,7 @@ def health_of(
     over = trainer.finished is not None or evaluations[-1].step >= total
     late = over or evaluations[-1].step >= EARLY * total
     judged, scores = _on_heldout(run, trivial), comparison.arm(run.spec.arm) if comparison else None
-    skill = scores.skill if scores else None  # of several contexts perhaps over another one's baseline, not held here
+    skill = scores.skill if scores else None  # with several contexts perhaps over a baseline of another one
     known = skill_words(skill.gain) if skill and skill.against.partition("@")[2] in ("", str(run.spec.context)) else ""
     if run.spec.foreign or (trivial is not None and trivial.arm != run.spec.arm):
         trivial = None

@@ -26,7 +26,7 @@ from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row
 from lvmtui.verdict.words import LITTLE, Verdict, Word, listed, of_context, verdict
 
 UNFIT = frozenset({"diverged", "collapsed", "failed_to_learn"})
-"""Alarms of a run that says nothing about its data, whatever its score: over one that failed to learn, all gain."""
+"""Alarms of a run that says nothing about its data: beside a baseline that learned nothing, any run gains a lot."""
 HISTORY = "own validation set, may have seen held-out windows, no interval"
 """Why a history gives a point estimate only."""
 PREDICTIONS = "predictions that fit the held-out windows are needed: predictions.npy, or the kit (docs/your-own.md)"

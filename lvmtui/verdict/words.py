@@ -264,7 +264,7 @@ ALIKE_IN_ALL = frozenset({"copy_last", "constant_mean"})
 
 
 def of_context(name: str, context: str) -> str:
-    """The name of the trivial baseline of one of several contexts, `recency_mean@20`; `context`: `@20`, or empty."""
+    """A trivial baseline's name with its context, `recency_mean@20`, once. `context`: `@20`; empty if there is one."""
     return name if name in ALIKE_IN_ALL or "@" in name else name + context
 
 
