@@ -200,8 +200,8 @@ def _neighbour_notes(neighbours: Neighbours) -> list[str]:
     notes = []
     if neighbours.near_copies:
         notes.append(
-            f"{neighbours.near_copies:,} vectors belong to groups of near-copies (cosine {neighbours.same:.4g} and "
-            "more, not equal); each group counts as one vector (--same sets that cosine: docs/data.md)"
+            f"{neighbours.near_copies:,} different vectors belong to groups of near-copies (cosine "
+            f"{neighbours.same:.4g} and more); each group counts as one vector (--same sets that cosine: docs/data.md)"
         )
     if neighbours.negated:
         notes.append(

@@ -80,8 +80,6 @@ def find_groups(parts: Sequence[Part], same: float | None = None) -> Groups:
     chosen = choose_threshold(nearest) if same is None else same
     groups, equal = _search(rows, representative, chosen)
     rows.release()
-    counts = np.bincount(which, minlength=len(representative))
-    in_group = np.bincount(groups, counts, minlength=len(representative))
     natural = nearest[nearest < chosen]
     versions = np.bincount(groups[np.unique(equal)], minlength=len(representative))
     facts = Neighbours(
@@ -90,8 +88,8 @@ def find_groups(parts: Sequence[Part], same: float | None = None) -> Groups:
         sampled=len(nearest),
         median=float(np.median(nearest)),
         natural=float(natural.max()) if len(natural) else None,
-        repeated=int(len(which) - (in_group > 0).sum()),
-        near_copies=int(in_group[versions > 1].sum()),
+        repeated=int(len(which) - len(np.unique(groups))),
+        near_copies=int(versions[versions > 1].sum()),
         negated=int((opposite <= -chosen).sum()),
     )
     _, first, group = np.unique(groups[which], return_index=True, return_inverse=True)

@@ -130,7 +130,7 @@ class Neighbours:
     repeated: int
     """Vectors that are the same as an earlier one, of either file."""
     near_copies: int
-    """Vectors in groups whose members are the same but not equal."""
+    """Different vectors in groups whose members are the same but not equal."""
     negated: int
     """Sampled vectors whose negative is there too."""
 

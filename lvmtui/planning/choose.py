@@ -12,6 +12,7 @@ from lvmtui.estimate.eta import Eta
 from lvmtui.models import size_of
 from lvmtui.planning.options import AUTO, Options
 from lvmtui.system.numbers import duration
+from lvmtui.verdict.words import listed
 
 FULL_FROM = 50_000
 """Training windows of the smaller arm from which full-size models are chosen. With 5,793 they were no better than small
@@ -75,9 +76,13 @@ def with_other(asked: Options, choice: AutoChoice, windows: int) -> Options:
     return choose(replace(asked, **other), windows)[0]
 
 
-def seed_remarks(seeds: tuple[int, ...]) -> list[str]:
-    """`--seeds 2` is often meant as a count."""
-    if len(seeds) > 1 or not 2 <= seeds[0] <= 10:
-        return []
-    listed = " ".join(str(seed) for seed in range(1, seeds[0] + 1))
-    return [f"--seeds {seeds[0]} is one seed, number {seeds[0]}; for {seeds[0]} seeds write --seeds {listed}"]
+def remarks_on(options: Options) -> list[str]:
+    """What was probably meant otherwise: `--seeds 2` as a count, `--epochs` for trainers with a count of their own."""
+    own, count, remarks = options.own.trainers, options.seeds[0], []
+    if len(options.seeds) == 1 and 2 <= count <= 10:
+        numbers = " ".join(str(seed) for seed in range(1, count + 1))
+        remarks.append(f"--seeds {count} is one seed, number {count}; for {count} seeds write --seeds {numbers}")
+    fixed = [own[model].title for model in options.models if model in own and own[model].steps]
+    if options.epochs and fixed:
+        remarks.append(f"--epochs does not change {listed(fixed)}, whose table in the campaign file says how long")
+    return remarks

@@ -28,7 +28,7 @@ from lvmtui.formats.spec import USUAL_CONTEXT, ArmName, RunSpec, write_spec
 from lvmtui.formats.started_with import StartedWith, started_with_now
 from lvmtui.legacy.earlier_runs import Earlier, read_earlier
 from lvmtui.planning.arrange import Arrangement, arrange
-from lvmtui.planning.choose import choose, seed_remarks, with_other
+from lvmtui.planning.choose import choose, remarks_on, with_other
 from lvmtui.planning.data import judging, open_campaign_data
 from lvmtui.planning.extend import Extension
 from lvmtui.planning.judged_on import LEARNED_FROM, power_of, seeds_to_fold
@@ -128,7 +128,7 @@ def make_plan(
         for other in (layout.specs(with_other(asked, choice, smaller), own) for choice in choices)
     ]
     remarks = [choice.sentence(way.expected, o.expected) for choice, o in zip(choices, others, strict=True)]
-    remarks += [*seed_remarks(options.seeds), *own.remarks]
+    remarks += [*remarks_on(options), *own.remarks]
     remarks += [f"{t.device}: {words}" for t in tests for words in t.fallbacks.sentences]
     remarks += sharing_remarks(tests, len(specs), mps_state()) if tests else []
     specs = tuple(replace(spec, threads=way.threads) for spec in specs)

@@ -67,7 +67,7 @@ def _lead(table: Table) -> str:
         figure = f"{_effect(row)}: {' '.join(change_and_interval(row.change, row.interval))}".rstrip()
         return f"{figure}, {compared}" if len(table.rows) > 1 else figure
     if primary is None or table.opposite:
-        average = f", {percent(table.average, 1)} on average" if table.average is not None else ""
+        average = f", {percent(table.average)} on average" if table.average is not None else ""
         return f"{_direction(table)}{average}"
     change, interval = change_and_interval(primary.estimate.value, primary.estimate.interval())
     return f"{_primary(primary)}{f'{change} on average {interval}'.rstrip()}, {compared}"
@@ -127,7 +127,7 @@ def _below(table: Table) -> str:
 def _single(table: Table) -> str:
     """The answer where one model is ranked."""
     (row,) = table.ranked
-    change, interval = change_and_interval(row.change, row.interval, 2)
+    change, interval = change_and_interval(row.change, row.interval)
     told = f", 95 % interval {interval}" if interval else ""
     lean = f"; {ONE_SEED}" if row.verdict.word in LEANS else ""
     few = f"; {no_interval(row.estimate)}" if row.verdict.word is Word.NO_VERDICT else ""
@@ -170,7 +170,7 @@ def _figure(primary: Average, table: Table) -> str:
     """`+0.62 % on average over 5 models, 95 % interval [+0.09, +1.22]`."""
     models, average, over = len(table.rows), primary.estimate, len(primary.models)
     of = f"{over} models" if over == models else f"the {over} of {models} models compared"
-    change, interval = change_and_interval(average.value, average.interval(), 2)
+    change, interval = change_and_interval(average.value, average.interval())
     told = f", 95 % interval {interval}" if interval else ""
     return f"{change} on average over {of}{_judged_on(table)}{told}"
 

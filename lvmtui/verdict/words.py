@@ -110,17 +110,13 @@ def verdict(
 
 def _no_verdict(change: Estimate, seeds: int) -> Verdict:
     """There is no interval; what is missing."""
-    if change.scarce() == "seeds":
-        why = (
-            f"{seeds} seeds do not tell how much they vary ({change.df:.1f} degrees of freedom, {LEAST_DF:.0f} needed)"
-        )
-        return Verdict(Word.NO_VERDICT, reason=why, remedy=MORE_SEEDS)
-    df = change.df if change.cluster_df is None else change.cluster_df
-    why = (
-        f"too few held-out clusters: {change.clusters}, which carry as much as {change.effective_clusters:.1f} "
-        f"of equal weight ({df:.1f} degrees of freedom, {LEAST_DF:.0f} needed)"
-    )
-    return Verdict(Word.NO_VERDICT, reason=why)
+    seeds_lack = change.scarce() == "seeds"
+    df = change.df if seeds_lack or change.cluster_df is None else change.cluster_df
+    has = f"({df:.1f} degrees of freedom, {LEAST_DF:.0f} needed)"
+    if seeds_lack:
+        return Verdict(Word.NO_VERDICT, reason=f"{seeds} seeds do not tell how much they vary {has}", remedy=MORE_SEEDS)
+    carried = f"{change.clusters}, which carry as much as {change.effective_clusters:.1f} of equal weight"
+    return Verdict(Word.NO_VERDICT, reason=f"too few held-out clusters: {carried} {has}")
 
 
 def degree_of(change: float) -> str:
@@ -217,16 +213,16 @@ def interval_words(interval: Interval | None, digits: int = 2, written: Callable
 
 def _shows(end: float, digits: int, written: Callable[[float, int], str] = percent) -> bool:
     """True if an end of an interval reads as zero, or as the bound of negligible, only where it is that."""
-    bound = digits > 1 and written(abs(end), digits) == written(NEGLIGIBLE, digits) and abs(end) != NEGLIGIBLE
+    bound = written(abs(end), digits) == written(NEGLIGIBLE, digits) and abs(end) != NEGLIGIBLE
     return not end or (bool(written(end, digits).strip("0. %")) and not bound)
 
 
-def change_and_interval(change: float | None, interval: Interval | None, digits: int = 1) -> tuple[str, str]:
-    """A change and its interval (empty where there is none), with `digits`, or so many more that the interval is not
+def change_and_interval(change: float | None, interval: Interval | None) -> tuple[str, str]:
+    """A change and its interval (empty where there is none), with two digits, or so many more that the interval is not
     one point and no end reads as zero that is none."""
     low, high = interval or (0.0, 0.0)
-    seen = (n for n in range(digits, 6) if _shows(low, n) and _shows(high, n) and percent(low, n) != percent(high, n))
-    digits = next(seen, digits)
+    seen = (n for n in range(2, 6) if _shows(low, n) and _shows(high, n) and percent(low, n) != percent(high, n))
+    digits = next(seen, 2)
     return percent(change, digits), interval_words(interval, digits) if interval else ""
 
 

@@ -66,6 +66,13 @@ def test_near_copies_stand_apart_from_neighbours(cosine: float, scattered: bool)
     assert found.facts.natural is not None and found.facts.natural < 0.9
 
 
+def test_a_near_copy_counts_once_though_the_small_file_is_part_of_the_large_one() -> None:
+    vectors = walk(400, 1, 96)
+    small = np.concatenate([vectors, near(vectors[:1], 0.99)])
+    facts = find_groups([Part(small), Part(np.concatenate([small, walk(500, 2, 96)]))], 0.98).facts
+    assert facts.near_copies == 2 and facts.repeated == 402
+
+
 @pytest.mark.parametrize("cosine", [0.975, 0.9799, 0.9801, 0.985])
 def test_the_border_is_where_it_is_said_to_be(cosine: float) -> None:
     vectors = walk(300, 1, 48)

@@ -9,7 +9,7 @@ import pytest
 
 from lvmtui.estimate.eta import Eta
 from lvmtui.formats.paths import Workspace
-from lvmtui.planning.choose import FULL_FROM, AutoChoice, choose, seed_remarks, with_other
+from lvmtui.planning.choose import FULL_FROM, AutoChoice, choose, remarks_on, with_other
 from lvmtui.planning.describe import plan_as_json, plan_as_text
 from lvmtui.planning.options import Options
 from lvmtui.planning.own_tables import read_own
@@ -65,8 +65,17 @@ def test_a_program_of_ones_own_takes_as_long_with_any_recipe(tmp_path: Path) -> 
 
 
 def test_a_count_of_seeds_is_explained() -> None:
-    assert seed_remarks((3,)) == ["--seeds 3 is one seed, number 3; for 3 seeds write --seeds 1 2 3"]
-    assert seed_remarks((1,)) == seed_remarks((2, 3)) == seed_remarks((42,)) == []
+    assert remarks_on(Options(seeds=(3,))) == ["--seeds 3 is one seed, number 3; for 3 seeds write --seeds 1 2 3"]
+    assert not any(remarks_on(Options(seeds=seeds)) for seeds in ((1,), (2, 3), (42,)))
+
+
+def test_epochs_that_change_nothing_are_told(tmp_path: Path) -> None:
+    tables = {name: {"command": "true {steps}", "title": name.upper()} for name in ("open", "fixed")}
+    tables["fixed"]["epochs"] = 4  # type: ignore[assignment]
+    own = read_own({"trainers": tables}, tmp_path / "campaign.toml")
+    asked = Options(models=("open", "fixed", "amn"), epochs=3, own=own)
+    assert remarks_on(asked) == ["--epochs does not change FIXED, whose table in the campaign file says how long"]
+    assert not remarks_on(replace(asked, epochs=None)) and not remarks_on(replace(asked, models=("open", "amn")))
 
 
 def test_the_plan_says_what_was_chosen(tmp_path: Path) -> None:

@@ -183,13 +183,12 @@ def test_interval_words() -> None:
     assert interval_words(None) == "–"
     intervals = ((0.9, 2.1), (0.001, 0.04), (-0.0004, 0.0004), (0.0, 0.0), None)
     assert [change_and_interval(0.0121, interval)[0] for interval in intervals] == [
-        "0.0 %", "+0.012 %", "+0.0121 %", "0.0 %", "0.0 %",
+        "+0.01 %", "+0.012 %", "+0.0121 %", "+0.01 %", "+0.01 %",
     ]  # fmt: skip
     assert change_and_interval(0.0121, intervals[1]) == ("+0.012 %", "[+0.001, +0.040]")
     assert interval_words((-0.0003, 0.0011)) == "[within ±0.01]" and interval_words((0.0, 0.0)) == "[0.00, 0.00]"
-    assert interval_words((0.0, 0.04), 1) == "[within ±0.1]"
     assert interval_words((0.001, 0.02)) == "[+0.001, +0.020]"
-    assert change_and_interval(0.6, (-0.0031, 1.18), 2) == ("+0.600 %", "[−0.003, +1.180]"), "too close to call"
+    assert change_and_interval(0.6, (-0.0031, 1.18)) == ("+0.600 %", "[−0.003, +1.180]"), "too close to call"
     assert interval_words((-0.0031, 1.18)) == "[−0.003, +1.180]"
     tiny = change(0.00001, 0.00001)
     assert cosine_interval(tiny) == "[within ±.0001]"

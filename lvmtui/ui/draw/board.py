@@ -73,7 +73,7 @@ def summary(snapshot: Snapshot, width: int) -> list[Line]:
         for row in gains:
             style = "dim" if row.rank is None else change_style(row.change)
             so_far = " so far" if row.verdict.word is Word.PROVISIONAL else ""
-            one: list[Piece] = [(f"{row.title} ", ""), (words.percent(row.change, 1) + so_far, style), ("  ", "")]
+            one: list[Piece] = [(f"{row.title} ", ""), (words.percent(row.change) + so_far, style), ("  ", "")]
             if len(pieces) > 1 and width_of(pieces) + width_of(one) - 2 > width:
                 lines.append(tuple(pieces[:-1]))
                 pieces = [("          ", "")]

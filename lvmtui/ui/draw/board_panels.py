@@ -35,7 +35,7 @@ from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
 from lvmtui.verdict.cross_checks import TITLES
 from lvmtui.verdict.table import Row
-from lvmtui.verdict.words import NEGLIGIBLE, Word, change_and_interval
+from lvmtui.verdict.words import NEGLIGIBLE, Word
 
 CURVE = 5
 """Lines that a chart keeps before anything that is not essential gets one."""
@@ -254,16 +254,12 @@ def _change_lines(model: ModelFacts, snapshot: Snapshot, width: int, room: int) 
     start: list[Piece] = [(judged, "dim"), (words.percent(row.change), change_style(row.change)), (" ", "")]
     said: list[Piece] = [(f" {row.verdict.words}", verdict_style(row.verdict.word))]
     free = width - width_of(start) - width_of(said)
+    line = spread(start if free >= 0 else start[1:], said, width)
     if scale is None or row.interval is None or row.change is None:
-        return [spread(start if free >= 0 else start[1:], said, width)]
+        return [line]
     if free >= LEAST_BAR + 4:
         return [(*start, *bar_pieces(scale, row, free), *said)]
-    change, interval = change_and_interval(row.change, row.interval)
-    whole: list[Piece] = [start[0], (f"{change} ", start[1][1]), (interval, "dim")]
-    first = spread(whole if width_of(whole) + width_of(said) < width else start, said, width)
-    if room < CURVE + 3:
-        return [first]
-    return [first, tuple(bar_pieces(scale, row, width))]
+    return [line] if room < CURVE + 3 else [line, tuple(bar_pieces(scale, row, width))]
 
 
 def _so_far(model: ModelFacts, row: Row, snapshot: Snapshot, width: int) -> Line:

@@ -85,7 +85,7 @@ def _change(model: ModelFacts, width: int) -> list[Piece]:
     if row.early is not None:
         return [(row.early.short.removesuffix(" so far" if width < WIDE else ""), "dim")]
     narrow, ends = width < WIDE, row.interval if width >= WITH_INTERVAL else None
-    percent, interval = change_and_interval(row.change, ends, 1 if narrow or ends else 2)
+    percent, interval = change_and_interval(row.change, ends)
     if word is Word.PROVISIONAL:
         return [(f"{percent} {'so far' if narrow else word.value}", "dim")]
     said = word.value if narrow else row.verdict.words

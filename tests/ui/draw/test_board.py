@@ -278,8 +278,8 @@ def test_a_change_has_the_digits_of_its_interval_and_that_two_ends(snapshots: di
         snapshot = dataclasses.replace(snapshots["end"], models=models, table=table)
         return [text(rows(snapshot, "", 0, 120, 20)), panel(snapshot, 0, 38, 14)]
 
-    for drawn in shown(Estimate(1.5437, 0.3, 50, 900, 51, 51)):
-        assert "+1.5 % [+0.9, +2.1]" in drawn
+    wide, narrow = shown(Estimate(1.5437, 0.3, 50, 900, 51, 51))
+    assert "+1.54 % [+0.94, +2.15]" in wide and "held-out +1.54 % " in narrow
     wide, narrow = shown(Estimate(0.0121, 0.005, 50, 900, 51, 51))
     assert "+0.012 % [+0.002, +0.022]" in wide and "+0.01 %" in narrow and "0.0]" not in narrow
 
