@@ -165,7 +165,7 @@ class SimulatedSlurm:
 
     def _cancel(self, job: Job) -> None:
         if job.state == "PENDING":
-            self._end(job, "CANCELLED")
+            self.end(job, "CANCELLED")
         else:
             job.how, job.ends = "asked", min(job.ends, self.now + 1)
 
@@ -230,21 +230,21 @@ class SimulatedSlurm:
             case "done":
                 self.finishes[path] = self.finishes.get(path, 0) + 1
                 self._tell(job, _finished(self._time, self.totals[path]))
-                self._end(job, "COMPLETED")
+                self.end(job, "COMPLETED")
             case "dies" | "node":
                 if kept > job.since:
                     self._save(job, kept)
-                self._end(job, "FAILED" if job.how == "dies" else "NODE_FAIL")
+                self.end(job, "FAILED" if job.how == "dies" else "NODE_FAIL")
             case "cancel":
                 self._tell(job, Cancelled(self._time, step, 1.0))
-                self._end(job, "FAILED")
+                self.end(job, "FAILED")
             case _:
                 self._save(job, step)
                 signal = "USR1" if job.how == "limit" else "TERM"
                 paused = job.how == "pause"
                 ending = Paused(self._time, step, 1.0) if paused else Interrupted(self._time, step, signal, 1.0)
                 self._tell(job, ending)
-                self._end(job, "PREEMPTED" if job.how == "preempted" else "FAILED")
+                self.end(job, "PREEMPTED" if job.how == "preempted" else "FAILED")
 
     def _save(self, job: Job, step: int) -> None:
         self.checkpoints[job.folder.path] = step
@@ -253,7 +253,7 @@ class SimulatedSlurm:
     def _tell(self, job: Job, event: Event) -> None:
         append_line(job.folder.events, encode_line(event))
 
-    def _end(self, job: Job, state: str) -> None:
+    def end(self, job: Job, state: str) -> None:
         job.state, job.over = state, self.now
         del self.living[job.number]
 

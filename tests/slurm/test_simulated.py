@@ -10,10 +10,11 @@ import pytest
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.live import read_pulse
 from lvmtui.formats.paths import Workspace
-from lvmtui.state.campaign_reader import CampaignReader
+from lvmtui.state.campaign_reader import CampaignReader, RunView
 from lvmtui.state.status import Phase, interruptions
 from lvmtui.supervisor.engines.slurm import SlurmEngine
 from lvmtui.supervisor.supervisor import Supervisor
+from lvmtui.system.filesystem import try_lock
 from tests.factory import make_campaign
 from tests.slurm.simulated import Figures, Killed, SimulatedSlurm, SlowWorkers, Weather
 
@@ -95,6 +96,37 @@ def test_an_unreachable_controller_is_never_a_death(tmp_path: Path) -> None:
     assert unknown > 20 and state.finished
     for view in state.runs:
         assert view.state and not view.state.supervision.deaths and view.state.supervision.launches == 1
+
+
+def test_a_trainer_that_outlives_its_node_is_waited_for(tmp_path: Path) -> None:
+    """Slurm calls its job dead as soon as the node's daemon is, and a second trainer would work on the same folder."""
+    workspace = Workspace(tmp_path)
+    campaign = make_campaign(workspace, models=("amn",), seeds=(1,), jobs=1, total_steps=500, engine="slurm")
+    slurm = SimulatedSlurm(Weather(slots=2, dies=0, node_dies=0, preempted=0, waits=(0.1, 0.2)))
+    supervisor = supervisor_over(slurm, workspace)
+
+    def first() -> RunView:
+        return CampaignReader(workspace, workspace.campaign(campaign.id)).refresh().runs[0]
+
+    def pass_by(seconds: float) -> None:
+        for _ in range(int(2 * seconds)):
+            supervisor.tick()
+            slurm.advance(0.5)
+
+    pass_by(20)
+    lock = try_lock(first().folder.lock)  # as the trainer holds it
+    assert lock and first().status.phase is Phase.STARTING, "the simulated ones tell no steps"
+    (job,) = slurm.living.values()
+    slurm.end(job, "NODE_FAIL")
+    pass_by(60)
+    seen = first()
+    assert seen.status.phase is Phase.STARTING and seen.state and not seen.state.supervision.lost
+    assert seen.job and seen.job.words.startswith("job 1 on node1: its node failed, but its trainer still works there;")
+    lock.close()
+    pass_by(60)
+    seen = first()
+    assert seen.state and seen.state.supervision.launches == 2 and len(slurm.living) == 1
+    assert [why for _, why in interruptions(seen.state)] == ["job 1 on node1: its node failed"]
 
 
 def test_a_job_that_has_begun_is_told_before_the_controller_is_asked_again(tmp_path: Path) -> None:

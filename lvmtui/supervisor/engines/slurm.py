@@ -29,7 +29,7 @@ from lvmtui.supervisor.engines import slurm_text as words
 from lvmtui.supervisor.engines.slurm_text import SlurmJob, value_of
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file
-from lvmtui.system.filesystem import filesystem_kind, is_shared, locks_reach, try_lock
+from lvmtui.system.filesystem import filesystem_kind, is_locked, is_shared, locks_reach, try_lock
 from lvmtui.system.numbers import duration
 from lvmtui.system.processes import Sent
 from lvmtui.system.programs import Done, done_by, unmarked_environment
@@ -174,7 +174,11 @@ class Queue:
     def _probe(self, place: engine.Place) -> engine.Probe:
         living = self._living_of(place)
         if not living:
-            return engine.Probe(ended=self._end_of(place), sees_all_hosts=True)
+            ended = self._end_of(place)
+            if ended and place.unsettled and is_locked(place.folder.lock):  # as when only the node's daemon has died
+                said = f"{ended.words}, but its trainer still works there; submitted again when that ends"
+                return engine.Probe((engine.Member(ended.process, leader=True),), sees_all_hosts=True, detail=said)
+            return engine.Probe(ended=ended, sees_all_hosts=True)
         # of two jobs one was accepted by Slurm without our hearing of it; the one that waits is cancelled
         job, *doubles = sorted(living, key=lambda job: (job.state in words.WAITING, job.id))
         if waiting := [double.id for double in doubles if double.state in words.WAITING]:
