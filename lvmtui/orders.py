@@ -128,7 +128,9 @@ def _why_not_in(order: Order, view: RunView) -> str:
     if phase is Phase.UNKNOWN and again:
         return f"{view.status.reason}, which cannot be inspected from here; cancel or pause it, or retry it there"
     if phase in ALIVE and again:
-        return f"is {'suspended; resume' if phase is Phase.SUSPENDED else 'alive; pause'} or cancel it first"
+        leave = "pause or cancel" if halting(view) == "pause" else "cancel"
+        wait = f", or wait until it is called stalled ({said})" if (said := view.status.no_step_words) else ""
+        return f"is {'suspended' if phase is Phase.SUSPENDED else 'alive'}; {leave} it first{wait}"
     if view.status.over:
         if phase is Phase.FINISHED:
             return "has finished" + ("; a new campaign trains it again" if again else "")

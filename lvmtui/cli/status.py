@@ -136,10 +136,9 @@ def _time(view: RunView, run: RunState, eta: CampaignEta) -> str:
         return ""  # the cluster decides; the note says what it says
     if view.status.phase is Phase.QUEUED and expected and expected.start_in is not None:
         return f"in {words.duration(expected.start_in.seconds)}"
-    spent = words.duration(view.worked(eta.now))
     if view.status.over:
-        return f"took {spent}" if run.trainer.worked else ""  # not known of most histories
-    return f"{spent} so far" if run.trainer.attempts else ""
+        return f"took {words.duration(run.seconds)}" if run.seconds else ""  # not known of most histories
+    return f"{words.duration(view.worked(eta.now))} so far" if run.trainer.attempts else ""
 
 
 def _note(view: RunView, run: RunState, found: tuple[Finding, ...]) -> str:

@@ -31,6 +31,7 @@ from lvmtui.system.process_id import LAUNCH_MARK
 from lvmtui.system.processes import Process, kill_all, marked_processes
 from lvmtui.system.programs import spawn, unmarked_environment
 from lvmtui.system.text import sanitise
+from lvmtui.verdict.health import health_of
 
 E = TypeVar("E")
 SHOWN = 12
@@ -181,7 +182,8 @@ class _Test:
         self._wait(lambda: self._over() or self._can_checkpoint(), ASK_AFTER)
         told = self._told()
         counts = [plural(sum(isinstance(event, kind) for event in told), word) for kind, word in COUNTED.items()]
-        yield PartFound("events", True, ", ".join(counts), needed=True)
+        until = "" if self._over() else ", before it was asked to leave"
+        yield PartFound("events", True, ", ".join(counts) + until, needed=True)
         if wrong := re.search(rf"(line|at) .*{NO_COSINE}", self.run.log.read_text(errors="replace")):
             yield PartFound("cosines", False, f"{sanitise(wrong[0], 300)}; left out, with all like it")
         if not self._over():
@@ -194,6 +196,10 @@ class _Test:
                 ended += " and told of no checkpoint; if it writes one on TERM, add --checkpoints"
             yield PartFound("leave", False, ended)
         yield from self._predictions()
+        state = RunReader(self.run).refresh()
+        for found in health_of(state, None) if state else ():
+            if found.kind == "diverged":
+                yield PartFound("health", False, f"{found.words}; its model would not be compared", needed=True)
         how = "was killed" if self.killed else "has ended by itself" if self._over() else "was cancelled"
         if not self._over():
             self._want("cancel")

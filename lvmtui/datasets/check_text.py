@@ -54,7 +54,7 @@ def _file_lines(facts: CheckedFile, context: int) -> list[tuple[str, str]]:
         ("articles", articles[facts.kind]),
         ("windows", windows),
         ("lengths", _lengths(rows.shortest, rows.longest)),
-        ("duplicates", f"{facts.duplicates:,} vectors are the same as an earlier one"),
+        ("duplicates", f"{facts.duplicates:,} vectors repeat an earlier one, exactly or nearly"),
     ]
     if facts.coherence is not None and facts.forward_signal is not None:
         lines += [
@@ -124,7 +124,7 @@ def _neighbour_lines(neighbours: Neighbours) -> list[tuple[str, str]]:
             f"of {neighbours.sampled:,} vectors looked at, median cosine with the one most like it elsewhere "
             f"{neighbours.median:.3f}{natural}",
         ),
-        ("repeated", f"{neighbours.repeated:,} vectors of all files together are the same as an earlier one"),
+        ("repeated", f"{neighbours.repeated:,} vectors of all files together repeat an earlier one, exactly or nearly"),
     ]
 
 

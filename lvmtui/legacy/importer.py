@@ -19,6 +19,7 @@ from typing import Literal
 
 from lvmtui import __version__
 from lvmtui.datasets.vector_files import open_source
+from lvmtui.estimate.cost import parameters_of
 from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
 from lvmtui.formats.json_codec import encode_line, find_document
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
@@ -125,7 +126,7 @@ def _take_in_baseline(
     if arm is None:
         raise UserError(NO_SIZE.format(histories[0].folder))
     workspace.models.mkdir(parents=True, exist_ok=True)
-    histories = [replace(history, label=arm) for history in histories]
+    histories = [replace(history, label=arm, dim=dim) for history in histories]
     ended = max(history.ended for history in histories)  # they are named after the time they ended
     while any(workspace.models.glob(f"*_{_stamp(ended)}")):
         ended += 1
@@ -300,11 +301,12 @@ def _write_run(
     folder = workspace.run(run)
     folder.path.mkdir()
     reference = recipe_for("reference", run.model)
+    small = history.parameters == (parameters_of(run.model, "small", history.dim, history.context) or -1)
     spec = RunSpec(
         run=run.run,
         campaign=campaign,
         model=run.model,
-        size="full",
+        size="small" if small else "full",  # of one with weights they decide
         arm=run.arm,
         label=history.label or "",
         seed=run.seed,

@@ -85,4 +85,9 @@ def remarks_on(options: Options) -> list[str]:
     fixed = [own[model].title for model in options.models if model in own and own[model].steps]
     if options.epochs and fixed:
         remarks.append(f"--epochs does not change {listed(fixed)}, whose table in the campaign file says how long")
+    for trainer in (own[model].program for model in options.models if model in own):
+        if trainer.unit == "epoch" and not trainer.pattern:
+            remarks.append(
+                f"{trainer.title}: run.steps is its number of epochs; if its loop counts batches, give steps"
+            )
     return remarks

@@ -179,7 +179,8 @@ def _with_own(spec: RunSpec, options: Options, own: OwnCode) -> RunSpec:
     """The spec of a run with what is the user's own in it."""
     trainer, table = own.trainers.get(spec.model), options.own.trainers.get(spec.model)
     if trainer and table:
-        steps = table.steps or spec.total_steps
+        planned = spec.total_steps / spec.steps_per_epoch if trainer.unit == "epoch" else spec.total_steps
+        steps = table.steps or max(1, round(planned))
         return replace(spec, own_trainer=trainer, total_steps=steps, evaluate_every=max(1, steps // 20))
     recipe = replace(spec.recipe, own_loss=own.losses.get(spec.recipe.name))
     return replace(spec, own_model=own.models.get((spec.model, spec.context)), recipe=recipe)

@@ -237,9 +237,12 @@ def _trainer(name: str, table: Mapping[str, Any], base: Path, where: str) -> Tra
     folder = (base / _text(table, "folder", where)).expanduser().resolve()
     if not folder.is_dir():
         raise UserError(f"{where}: folder: {folder}: no such folder")
+    named = {group for one in patterns for group in re.compile(one).groupindex} & {"step", "epoch"}
+    asked = "steps" in table or "{steps}" in command  # else it is told how many epochs, and tells of them alone
+    epochs_only = named == {"epoch"} and "{epochs}" in command and not asked
     program = OwnTrainer(
         _text(table, "title", where) or name, command, str(folder), patterns,
-        "epoch" if "epochs" in table else "step", table.get("checkpoints", False),
+        "epoch" if "epochs" in table or epochs_only else "step", table.get("checkpoints", False),
     )  # fmt: skip
     return TrainerTable(program, table.get("epochs", table.get("steps")), where)
 

@@ -328,7 +328,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         heldout=measured.heldout.cosine if measured and measured.heldout.windows else None,
         latency_p50_ms=measured.latency_p50_ms or None if measured else None,
         latency_p95_ms=measured.latency_p95_ms or None if measured else None,
-        seconds=_seconds(run) if run else None,
+        seconds=run.seconds if run else None,
         attempts=trainer.attempts if trainer else 0,
         started_again=_started_again(run) if run else "",
         started=_first_start(run) if run and not run.spec.history else None,
@@ -376,14 +376,6 @@ def _first_start(run: RunState) -> float | None:
     if process is not None and process.is_job:
         launched = None if trainer.last_time is None else trainer.last_time - trainer.worked
     return min((time for time in (launched, *trainer.starts[:1]) if time is not None), default=None)
-
-
-def _seconds(run: RunState) -> float | None:
-    """Seconds of work over all attempts; for an imported run, those in its history."""
-    evaluations = run.trainer.evaluations
-    if run.spec.imported:
-        return (evaluations[-1].active or None) if evaluations else None
-    return run.trainer.worked or None
 
 
 def _best_model(view: RunView, spec: RunSpec | None) -> str:

@@ -162,8 +162,9 @@ def _doubts(report: Report) -> list[Block]:
 
 def _recipes(report: Report) -> list[str]:
     """That models differ in how they were trained, if they do."""
-    models = grouped((run.recipe, run.title) for run in report.runs if run.recipe)
-    told = "; ".join(f"{name}: {', '.join(dict.fromkeys(titles))}" for name, titles in models.items())
+    recipes = grouped((run.title, run.recipe) for run in report.runs if run.recipe)
+    models = grouped((" and ".join(dict.fromkeys(names)), title) for title, names in recipes.items())
+    told = "; ".join(f"{name}: {', '.join(titles)}" for name, titles in models.items())
     return [f"Recipes differ ({told}): what sets these models apart may be the recipe."] if len(models) > 1 else []
 
 

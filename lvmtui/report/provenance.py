@@ -50,7 +50,8 @@ def _data(report: Report) -> list[Block]:
     rows = [
         ["file", *(arm.data.file for arm in arms)],
         *([["rows of the file", *map(_rows_of, arms)]] if any(_rows_of(arm) != "–" for arm in arms) else []),
-        ["vectors", *(arm.told("vectors") for arm in arms)],
+        # of a history perhaps only known from the name of its folder, in round numbers
+        ["vectors", *("about " * (report.imported and not arm.vectors % 1000) + arm.told("vectors") for arm in arms)],
         ["articles", *(arm.told("articles") for arm in arms)],
         ["training windows", *(arm.trained for arm in arms)],
         ["validation windows", *(arm.validated for arm in arms)],
@@ -193,7 +194,9 @@ def _plan(report: Report) -> list[Block]:
 def _checks(report: Report) -> list[Text]:
     """What was found of each condition of a fair comparison: first what is true of all models, then the rest."""
     count = len(report.comparisons)
-    found = grouped((check.words, report.title_of(of.model)) for of in report.comparisons for check in of.checks)
+    found = grouped(
+        (check.words, report.title_of(of.model)) for of in report.comparisons for check in of.checks if check.words
+    )
     shared_first = sorted(found.items(), key=lambda one: len(one[1]) < count)
     said = grouped(
         ("all models" if len(titles) == count > 1 else ", ".join(titles), words) for words, titles in shared_first

@@ -125,6 +125,13 @@ class RunState:
         return max(self.trainer.step, live.step) if live and self.is_current(live) else self.trainer.step
 
     @property
+    def seconds(self) -> float | None:
+        """Seconds of work over all attempts; of an imported run, those in its history. None where it is not known."""
+        if self.spec.imported:
+            return self.trainer.evaluations[-1].active or None if self.trainer.evaluations else None
+        return self.trainer.worked or None
+
+    @property
     def checkpoint_step(self) -> int:
         """Step of the newest checkpoint; 0: there is none."""
         return self.trainer.checkpoint.step if self.trainer.checkpoint else 0

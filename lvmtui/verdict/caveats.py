@@ -115,8 +115,8 @@ TRAINING_LENGTH: Mapping[ArmName, tuple[str, str]] = {
     ),
     "baseline": (
         "best_at_first",
-        "had the best score at the first evaluation and may have been better still before: the change may be too "
-        "large. Fewer epochs (--epochs) show it; a trainer of your own has to evaluate earlier.",
+        "had the best score at the first evaluation and may have been better still before: the true change may "
+        "be lower. Fewer epochs (--epochs) show it; a trainer of your own has to evaluate earlier.",
     ),
 }
 """By arm: what health finds in it, and what that says about the length of training and the change."""

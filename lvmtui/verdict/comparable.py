@@ -27,6 +27,10 @@ SHARED_MACHINE = 1.5
 LONGER = "longer training (more --epochs), or equally many updates for both arms (--recipe tuned)"
 """What helps where one arm was given fewer updates and was still improving."""
 
+HISTORY = "a history, of which nothing was judged here"
+OF_SCORES = frozenset({"held-out windows", "held-out by content", "metric"})
+"""Conditions that nobody knows of a history."""
+
 
 @dataclass(frozen=True)
 class ComparedRun:
@@ -54,8 +58,9 @@ def checks_of(
     sides = (baseline, expanded)
     # The held-out windows that both arms must share; with folds, those of their seed's fold.
     split = baseline.state.spec.split_fingerprint if campaign.folds else campaign.split_fingerprint
-    faults = "; ".join(f"{side.label}: {side.fault}" for side in sides if side.fault)
-    return (
+    unseen = any(side.state.spec.history for side in sides)
+    faults = "; ".join(f"{s.label}: {HISTORY if s.state.spec.history else s.fault}" for s in sides if s.fault)
+    checks = (
         _check("held-out scores", faults, "both runs finished and their scores were intact then"),
         _check_windows(campaign, sides, split),
         _check_disjoint(sides, split),
@@ -65,6 +70,7 @@ def checks_of(
         _check_start(sides),
         _check_chance(baseline.state, expanded.state),
     )
+    return tuple(replace(check, words="") if unseen and check.name in OF_SCORES else check for check in checks)
 
 
 def merged(checks: Mapping[int, tuple[Check, ...]]) -> tuple[Check, ...]:
@@ -78,14 +84,18 @@ def _of_seeds(same: Mapping[int, Check]) -> Check:
     first = next(iter(shown.values()))
     if len(told) == 1 and len(shown) == len(same):
         return first
-    return replace(first, words="; ".join(f"{numbered(seeds, 'seed')}: {words}" for words, seeds in told.items()))
+    return replace(
+        first, words="; ".join(f"{numbered(seeds, 'seed')}: {words}" for words, seeds in told.items() if words)
+    )
 
 
 def check_code(sides: Sequence[ComparedRun]) -> Check:
     """Were all runs of the model, of both arms, every seed and every attempt, trained by the same code, and are they
     of the same size? Left out are runs of other programs, which are named, and runs that did not record their code."""
-    codes = _by_value((side, start.code) for side in sides for start in side.starts)
-    parameters = _by_value((side, start.parameters) for side in sides for start in side.starts)
+    ours = [side for side in sides if not side.state.spec.imported]
+    codes = _by_value((side, start.code) for side in ours for start in side.starts)
+    told = [*ours, *(side for side in sides if side.state.spec.history)]  # what loads weights fits them
+    parameters = _by_value((side, start.parameters) for side in told for start in side.starts)
     if len(parameters) > 1:
         found = ", ".join(f"{', '.join(names)} {count:,}" for count, names in parameters.items())
         return Check("same model", False, f"the runs have different numbers of parameters: {found}")
@@ -105,6 +115,7 @@ def check_code(sides: Sequence[ComparedRun]) -> Check:
 
 def version_doubts(sides: Sequence[ComparedRun]) -> tuple[str, ...]:
     """Libraries, and files that a trainer of the user's own names, that differ between runs or attempts."""
+    sides = [side for side in sides if not side.state.spec.imported]
     libraries = dict.fromkeys(name for side in sides for start in side.starts for name in start.versions)
     notes = []
     for library in libraries:
@@ -116,9 +127,8 @@ def version_doubts(sides: Sequence[ComparedRun]) -> tuple[str, ...]:
 
 
 def _by_value(values: Iterable[tuple[ComparedRun, V]]) -> dict[V, list[str]]:
-    """The runs that have each value, by label and seed; without imported runs, and what is not known (empty, 0)."""
-    known = ((side, value) for side, value in values if value and not side.state.spec.imported)
-    found = grouped((value, f"{side.label} seed {side.state.spec.seed}") for side, value in known)
+    """The runs that have each value, by label and seed; without what is not known (empty, 0)."""
+    found = grouped((value, f"{side.label} seed {side.state.spec.seed}") for side, value in values if value)
     return {value: list(dict.fromkeys(names)) for value, names in found.items()}
 
 
@@ -193,7 +203,7 @@ def _check_recipe(baseline: RunState, expanded: RunState) -> Check:
         return Check("recipe", False, f"trained differently: {differ}", "train both arms the same way (same options)")
     others = " and ".join(side.label for side in (ours, theirs) if side.imported)
     told = f", as far as the history of {others} tells" if others else ""
-    return Check("recipe", True, f"both trained by '{ours.recipe.name}'{told}")
+    return Check("recipe", True, f"both trained by '{theirs.recipe.name}'{told}")
 
 
 def differences(ours: RunSpec, theirs: RunSpec) -> str:
@@ -202,6 +212,8 @@ def differences(ours: RunSpec, theirs: RunSpec) -> str:
         {"model": spec.model, "size": spec.size, **asdict(spec.recipe), "own_loss": spec.recipe.loss_words}
         for spec in (ours, theirs)
     )
+    if ours.imported:  # by another program, as far as its history tells
+        others["name"] = values["name"]
     others["least_updates"] = values["least_updates"]  # what came of it, their updates, is a check of its own
     differ = [f"{name} {value} and {others[name]}" for name, value in values.items() if value != others[name]]
     return ", ".join(differ[:3])
@@ -214,7 +226,7 @@ def _check_metric(sides: tuple[ComparedRun, ComparedRun]) -> Check:
 
 
 def _check_space(baseline: RunState, expanded: RunState, data: PairFacts | None) -> Check:
-    shapes = {(s.spec.dim, s.spec.context) for s in (baseline, expanded)}
+    shapes = {(s.spec.dim, s.spec.context) for s in (baseline, expanded) if s.spec.dim}  # unknown of some histories
     if len(shapes) > 1:
         return Check("vector space", False, "vectors of different dimension or contexts of different length")
     ((dim, context),) = shapes
@@ -242,10 +254,16 @@ def _check_chance(baseline: RunState, expanded: RunState) -> Check:
     if steps[0] == steps[1] and not foreign:
         early = "".join(map(_early_end, (baseline, expanded)))
         return Check(name, True, f"both were given {_given(baseline)}{early}")
+    given = f"{_given(baseline)} and {_given(expanded)}"
+    if all(
+        run.spec.own_trainer and run.spec.unit == "epoch" and run.spec.recipe.equal_updates
+        for run in (baseline, expanded)
+    ):
+        return Check(name, True, f"{given}, planned for as many updates of both")
     rising = [state for state in (baseline, expanded) if not settled(state)]
     if not rising:
-        return Check(name, True, f"{_given(baseline)} and {_given(expanded)}, both at their plateau")
-    words = f"{_given(baseline)} and {_given(expanded)}, and {' and '.join(_rise(state) for state in rising)}"
+        return Check(name, True, f"{given}, both at their plateau")
+    words = f"{given}, and {' and '.join(_rise(state) for state in rising)}"
     planned_together = baseline.spec.campaign == expanded.spec.campaign
     return Check(name, False, words, LONGER if planned_together and not foreign else "")
 

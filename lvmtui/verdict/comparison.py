@@ -22,6 +22,8 @@ REVISION = 5
 """Increased when a comparison gains figures: older files are then recomputed from the same scores."""
 CURVE_REVISION = 4
 """The revision of `learning_curve.json`, increased likewise."""
+OVERTAKEN = 3
+"""Times that a result is made: again where runs ended meanwhile, as the file that it replaced may have been newer."""
 
 
 Pairs = tuple[tuple[int, RunView, RunView], ...]  # each seed whose two runs have finished, and the runs

@@ -225,7 +225,8 @@ def _failed_to_learn(
     if trivial is None:
         if judged is None or judged[0] >= (mean := judged[1].get("mean", -1.0)) - BELOW:
             return None
-        words = f"failed to learn: held-out cosine {words_of(judged[0])}, the context mean has {words_of(mean)}"
+        means = f"held-out cosine {words_of(judged[0])}, the context mean has {words_of(mean)} (plain means)"
+        words = f"failed to learn: {means}"
         if cosine_of(last) <= cosine_of(best) - OVERFIT_FALL:
             words += (
                 f"; its validation cosine fell from {words_of(best.cosine)}, {best.where}, to {words_of(last.cosine)}"

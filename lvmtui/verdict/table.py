@@ -347,13 +347,18 @@ class Table:
         return bool(self.rows) and all(row.history for row in self.rows)
 
     @property
+    def plain(self) -> bool:
+        """True if its cosines are plain means, as nothing is compared yet."""
+        cells = [row.cell(arm) for row in self.rows for arm in ARMS]
+        shown = self.trivial or any(cell.cosine is not None for cell in cells)
+        return bool(self.cap and shown) and not any(cell.scores for cell in cells)
+
+    @property
     def weights(self) -> str:
-        """What windows count for in its cosines, in words. Before anything is compared these are plain means."""
-        cells = [cell for row in self.rows for arm in ARMS if (cell := row.cell(arm)).cosine is not None]
+        """What windows count for in its cosines, in words."""
         if self.cap is None:
             return "every window weighs the same"
-        plain = cells and not any(cell.scores for cell in cells)
-        so_far = "plain means, as nothing is compared; in a comparison " if plain else ""
+        so_far = "plain means, as nothing is compared; in a comparison " if self.plain else ""
         return f"{so_far}an article counts for at most {self.cap} of them"
 
     @property

@@ -74,8 +74,13 @@ def test_epochs_that_change_nothing_are_told(tmp_path: Path) -> None:
     tables["fixed"]["epochs"] = 4  # type: ignore[assignment]
     own = read_own({"trainers": tables}, tmp_path / "campaign.toml")
     asked = Options(models=("open", "fixed", "amn"), epochs=3, own=own)
-    assert remarks_on(asked) == ["--epochs does not change FIXED, whose table in the campaign file says how long"]
-    assert not remarks_on(replace(asked, epochs=None)) and not remarks_on(replace(asked, models=("open", "amn")))
+    changes_nothing = "--epochs does not change FIXED, whose table in the campaign file says how long"
+    counts = "FIXED: run.steps is its number of epochs; if its loop counts batches, give steps"
+    assert remarks_on(asked) == [changes_nothing, counts] and remarks_on(replace(asked, epochs=None)) == [counts]
+    assert not remarks_on(replace(asked, models=("open", "amn")))
+    tables["fixed"]["pattern"] = r"epoch (?P<epoch>\d+) (?P<cosine>\S+)"
+    printed = read_own({"trainers": tables}, tmp_path / "campaign.toml")
+    assert remarks_on(replace(asked, own=printed)) == [changes_nothing], "it prints its epochs"
 
 
 def test_the_plan_says_what_was_chosen(tmp_path: Path) -> None:

@@ -349,7 +349,9 @@ def test_other_programs_are_held_against_baselines_on_the_heldout_windows_alone(
     assert found(0.51) == [
         "no_better, no better than the recency mean on the held-out windows: .5100 against .5170 (plain means)"
     ]
-    assert found(0.45) == ["failed_to_learn, failed to learn: held-out cosine .4500, the context mean has .5060"]
+    assert found(0.45) == [
+        "failed_to_learn, failed to learn: held-out cosine .4500, the context mean has .5060 (plain means)"
+    ]
     low[3] = replace(low[3], cosine=0.53)  # the script predicted with its last weights
     assert found(0.45)[0].endswith(
         f"; its validation cosine fell from .5300, {low[3].where}, to {low[-1].cosine:.4f}".replace(" 0.", " .")

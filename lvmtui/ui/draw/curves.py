@@ -66,8 +66,9 @@ def measure_words(runs: Sequence[RunFacts], width: int = 80, *, outgained: bool 
     if outgained:
         falls = f"gain falls with more data: {over} rises more", f"gain falls: {short} rises more"
         return fitting((*falls, f"gain over {short}"), width)
-    own = f"gain over {over}, own validation"
-    return fitting((f"{own} windows", own, f"gain over {short}", "gain"), width)
+    own, bare = f"gain over {over}, own validation", any(run.foreign and run.best is not None for run in runs)
+    forms = (f"{own} windows", own, f"gain over {short}", "gain")
+    return fitting((*(f"{form}; without a sign: cosine" for form in forms if bare), *forms), width)
 
 
 def figure(run: RunFacts) -> str:

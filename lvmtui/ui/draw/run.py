@@ -174,11 +174,11 @@ def _groups(run: RunFacts) -> list[Group]:
         ("fingerprint", known(spec.data.fingerprint[:16])),
         ("windows", known(f"{spec.train_windows:,} training{validation}")),
         ("held-out", known(f"{spec.heldout_windows:,} windows, split {spec.split_fingerprint[:16]}")),
-        ("vectors", known(f"{spec.context} of {spec.dim} numbers")),
+        ("vectors", known(f"of {spec.dim} numbers, {spec.context} in a context")),
         ("seed", known(f"{spec.seed}")),
         ("centred", f"by the {spec.centre} of training vectors" if spec.centre else ""),
-        ("evaluated", known(f"every {spec.evaluate_every:,} steps")),
-        ("threads", known(f"{spec.threads}{', deterministic' if spec.deterministic else ''}")),
+        ("evaluated", "" if spec.own_trainer else known(f"every {spec.evaluate_every:,} steps")),
+        ("threads", known(f"{spec.threads}{', deterministic' if spec.deterministic and not spec.own_trainer else ''}")),
     ]
     groups += [("life", life), ("run", defined)]
     if not spec.history:
