@@ -211,6 +211,17 @@ def test_a_run_of_another_host_is_not_retried_from_here(bench: Bench) -> None:
         orders.retry(bench.bring("unknown"))
 
 
+def test_what_hangs_may_be_retried_once_it_is_called_stalled(bench: Bench) -> None:
+    (view,) = bench.bring("running")
+    hangs = replace(view, status=replace(view.status, no_step=156.0))
+    with pytest.raises(
+        UserError, match=r"is alive; pause or cancel it first, or wait until it is called stalled \(no st"
+    ):
+        orders.retry([hangs])
+    with pytest.raises(UserError, match=r"is alive; pause or cancel it first$"):
+        orders.retry([view])
+
+
 def test_runs_that_were_trained_before_take_no_orders(bench: Bench) -> None:
     (view,) = bench.select("amn/8k/1")
     earlier = replace(view, planned=replace(view.planned, trained_here=False))

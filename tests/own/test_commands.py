@@ -146,6 +146,15 @@ def test_a_cosine_that_is_none_and_a_pattern_that_finds_nothing_are_named(tmp_pa
     assert only.words == "nothing it said in 4 s is understood; the log ends: epoch 2 val 51"
 
 
+def test_a_trainer_that_tells_a_nan_fails_the_test(tmp_path: Path) -> None:
+    script = "from lvmtui.trainer_kit import Run; Run.open().evaluated(1, cosine=float('nan'), loss=.3)"
+    (tmp_path / "train.py").write_text(script)
+    command = f"{sys.executable} train.py"
+    found = {f.part: f for f in try_trainer(command, [], checkpoints=False, folder=tmp_path, limit=60)}
+    assert found["health"].needed and not found["health"].works
+    assert found["health"].words.startswith("diverged at step 1: its validation is not finite")
+
+
 def test_a_trainer_that_only_prints_is_told_what_it_lacks(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(SLOW)
     command = f"{sys.executable} train.py"

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from lvmtui.formats.trainer_log import Evaluated, Exit
+from lvmtui.state.run_reader import RunReader
+from lvmtui.verdict.health import health_of
 from tests.own.test_program import PATTERN, Bench, failed
 from tests.trainers.tiny import events_of
 
@@ -36,3 +38,18 @@ def test_a_cosine_that_is_none_is_told_and_the_others_count(tmp_path: Path) -> N
     assert bench.to_the_end() is Exit.FINISHED
     assert [e.cosine for e in events_of(run) if isinstance(e, Evaluated)] == [0.5, 0.6]
     assert bench.log().count("is no cosine") == 1 and "line 2 of its output: cosine 51 is no cosine" in bench.log()
+
+
+@pytest.mark.parametrize("figures", ["cosine=nan, loss=.3", "cosine=.9, loss=nan", "cosine=nan"])
+def test_one_figure_that_is_not_finite_is_told_by_the_kit_as_by_a_pattern(tmp_path: Path, figures: str) -> None:
+    """It was judged as sound where the other figure, or a later one, was a number."""
+    bench = Bench(tmp_path)
+    kit = (
+        "from lvmtui.trainer_kit import Run; nan = float('nan'); run = Run.open(); run.evaluated(1, cosine=.5, loss=.5)"
+    )
+    run = bench.plan(f"{kit}; run.evaluated(2, {figures}); run.evaluated(3, cosine=.6, loss=.4)")
+    assert bench.to_the_end() is Exit.FINISHED
+    first, lost, last = (e for e in events_of(run) if isinstance(e, Evaluated))
+    assert (lost.loss, lost.cosine, lost.best) == (None, None, False) and first.best and last.best
+    state = RunReader(run).refresh()
+    assert state and [(f.kind, f.alarm) for f in health_of(state, None)][:1] == [("diverged", True)]

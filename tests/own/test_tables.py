@@ -10,6 +10,7 @@ from lvmtui.formats.user_code import TrialResult
 from lvmtui.models import MODELS, recipe_for
 from lvmtui.planning.options import Options
 from lvmtui.planning.own_code import Shape, gather_own
+from lvmtui.planning.own_tables import read_own
 from lvmtui.planning.read_options import Given, combine, read_campaign_file
 from lvmtui.system.errors import UserError
 
@@ -152,3 +153,22 @@ def test_a_recipe_of_other_epochs_is_evaluated_as_often_as_one_of_the_option(tmp
     assert (stepwise.epochs, stepwise.evaluations, stepwise.schedule) == (9, 9, "plateau")
     assert (long.epochs, long.evaluations, long.patience, long.least_updates) == (9, 24, 9, 0)
     assert (few.evaluations, as_it_is.evaluations, as_it_is.least_updates) == (4, 8, 300)
+
+
+@pytest.mark.parametrize(
+    ("command", "pattern", "more", "unit"),
+    [
+        ("train {epochs}", "epoch (?P<epoch>.)", {}, "epoch"),
+        ("train {epochs}", ["epoch (?P<epoch>.)", "step (?P<step>.)"], {}, "step"),
+        ("train {epochs} {steps}", "epoch (?P<epoch>.)", {}, "step"),
+        ("train {epochs}", "epoch (?P<epoch>.)", {"steps": 9}, "step"),
+        ("train", "epoch (?P<epoch>.)", {}, "step"),
+        ("train {epochs}", [], {}, "step"),
+        ("train", [], {"epochs": 9}, "epoch"),
+    ],
+)
+def test_steps_are_epochs_where_a_script_is_told_and_tells_nothing_else(
+    tmp_path: Path, command: str, pattern: object, more: dict[str, object], unit: str
+) -> None:
+    table = {"command": command, "pattern": pattern, **more}
+    assert read_own({"trainers": {"mine": table}}, tmp_path / "campaign.toml").trainers["mine"].program.unit == unit

@@ -53,8 +53,9 @@ def train_original(folder: Path, vectors: Path, model: str = "amn", prefix: str 
         )
         if loss == min(entry["val_loss"] for entry in history):
             write_weights(folder, {prefix + name: w for name, w in network.state_dict().items()}, epoch, cosine)
+    count = sum(weight.numel() for weight in network.parameters())
     document = {"model_type": model, "model_name": model, "history": history, "trained_at": "2025-10-16T13:34:27"}
-    (folder / "training_history.json").write_text(json.dumps(document | {"batch_size": 32}))
+    (folder / "training_history.json").write_text(json.dumps(document | {"batch_size": 32, "final_params": count}))
     return folder
 
 

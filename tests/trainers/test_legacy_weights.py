@@ -115,12 +115,8 @@ def test_old_weights_are_judged_on_windows_they_cannot_have_seen(tmp_path: Path,
     assert (state.finished.best_epoch, state.finished.best_cosine) == (best["epoch"], best["val_cosine"])
 
     old = build("amn", 16, "small").eval()
-    old.load_state_dict(
-        {
-            name.removeprefix("module."): weight
-            for name, weight in read_weights(original / "amn_20251016_133427/best_model.pt")[0].items()
-        }
-    )
+    weights = read_weights(original / "amn_20251016_133427/best_model.pt")[0]
+    old.load_state_dict({name.removeprefix("module."): weight for name, weight in weights.items()})
     rows = torch.from_numpy(heldout.vectors)[torch.from_numpy(heldout.starts[:, None] + np.arange(6))]
     with torch.no_grad():
         cosine = float((unit(old(rows[:, :5])) * rows[:, 5]).sum(-1).mean())
@@ -211,9 +207,20 @@ def test_without_weights_there_is_the_history_only(tmp_path: Path, original: Pat
     bare = copy_of(original, tmp_path / "original")
     (bare / "amn_20251016_133427/best_model.pt").unlink()
     campaign, baseline, expanded = planned(tmp_path / "ws", bare)
-    assert read_spec(baseline.spec).history and train_here(expanded) is Exit.FINISHED
-    row = read_table(CampaignReader(Workspace(tmp_path / "ws"), campaign).refresh()).rows[0]
+    told, trained = read_spec(baseline.spec), read_spec(expanded.spec)
+    assert told.history and (told.size, trained.size, told.dim) == ("small", "small", 16), "it has that many parameters"
+    assert train_here(expanded) is Exit.FINISHED
+    assert compare(campaign, "amn")
+    state = CampaignReader(Workspace(tmp_path / "ws"), campaign).refresh()
+    row = read_table(state).rows[0]
     assert row.verdict.word is Word.POINT_ESTIMATE and row.verdict.reason == HISTORY
+    page = markdown(page_of(read_report(state, now=0.0)))
+    (found,) = (line for line in page.splitlines() if line.startswith("- Fair comparison"))
+    assert found.startswith(
+        "- Fair comparison, found for AMN when compared: 0k: a history, of which nothing was judged "
+    )
+    assert "both trained by 'reference', as far as the history of 0k tells" in found and "Recipes differ" not in page
+    assert not any(words in found for words in ("both judged", "both scored", "held-out vectors", "different"))
 
 
 def test_beside_runs_that_are_judged_a_history_has_no_held_out_cosine(tmp_path: Path, original: Path) -> None:
@@ -242,17 +249,12 @@ def test_beside_runs_that_are_judged_a_history_has_no_held_out_cosine(tmp_path: 
 def test_without_the_vectors_nothing_can_be_held_out(tmp_path: Path, original: Path) -> None:
     import_folders(
         Workspace(tmp_path),
-        [original / "amn_20251016_133427", _renamed(original / "amn_20251016_133427", tmp_path / "amn_1k")],
+        [original / "amn_20251016_133427", copy_of(original / "amn_20251016_133427", tmp_path / "amn_1k")],
         arm="0k",
     )
     (run,) = (tmp_path / "artifacts/lvm/models").glob("amn_0k_*")
     with pytest.raises(UserError, match="import it again with --trained-on"):
         make_plan(options_of(run, original), Workspace(tmp_path))
-
-
-def _renamed(folder: Path, name: Path) -> Path:
-    shutil.copytree(folder, name)
-    return name
 
 
 def test_weights_that_do_not_fit_are_told_when_they_are_imported_and_refused_by_the_plan(

@@ -15,11 +15,13 @@ from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.data_facts import TrivialBaselines
 from lvmtui.formats.json_codec import dump_document, encode, find_document
 from lvmtui.formats.paths import CampaignDir, Workspace
-from lvmtui.formats.results import Comparison, read_comparison
+from lvmtui.formats.results import Check, Comparison, read_comparison
 from lvmtui.formats.spec import ARMS, read_spec
+from lvmtui.formats.user_code import OwnTrainer
+from lvmtui.state.campaign_reader import CampaignState
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import seal_archive
-from lvmtui.verdict.compare import compare
+from lvmtui.verdict.compare import compare, comparison_of
 from lvmtui.verdict.comparison import is_current, read_comparisons
 from lvmtui.verdict.interval import Design
 from lvmtui.verdict.words import Word
@@ -188,6 +190,39 @@ def test_unequal_updates_count_only_at_the_plateau(tmp_path: Path) -> None:
         remedy = "To judge AMN: longer training (more --epochs), or equally many updates for both arms"
         assert (remedy in md) is not fair
         assert ("For a verdict, longer training" in section(md, "What to do")) is not fair
+
+
+def test_epochs_that_were_planned_as_equal_updates_are_an_equal_chance(tmp_path: Path) -> None:
+    """The smaller arm is given more of them; that its script chooses its batches is its own word."""
+    workspace, campaign = finished(tmp_path, ONE, seeds=(1,))
+    for arm, epochs in (("baseline", 9), ("expanded", 3)):
+        folder = workspace.run(planned_run(campaign, "amn", arm))
+        own = OwnTrainer("AMN", "train {epochs}", "/", ("epoch (?P<epoch>.)",), "epoch")
+        spec = replace(read_spec(folder.spec), total_steps=epochs, own_trainer=own)
+        folder.spec.write_bytes(dump_document(encode(spec)))
+    checks = {check.name: check for check in compared(workspace, campaign).checks}
+    words = "9 epochs (updates not known) and 3 epochs (updates not known), planned for as many updates of both"
+    assert checks["equal chance to learn"] == Check("equal chance to learn", True, words)
+
+
+def test_a_result_that_was_overtaken_while_it_was_made_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow report wrote what it had read over what the supervisor had made since."""
+    workspace, campaign = finished(tmp_path, ONE, seeds=(1, 2), states={("amn", "expanded"): "queued"})
+    bring_to(workspace, campaign, "amn", "expanded", 1, state="finished", heldout=True)
+    made = comparison_of
+
+    def slow(state: CampaignState, model: str, now: float) -> Comparison:
+        result = made(state, model, now)
+        if len(result.pairs) == 1:  # meanwhile
+            bring_to(workspace, campaign, "amn", "expanded", 2, state="finished", heldout=True)
+        return result
+
+    monkeypatch.setattr("lvmtui.verdict.compare.comparison_of", slow)
+    assert compare(workspace.campaign(campaign.id), "amn")
+    found = read_comparison(workspace.campaign(campaign.id).comparison("amn"))
+    assert found and len(found.pairs) == 2
 
 
 def test_a_run_continued_from_another_is_not_comparable(tmp_path: Path) -> None:

@@ -139,6 +139,8 @@ def test_a_plain_mean_does_not_stand_beside_means_with_capped_articles(tmp_path:
     assert table_of(planned, {}, known.trivial, known.health).weights == (
         "plain means, as nothing is compared; in a comparison an article counts for at most 34 of them"
     )
+    alone = replace(planned, runs=tuple(replace(view, state=None) for view in planned.runs))
+    assert table_of(alone, {}, known.trivial, {}).plain, "trivial baselines stand there before any run"
     assert cosines(None, amn) == [True, True], "nothing is capped"
     gru = {"gru": replace(known.comparisons["gru"], baseline=None, expanded=None, change=None)}
     for cap in (20, None):
