@@ -121,7 +121,9 @@ def test_a_trainer_that_outlives_its_node_is_waited_for(tmp_path: Path) -> None:
     pass_by(60)
     seen = first()
     assert seen.status.phase is Phase.STARTING and seen.state and not seen.state.supervision.lost
-    assert seen.job and seen.job.words.startswith("job 1 on node1: its node failed, but its trainer still works there;")
+    assert seen.job and seen.job.words.startswith(
+        "job 1 on node1: its node failed, but its trainer still works there and"
+    )
     lock.close()
     pass_by(60)
     seen = first()

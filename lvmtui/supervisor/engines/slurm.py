@@ -176,7 +176,7 @@ class Queue:
         if not living:
             ended = self._end_of(place)
             if ended and place.unsettled and is_locked(place.folder.lock):  # as when only the node's daemon has died
-                said = f"{ended.words}, but its trainer still works there; submitted again when that ends"
+                said = f"{ended.words}, but its trainer still works there and is waited for"
                 return engine.Probe((engine.Member(ended.process, leader=True),), sees_all_hosts=True, detail=said)
             return engine.Probe(ended=ended, sees_all_hosts=True)
         # of two jobs one was accepted by Slurm without our hearing of it; the one that waits is cancelled
