@@ -28,8 +28,6 @@ LONGER = "longer training (more --epochs), or equally many updates for both arms
 """What helps where one arm was given fewer updates and was still improving."""
 
 HISTORY = "a history, of which nothing was judged here"
-OF_SCORES = frozenset({"held-out windows", "held-out by content", "metric"})
-"""Conditions that nobody knows of a history."""
 
 
 @dataclass(frozen=True)
@@ -58,9 +56,8 @@ def checks_of(
     sides = (baseline, expanded)
     # The held-out windows that both arms must share; with folds, those of their seed's fold.
     split = baseline.state.spec.split_fingerprint if campaign.folds else campaign.split_fingerprint
-    unseen = any(side.state.spec.history for side in sides)
     faults = "; ".join(f"{s.label}: {HISTORY if s.state.spec.history else s.fault}" for s in sides if s.fault)
-    checks = (
+    return (
         _check("held-out scores", faults, "both runs finished and their scores were intact then"),
         _check_windows(campaign, sides, split),
         _check_disjoint(sides, split),
@@ -70,7 +67,6 @@ def checks_of(
         _check_start(sides),
         _check_chance(baseline.state, expanded.state),
     )
-    return tuple(replace(check, words="") if unseen and check.name in OF_SCORES else check for check in checks)
 
 
 def merged(checks: Mapping[int, tuple[Check, ...]]) -> tuple[Check, ...]:
@@ -165,14 +161,21 @@ def _check(name: str, fault: str, words: str) -> Check:
     return Check(name, not fault, fault or words)
 
 
+def _both(words: str, sides: Sequence[ComparedRun]) -> str:
+    """What was done with the scores of both; empty where one has none."""
+    return "" if any(side.fault for side in sides) else f"both {words}"
+
+
 def _check_windows(campaign: Campaign, sides: tuple[ComparedRun, ComparedRun], split: str) -> Check:
     other = " and ".join(s.label for s in sides if not s.fault and s.scores_fingerprint != split)
     judged = "the windows of each seed's fold" if campaign.folds else f"the same {campaign.heldout_windows:,} windows"
     fault = other and f"{other} judged on other held-out windows than this campaign's"
-    return _check("held-out windows", fault, f"both judged on {judged}")
+    return _check("held-out windows", fault, _both(f"judged on {judged}", sides))
 
 
 def _check_disjoint(sides: tuple[ComparedRun, ComparedRun], split: str) -> Check:
+    if any(side.state.spec.history for side in sides):
+        return Check("held-out by content", False, "")  # nobody knows
     unproven = " and ".join(s.label for s in sides if s.state.spec.split_fingerprint != split)
     fault = unproven and f"{unproven} may have trained on held-out vectors: its split is another one"
     none = "no training or validation window of either arm holds a held-out vector"
@@ -222,7 +225,7 @@ def differences(ours: RunSpec, theirs: RunSpec) -> str:
 def _check_metric(sides: tuple[ComparedRun, ComparedRun]) -> Check:
     other = ", ".join(f"{s.label} version {s.scores_version}" for s in sides if s.scores_version not in (None, METRIC))
     fault = other and f"scores of another version than {METRIC}: {other}"
-    return _check("metric", fault, f"both scored by version {METRIC}")
+    return _check("metric", fault, _both(f"scored by version {METRIC}", sides))
 
 
 def _check_space(baseline: RunState, expanded: RunState, data: PairFacts | None) -> Check:
