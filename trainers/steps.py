@@ -31,9 +31,7 @@ class Steps:
         self, spec: RunSpec, state: TrainState, train: TensorWindows, recorder: Recorder | None = None
     ) -> None:
         """`recorder`: see `trainers.cuda_graph`; None sends every operation by itself."""
-        self.spec = spec
-        self.state = state
-        self.train = train
+        self.spec, self.state, self.train = spec, state, train
         self.size = min(spec.recipe.batch_size, len(train))
         self.epoch, self.order = -1, np.empty(0, np.int64)
         device = train.starts.device

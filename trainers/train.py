@@ -71,9 +71,7 @@ class Training:
     """One attempt at a run."""
 
     def __init__(self, folder: RunDir, orders: Orders, journal: Journal) -> None:
-        self.folder = folder
-        self.orders = orders
-        self.journal = journal
+        self.folder, self.orders, self.journal = folder, orders, journal
         self.teller = Teller(lambda event: journal.event(event, durable=isinstance(event, CheckpointSaved)))
         self.spec: RunSpec
         self.data: RunData
@@ -98,13 +96,7 @@ class Training:
         self.data = open_data(spec, root, self.device)
         torch.manual_seed(spec.seed)
         model = build_forecaster(
-            spec.model,
-            spec.dim,
-            spec.size,
-            spec.recipe,
-            spec.context,
-            self.data.train,
-            own_model_of(spec, root),
+            spec.model, spec.dim, spec.size, spec.recipe, spec.context, self.data.train, own_model_of(spec, root)
         ).train()
         state = TrainState(model.to(self.device), spec.recipe, plain=self.fallbacks.plain)
         if spec.recipe.own_loss is not None:

@@ -57,13 +57,9 @@ def _file_lines(facts: CheckedFile, context: int) -> list[tuple[str, str]]:
         ("duplicates", f"{facts.duplicates:,} vectors repeat an earlier one, exactly or nearly"),
     ]
     if facts.coherence is not None and facts.forward_signal is not None:
-        lines += [
-            ("neighbours", f"mean cosine {facts.coherence:.3f}; of any two vectors {facts.chance or 0.0:.3f}"),
-            (
-                "order",
-                f"the next vector is nearer to the last than to the one before it by {facts.forward_signal:+.3f}",
-            ),
-        ]
+        order = f"the next vector is nearer to the last than to the one before it by {facts.forward_signal:+.3f}"
+        alike = f"mean cosine {facts.coherence:.3f}; of any two vectors {facts.chance or 0.0:.3f}"
+        lines += [("neighbours", alike), ("order", order)]
     leak = f"{facts.random_leak:.0%} of the held-out windows would share a vector with a training window; not used"
     return [*lines, ("random split", leak), ("fingerprint", facts.fingerprint)]
 
@@ -84,13 +80,8 @@ def _pair_lines(pair: CheckedPair) -> list[tuple[str, str]]:
         ("vector space", _space(pair)),
     ]
     if pair.new_vectors and pair.new_coherence is not None and pair.new_forward_signal is not None:
-        lines.append(
-            (
-                "new vectors",
-                f"{pair.new_vectors:,}; mean cosine of neighbours {pair.new_coherence:.3f}, "
-                f"order {pair.new_forward_signal:+.3f}",
-            )
-        )
+        figures = f"mean cosine of neighbours {pair.new_coherence:.3f}, order {pair.new_forward_signal:+.3f}"
+        lines.append(("new vectors", f"{pair.new_vectors:,}; {figures}"))
     return lines
 
 
@@ -117,13 +108,10 @@ def _space(pair: CheckedPair) -> str:
 def _neighbour_lines(neighbours: Neighbours) -> list[tuple[str, str]]:
     natural = "" if neighbours.natural is None else f", the highest below the threshold is {neighbours.natural:.4f}"
     how = "--same" if neighbours.chosen_by_hand else "chosen from the gap between what is alike and copies"
+    looked_at = f"of {neighbours.sampled:,} vectors looked at, median cosine with the one most like it elsewhere"
     return [
         ("threshold", f"cosine {neighbours.same:.4g} ({how})"),
-        (
-            "most alike",
-            f"of {neighbours.sampled:,} vectors looked at, median cosine with the one most like it elsewhere "
-            f"{neighbours.median:.3f}{natural}",
-        ),
+        ("most alike", f"{looked_at} {neighbours.median:.3f}{natural}"),
         ("repeated", f"{neighbours.repeated:,} vectors of all files together repeat an earlier one, exactly or nearly"),
     ]
 

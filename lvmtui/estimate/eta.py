@@ -272,15 +272,10 @@ def campaign_eta(state: CampaignState, now: float) -> CampaignEta:
     elif times and sum(t.mean for t in times.values() if not t.calibrated) > UNKNOWN_SHARE * total:
         unknown = "calibrating"
     start_in = {run: None if unknown else _range(start, down, up) for run, start in zip(queue, starts, strict=True)}
-    return CampaignEta(
-        now=now,
-        eta=None if unknown else _range(total, down, up),
-        runs={run: RunEta(start_in.get(run), t.eta if t.calibrated else None) for run, t in times.items()},
-        left_out=tuple(
-            run for run, s in statuses.items() if s.pace == "held" or s.phase is Phase.PAUSING or run in never
-        ),
-        unknown=unknown,
-    )
+    runs = {run: RunEta(start_in.get(run), t.eta if t.calibrated else None) for run, t in times.items()}
+    held = [run for run, s in statuses.items() if s.pace == "held" or s.phase is Phase.PAUSING or run in never]
+    eta = None if unknown else _range(total, down, up)
+    return CampaignEta(now=now, eta=eta, runs=runs, left_out=tuple(held), unknown=unknown)
 
 
 def _times(state: CampaignState, now: float) -> dict[str, Time]:

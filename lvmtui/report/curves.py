@@ -35,14 +35,8 @@ class Palette:
 
 
 ON_WHITE = Palette()
-OF_THE_PAGE = Palette(
-    "var(--paper)",
-    "var(--ink)",
-    "var(--dim)",
-    "var(--baseline)",
-    "var(--expanded)",
-    tuple(f"var(--model-{n})" for n in range(1, 9)),
-)
+_MODELS = tuple(f"var(--model-{n})" for n in range(1, 9))
+OF_THE_PAGE = Palette("var(--paper)", "var(--ink)", "var(--dim)", "var(--baseline)", "var(--expanded)", _MODELS)
 """For a picture inside an HTML page, whose style sheet says them (`page.css`)."""
 
 

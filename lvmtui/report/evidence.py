@@ -25,21 +25,11 @@ BY_COSINE = "of highest cosine where it tells no loss, and for histories of Grap
 
 def evidence(report: Report, curves: str) -> list[Block]:
     """All sections that have something to show, under their own heading."""
-    sections = (
-        _interval(report),
-        _by_source(report),
-        _other_figures(report),
-        _contexts(report),
-        _forward(report),
-        _windows(report),
-        [
-            Heading("Questions the figures answer", 3),
-            *bullets((Strong(q.question), f" {q.answer}") for q in report.questions),
-        ],
-        _health(report),
-        _curves(report, curves),
-    )
-    return [Heading("Evidence"), *(block for section in sections for block in section)]
+    figures = (_interval, _by_source, _other_figures, _contexts, _forward, _windows)
+    said = [block for section in figures for block in section(report)]
+    asked = bullets((Strong(q.question), f" {q.answer}") for q in report.questions)
+    said += [Heading("Questions the figures answer", 3), *asked]
+    return [Heading("Evidence"), *said, *_health(report), *_curves(report, curves)]
 
 
 def _interval(report: Report) -> list[Block]:

@@ -62,11 +62,8 @@ class Observer:
         """Every run that is trained here, by name."""
         self.orphans: dict[str, Track] = {}
         """Processes whose run folder is gone, by the folder's path."""
-        self._engines = engines
-        self._journal = journal
-        self._clock = clock
-        self._say = say
-        self._note = note
+        self._engines, self._journal = engines, journal
+        self._clock, self._say, self._note = clock, say, note
         self._refused: set[str] = set()
         self._bell: Signature | None = None
         self._turn = 0
@@ -80,14 +77,11 @@ class Observer:
         unsure = [track for track, probe in self._look(due) if not self._see(track, probe, now)]
         for track, probe in self._look(unsure):
             self._see(track, probe, now)
-        return Observation(
-            campaigns=tuple(
-                CampaignSeen(c.dir.id, c.jobs, tuple(t.seen for t in c.order), c.campaign.stall_timeout, c.first)
-                for c in self.campaigns
-            ),
-            orphans=tuple(self._find_orphans(now)),
-            can_write=not self._journal.disk_full,
+        seen = tuple(
+            CampaignSeen(c.dir.id, c.jobs, tuple(t.seen for t in c.order), c.campaign.stall_timeout, c.first)
+            for c in self.campaigns
         )
+        return Observation(seen, tuple(self._find_orphans(now)), can_write=not self._journal.disk_full)
 
     # -- campaigns --
 

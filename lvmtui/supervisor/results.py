@@ -147,9 +147,7 @@ class Results:
     """The results and logs of every campaign of a workspace."""
 
     def __init__(self, workspace: Workspace, workers: Workers, teller: EventTeller) -> None:
-        self.workspace = workspace
-        self.workers = workers
-        self.teller = teller
+        self.workspace, self.workers, self.teller = workspace, workers, teller
         self._campaigns: dict[str, _CampaignResults] = {}
 
     def go_on(self, campaigns: Sequence[CampaignTrack]) -> bool:

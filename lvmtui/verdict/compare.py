@@ -215,11 +215,9 @@ def trivial_scores(
         try:
             with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
                 found[arm] = {
-                    name: TrivialScores(
-                        arrays[f"{name}_cosine"], arrays[f"{name}_rank"] if f"{name}_rank" in arrays.files else None
-                    )
+                    name: TrivialScores(cosines, arrays.get(f"{name}_rank"))
                     for name in facts.scores
-                    if f"{name}_cosine" in arrays.files and arrays[f"{name}_cosine"].shape == (windows,)
+                    if (cosines := arrays.get(f"{name}_cosine")) is not None and cosines.shape == (windows,)
                 }
         except (ValueError, OSError, zipfile.BadZipFile):
             continue

@@ -35,9 +35,8 @@ class WindowScores:
         return replace(self, **{name: getattr(self, name)[chosen] for name in columns})
 
     def same_windows(self, other: WindowScores) -> bool:
-        return all(
-            np.array_equal(getattr(self, name), getattr(other, name)) for name in ("window", "cluster", "stratum")
-        )
+        columns = ("window", "cluster", "stratum")
+        return all(np.array_equal(getattr(self, name), getattr(other, name)) for name in columns)
 
 
 @dataclass(frozen=True)
@@ -84,9 +83,7 @@ class Figures:
 
     def __init__(self, pairs: Sequence[ScoredPair], cap: int | None = None, *, folds: bool = False) -> None:
         """Raises ValueError for no pairs, or one without windows."""
-        self.pairs = pairs
-        self.cap = cap
-        self.folds = folds
+        self.pairs, self.cap, self.folds = pairs, cap, folds
         clusters = [pair.scores["baseline"].cluster for pair in pairs]
         self.design = Design(clusters if folds else clusters[:1], cap)
         self.cosines: dict[ArmName, list[Floats]] = {

@@ -93,13 +93,7 @@ class Power:
         return f"{'; '.join(said)} (if changes vary as with {self.source})"
 
 
-def power(
-    lengths: Sequence[Sequence[int]],
-    cap: int | None,
-    *,
-    seeds: int = 1,
-    prior: Prior | None = None,
-) -> Power:
+def power(lengths: Sequence[Sequence[int]], cap: int | None, *, seeds: int = 1, prior: Prior | None = None) -> Power:
     """What a campaign with these held-out clusters can detect.
 
     `lengths`: windows of each cluster, one list a fold (a campaign without folds has one list); with folds there is

@@ -156,12 +156,10 @@ def _forward(views: Sequence[RunView], trivial: Trivials) -> Forward | None:
 
 
 def _mean_forward(scores: Sequence[ForwardScores]) -> ForwardScores:
-    return ForwardScores(
-        windows=round(fmean(s.windows for s in scores)),
-        cosines=tuple(map(fmean, zip(*(s.cosines for s in scores), strict=True))),
-        shuffled=fmean(s.shuffled for s in scores),
-        rollout=tuple(map(fmean, zip(*(s.rollout for s in scores), strict=True))),
-    )
+    cosines = tuple(map(fmean, zip(*(s.cosines for s in scores), strict=True)))
+    rollout = tuple(map(fmean, zip(*(s.rollout for s in scores), strict=True)))
+    windows, shuffled = round(fmean(s.windows for s in scores)), fmean(s.shuffled for s in scores)
+    return ForwardScores(windows=windows, cosines=cosines, shuffled=shuffled, rollout=rollout)
 
 
 def _status_words(views: Sequence[RunView]) -> str:

@@ -78,9 +78,7 @@ class Program:
     """One attempt at a run by a user's program."""
 
     def __init__(self, folder: RunDir, orders: Orders, journal: Journal) -> None:
-        self.folder = folder
-        self.orders = orders
-        self.journal = journal
+        self.folder, self.orders, self.journal = folder, orders, journal
         self.out = folder.path / "out"
         self.launch = own_launch()
         self.scratch = Path(tempfile.mkdtemp(prefix="lvmtui-"))

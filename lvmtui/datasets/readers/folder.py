@@ -45,16 +45,10 @@ class FolderSource:
                 )
         self._rows = [header.shape[0] for header in headers]
         others = sorted({p.suffix.lower() or "no suffix" for p in path.rglob("*") if p.is_file()} - {".npy"})
-        self.facts = SourceFacts(
-            path,
-            "documents",
-            sum(self._rows),
-            dims[0],
-            notes=(
-                f"each of the {len(self._files):,} files is one document, in the order of their names",
-                *([f"not read: files of {', '.join(sanitise(name, 20) for name in others[:8])}"] if others else []),
-            ),
-        )
+        notes = [f"each of the {len(self._files):,} files is one document, in the order of their names"]
+        if others:
+            notes.append(f"not read: files of {', '.join(sanitise(name, 20) for name in others[:8])}")
+        self.facts = SourceFacts(path, "documents", sum(self._rows), dims[0], notes=tuple(notes))
 
     def fingerprint(self) -> str:
         digest = hashlib.sha256()

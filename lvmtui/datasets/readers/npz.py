@@ -18,17 +18,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from lvmtui.datasets.readers import npy
-from lvmtui.datasets.readers.articles import (
-    MOST_TITLES,
-    Articles,
-    Numbers,
-    arranged,
-    article_title,
-    numbered,
-    titles_by_number,
-    titles_of_rows,
-)
+from lvmtui.datasets.readers import articles, npy
+from lvmtui.datasets.readers.articles import MOST_TITLES, Articles, Numbers
 from lvmtui.datasets.readers.roles import EXPECTED, ONE_ARRAY, PAIRS, Roles, choose_roles, is_float
 from lvmtui.datasets.readers.source import ARTICLE_NAMES, BLOCK_BYTES, FileKind, Floats, SourceFacts, shown
 from lvmtui.formats.spec import LONGEST_CONTEXT, Reading
@@ -61,15 +52,9 @@ class NpzSource:
         kind: FileKind = "sequences" if contexts else "quantised" if roles.scale else "vectors"
         if self._plain or roles.documents:
             kind = "documents" if roles.documents else "array"
-        self.facts = SourceFacts(
-            path,
-            kind,
-            rows,
-            dim,
-            context=contexts.shape[1] if contexts else 0,
-            encoder=self._text("encoder"),
-            notes=tuple(_notes(roles, headers, faults)),
-        )
+        context, encoder = contexts.shape[1] if contexts else 0, self._text("encoder")
+        notes = tuple(_notes(roles, headers, faults))
+        self.facts = SourceFacts(path, kind, rows, dim, context=context, encoder=encoder, notes=notes)
 
     def fingerprint(self) -> str:
         """For .npz made of the checksums and sizes in the zip's directory, which are verified whenever data is read;
@@ -124,11 +109,11 @@ class NpzSource:
         with npy.read_errors(self._path):
             with self._array(roles.article) as (stream, size):
                 ids = npy.array_blocks(self._path, roles.article, stream, size)
-                by_row, names = numbered(f"{shown(self._path)}: {roles.article}", self.facts.rows, ids)
+                by_row, names = articles.numbered(f"{shown(self._path)}: {roles.article}", self.facts.rows, ids)
             titles = self._article_titles(by_row, names)
         if roles.contexts:  # windows stay in the order of the file, in which they follow each other
             return Articles(by_row, titles)
-        return arranged(by_row, titles, roles.article)
+        return articles.arranged(by_row, titles, roles.article)
 
     def _documents(self) -> Articles:
         """Each entry is an article, without the zero rows that fill it up."""
@@ -155,10 +140,10 @@ class NpzSource:
                 blocks = npy.array_blocks(self._path, self.roles.titles, stream, size)
                 titles = (_title(raw) for block in blocks for raw in block.tolist())
                 if header.shape[0] == self.facts.rows:
-                    return titles_of_rows(by_row, titles)
+                    return articles.titles_of_rows(by_row, titles)
                 if names is None:
                     return tuple(islice(titles, MOST_TITLES))
-        return titles_by_number(names)
+        return articles.titles_by_number(names)
 
     @contextmanager
     def _array(self, name: str) -> Iterator[tuple[IO[bytes], int]]:
@@ -199,7 +184,7 @@ class NpzSource:
             return ""
         with npy.read_errors(self._path), self._array(name) as (stream, size):
             (block,) = npy.array_blocks(self._path, name, stream, size)
-            return article_title(block.item())
+            return articles.article_title(block.item())
 
 
 def _dim(path: Path, headers: Mapping[str, npy.Header], roles: Roles) -> int:
@@ -266,4 +251,4 @@ def _title(raw: str | bytes) -> str:
     if text.startswith("{"):
         with suppress(ValueError, KeyError, RecursionError):
             text = str(json.loads(text)["title"])
-    return article_title(text)
+    return articles.article_title(text)

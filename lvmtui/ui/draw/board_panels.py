@@ -13,22 +13,9 @@ from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words
 from lvmtui.system.text import grouped
 from lvmtui.ui.draw import glyphs
+from lvmtui.ui.draw import lines as draw
 from lvmtui.ui.draw.curves import figure, gain_chart, is_outgained, loss_chart, measure_words
-from lvmtui.ui.draw.lines import (
-    Drawing,
-    Hit,
-    Line,
-    Piece,
-    beside,
-    cut,
-    fitting,
-    joined,
-    left,
-    right,
-    spread,
-    width_of,
-    wrapped,
-)
+from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece
 from lvmtui.ui.draw.sizes import size_chart, size_words
 from lvmtui.ui.draw.styles import change_style, verdict_style
 from lvmtui.ui.read.run_facts import RunFacts
@@ -86,16 +73,16 @@ def run_line(run: RunFacts, width: int, label: int, *, selected: bool) -> Line:
     style = "worse" if (run.gain or 0.0) < 0 else "bold" if run.phase is Phase.FINISHED else ""
     validation = f"val {words.cosine(run.best)}" if run.best is not None and run.gain is not None else ""
     wide = width >= MORE_COLUMNS
-    more: list[Piece] = [(right(validation, 11), "dim")] if wide else []
-    when = right(run.when(wide=wide), 13 if wide else 8)
-    end: list[Piece] = [(right(best, 6) if best else "", style), *more, (when, "dim")]
-    return (*start, *_state(run, width - width_of(start) - width_of(end)), *end)
+    more: list[Piece] = [(draw.right(validation, 11), "dim")] if wide else []
+    when = draw.right(run.when(wide=wide), 13 if wide else 8)
+    end: list[Piece] = [(draw.right(best, 6) if best else "", style), *more, (when, "dim")]
+    return (*start, *_state(run, width - draw.width_of(start) - draw.width_of(end)), *end)
 
 
 def _start(run: RunFacts, name: str, label: int, selected: bool) -> list[Piece]:
     return [
         (glyphs.SELECTED if selected else " ", "selected"),
-        (f"{left(name, label)} ", "bold" if selected else ""),
+        (f"{draw.left(name, label)} ", "bold" if selected else ""),
         (f"{run.glyph} ", run.style),
     ]
 
@@ -104,10 +91,10 @@ def _state(run: RunFacts, room: int) -> list[Piece]:
     """What the run does, in exactly `room` cells; a bar where it is under way."""
     if run.phase is Phase.RUNNING and room >= 12:
         word = run.epoch_words if run.word.startswith("epoch") and room < 24 else run.word
-        word = left(word + " ", min(room, max(6, len(word) + 1)))
+        word = draw.left(word + " ", min(room, max(6, len(word) + 1)))
         cells = min(24, room - len(word) - 1)
         return [(word, run.style), *bar(run.share, cells, run.style), (" " * (room - len(word) - cells), "")]
-    return [(left(run.word, room), run.style)]
+    return [(draw.left(run.word, room), run.style)]
 
 
 def _arm_line(runs: Sequence[RunFacts], selected: str, width: int, label: int) -> Line:
@@ -122,7 +109,7 @@ def _arm_line(runs: Sequence[RunFacts], selected: str, width: int, label: int) -
     text = ", ".join(f"{count} {word}" for word, count in said.items())
     if chosen is not None:
         text = f"s{chosen.view.planned.seed}, {text}"
-    return spread([*start, (text, first.style)], [(f" {mean}", "bold"), (spread_, "dim")], width)
+    return draw.spread([*start, (text, first.style)], [(f" {mean}", "bold"), (spread_, "dim")], width)
 
 
 def bar(share: float, width: int, style: str = "bar") -> list[Piece]:
@@ -153,7 +140,7 @@ def _charts(model: ModelFacts, width: int, height: int) -> list[Line]:
     if width < TWO_CHARTS:
         return second(width) if curve and all(run.over for run in model.runs) else gain(width)
     first = width * 3 // 5
-    return beside([gain(first), second(width - first - 2)], [first, width - first - 2], gap=2)
+    return draw.beside([gain(first), second(width - first - 2)], [first, width - first - 2], gap=2)
 
 
 def _titled(text: str, chart: Callable[[int, int], list[Line]], width: int, height: int) -> list[Line]:
@@ -204,10 +191,10 @@ def _troubles(model: ModelFacts, width: int, most: int) -> list[Line]:
     lines: list[Line] = []
     for said, style in doubts(model):
         mark = "" if style == "dim" else f"{glyphs.WARNING} "
-        lines.extend(((text, style),) for text in wrapped(mark + said, width))
+        lines.extend(((text, style),) for text in draw.wrapped(mark + said, width))
     if len(lines) > most:
         last, style = lines[most - 1][0]
-        lines = [*lines[: most - 1], ((cut(f"{last} {glyphs.ELLIPSIS}", width), style),)]
+        lines = [*lines[: most - 1], ((draw.cut(f"{last} {glyphs.ELLIPSIS}", width), style),)]
     return lines
 
 
@@ -225,7 +212,7 @@ def bar_pieces(scale: Scale, row: Row, cells: int) -> list[Piece]:
         return [(" " * cells, "")]
     style = change_style(row.change) if row.rank is not None else "dim"
     drawn = scale.bar(row.change, row.interval, cells, NEGLIGIBLE)
-    return joined((c.replace(OUTSIDE, " "), "dim" if c in (OUTSIDE, SHADE, ZERO) else style) for c in drawn)
+    return draw.joined((c.replace(OUTSIDE, " "), "dim" if c in (OUTSIDE, SHADE, ZERO) else style) for c in drawn)
 
 
 def heldout_words(row: Row | None) -> str:
@@ -247,14 +234,14 @@ def _change_lines(model: ModelFacts, snapshot: Snapshot, width: int, room: int) 
     if row.verdict.word is Word.NOT_COMPARABLE:
         sentence = row.verdict.sentence
         short = ": ".join(sentence.split(": ")[:2])  # what is wrong stands above
-        return [((fitting((sentence, short, row.verdict.words), width), "note"),)]
+        return [((draw.fitting((sentence, short, row.verdict.words), width), "note"),)]
     scale = table_scale(snapshot)
     held = f"{heldout_words(row)}  " if width >= MORE_COLUMNS else ""
     judged = f"held-out {held}" if row.estimate else "own validation "
     start: list[Piece] = [(judged, "dim"), (words.percent(row.change), change_style(row.change)), (" ", "")]
     said: list[Piece] = [(f" {row.verdict.words}", verdict_style(row.verdict.word))]
-    free = width - width_of(start) - width_of(said)
-    line = spread(start if free >= 0 else start[1:], said, width)
+    free = width - draw.width_of(start) - draw.width_of(said)
+    line = draw.spread(start if free >= 0 else start[1:], said, width)
     if scale is None or row.interval is None or row.change is None:
         return [line]
     if free >= LEAST_BAR + 4:
@@ -268,9 +255,9 @@ def _so_far(model: ModelFacts, row: Row, snapshot: Snapshot, width: int) -> Line
     together = "pair" if len(model.runs) == 2 else "all"
     pair = f"{together} in {words.short_duration(time.seconds)}" if time and time.seconds > 0 else ""
     if row.early is not None:
-        said = fitting((row.early.words, row.early.short), width - len(pair) - 1)
+        said = draw.fitting((row.early.words, row.early.short), width - len(pair) - 1)
     elif row.change is not None:
         said = f"{words.percent(row.change)} so far"
     else:
         said = row.no_change if any(run.curve for run in model.runs) else ""
-    return spread([(said, "dim")], [(f" {pair}", "dim")], width) if said or pair else ()
+    return draw.spread([(said, "dim")], [(f" {pair}", "dim")], width) if said or pair else ()

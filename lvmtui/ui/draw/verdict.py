@@ -12,24 +12,9 @@ from lvmtui.formats.results import ArmScores
 from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
+from lvmtui.ui.draw import lines as draw
 from lvmtui.ui.draw.board_panels import bar_pieces, table_scale
-from lvmtui.ui.draw.lines import (
-    Drawing,
-    Hit,
-    Line,
-    Piece,
-    cut,
-    cut_title,
-    fit,
-    fitting,
-    left,
-    part,
-    place,
-    right,
-    spread,
-    width_of,
-    wrapped,
-)
+from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece
 from lvmtui.ui.draw.sizes import size_table
 from lvmtui.ui.draw.styles import change_style, verdict_style
 from lvmtui.ui.read.run_facts import RunFacts
@@ -80,8 +65,8 @@ def columns_for(snapshot: Snapshot, width: int) -> list[Column]:
         Column(
             "model",
             name + 2,
-            lambda row: [(cut_title(row.title, name), "heading")],
-            lambda row: cut_title(row.title if width >= 104 else short_trivial(row.name), name),
+            lambda row: [(draw.cut_title(row.title, name), "heading")],
+            lambda row: draw.cut_title(row.title if width >= 104 else short_trivial(row.name), name),
             flush=False,
         ),
         _arm(base, "baseline"),
@@ -143,13 +128,13 @@ def verdict_view(snapshot: Snapshot, selected: str, by: str, width: int, height:
         given = shares([*wanted[:3], 0, wanted[4]], least, room)
     listed = given[0]
     first = max(0, chosen - listed + 1)
-    lines = [_titles(columns, by, snapshot, place(first, listed, len(rows)), width)]
+    lines = [_titles(columns, by, snapshot, draw.place(first, listed, len(rows)), width)]
     hits: list[Hit] = []
     for i, row in enumerate(rows[first : first + listed], first):
         hits.append(Hit(0, len(lines), width, 1, f"row:{row.model}"))
         lines.append(_row(row, columns, width, run if i == chosen else None))
     lines += [*trivial[: given[1]], *sizes(given[3]), (), *_doubts(snapshot, width, given[2])]
-    lines += part(details, given[4], IN_REPORT)
+    lines += draw.part(details, given[4], IN_REPORT)
     return Drawing(tuple(lines[:height]), tuple(hits))
 
 
@@ -168,7 +153,7 @@ def _doubts(snapshot: Snapshot, width: int, most: int) -> list[Line]:
     said = (plain,) * table.plain + snapshot.caveats + (table.order,) * bool(table.ranked)
     lines: list[Line] = []
     for i, text in enumerate(said, 1):
-        sentence = wrapped(text.partition(". ")[0].removesuffix(".") + ".", width - 2)
+        sentence = draw.wrapped(text.partition(". ")[0].removesuffix(".") + ".", width - 2)
         if len(lines) + len(sentence) + (i < len(said)) > most:
             return [*lines, ((f" {'more doubts' if lines else 'doubts'}{IN_REPORT}", "note"),)][:most]
         lines += [((" " + line, "dim"),) for line in sentence]
@@ -190,7 +175,7 @@ def _titles(columns: list[Column], by: str, snapshot: Snapshot, part: str, width
     for column in columns:
         chosen = column.title == names.get(by, by)
         pieces += _placed([(column.title, "selected" if chosen else "dim")], column)
-    return spread([*pieces, ("  verdict", "dim")], [(f"{part} ", "note")] if part else [], width)
+    return draw.spread([*pieces, ("  verdict", "dim")], [(f"{part} ", "note")] if part else [], width)
 
 
 def _row(row: Row, columns: list[Column], width: int, selected: RunFacts | None) -> Line:
@@ -207,23 +192,23 @@ def _row(row: Row, columns: list[Column], width: int, selected: RunFacts | None)
     pieces[0] = (pieces[0][0][1:], pieces[0][1])
     whole = row.verdict.sentence + row.remark if quiet else row.verdict_words
     choices = (whole, row.verdict_words, row.verdict.word.value + row.remark)
-    said = "  " + fitting(choices, width - width_of(pieces) - 3)
+    said = "  " + draw.fitting(choices, width - draw.width_of(pieces) - 3)
     style = verdict_style(row.verdict.word) or ("dim" if quiet else "")
-    return fit([(glyphs.SELECTED if selected else " ", "selected"), *pieces, (said, style)], width)
+    return draw.fit([(glyphs.SELECTED if selected else " ", "selected"), *pieces, (said, style)], width)
 
 
 def _trivial(row: TrivialRow, columns: list[Column], width: int) -> Line:
     pieces = [piece for column in columns for piece in _placed([(column.trivial(row), "dim")], column)]
-    return fit(pieces, width)
+    return draw.fit(pieces, width)
 
 
 def _placed(cell: Sequence[Piece], column: Column) -> list[Piece]:
     """The pieces of a cell in the cells of its column."""
     if len(cell) == 1:
         ((text, style),) = cell
-        placed = " " + right(text, column.width - 1) if column.flush else "  " + left(text, column.width - 2)
+        placed = " " + draw.right(text, column.width - 1) if column.flush else "  " + draw.left(text, column.width - 2)
         return [(placed, style)]
-    return [("  ", ""), *fit(cell, column.width - 2)]
+    return [("  ", ""), *draw.fit(cell, column.width - 2)]
 
 
 def _details(row: Row, run: RunFacts, width: int) -> list[Line]:
@@ -237,11 +222,11 @@ def _details(row: Row, run: RunFacts, width: int) -> list[Line]:
         said.append(f"{cell.label}: {'; '.join(parts)}")
     said += [f"in {population_words(part.name, row.baseline.label)}: {stratum_change(part)}" for part in row.strata]
     said += (*row.notes, *row.figures)
-    name = cut(f"{run.title} {run.label}", max(2, width - 8))
+    name = draw.cut(f"{run.title} {run.label}", max(2, width - 8))
     rest = glyphs.ACROSS * (width - 6 - cell_len(name))
     lines: list[Line] = [((f" {glyphs.ACROSS * 2} ", "dim"), (name, "selected"), (f" {rest}", "dim"))]
     for i, text in enumerate(said):
-        lines.extend(((" " + part, "bold" if i == 0 else ""),) for part in wrapped(text, width - 2))
+        lines.extend(((" " + part, "bold" if i == 0 else ""),) for part in draw.wrapped(text, width - 2))
     return lines
 
 

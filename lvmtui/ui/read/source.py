@@ -68,10 +68,8 @@ class SnapshotSource:
         machine: Callable[[], MachineFigures | None] | None = None,
     ) -> None:
         """`machine`: where the machine's figures come from; None: they are measured."""
-        self.workspace = workspace
-        self._wanted = campaign
-        self._deliver = deliver
-        self._clock = clock
+        self.workspace, self._wanted = workspace, campaign
+        self._deliver, self._clock = deliver, clock
         self._watch = MachineWatch()
         self._machine = machine or self._watch.read
         self._measured = machine is None
