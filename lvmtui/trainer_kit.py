@@ -107,7 +107,9 @@ class Teller:
 
     def evaluated(self, step: int, *, epoch: float, loss: float | None, cosine: float | None, **more: Any) -> None:
         """The validation windows were evaluated. `more`: fields of `Evaluated`; without `best`, the lowest loss is, or
-        the highest cosine where no loss is told. One figure that is not finite takes the other: it has diverged."""
+        the highest cosine where no loss is told.
+
+        If one of the two is not finite, neither counts: the model has diverged."""
         if not all(map(math.isfinite, (loss or 0.0, cosine or 0.0))):
             loss = cosine = math.nan
         train_loss, train_cosine = self._since_evaluation.take()

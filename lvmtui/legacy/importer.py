@@ -301,7 +301,7 @@ def _write_run(
     folder = workspace.run(run)
     folder.path.mkdir()
     reference = recipe_for("reference", run.model)
-    small = history.parameters == (parameters_of(run.model, "small", history.dim, history.context) or -1)
+    small = history.parameters == parameters_of(run.model, "small", history.dim, history.context)
     spec = RunSpec(
         run=run.run,
         campaign=campaign,

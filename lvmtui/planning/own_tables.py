@@ -237,9 +237,9 @@ def _trainer(name: str, table: Mapping[str, Any], base: Path, where: str) -> Tra
     folder = (base / _text(table, "folder", where)).expanduser().resolve()
     if not folder.is_dir():
         raise UserError(f"{where}: folder: {folder}: no such folder")
-    named = {group for one in patterns for group in re.compile(one).groupindex} & {"step", "epoch"}
-    asked = "steps" in table or "{steps}" in command  # else it is told how many epochs, and tells of them alone
-    epochs_only = named == {"epoch"} and "{epochs}" in command and not asked
+    counters = {group for one in patterns for group in re.compile(one).groupindex} & {"step", "epoch"}
+    told_steps = "steps" in table or "{steps}" in command
+    epochs_only = counters == {"epoch"} and "{epochs}" in command and not told_steps
     program = OwnTrainer(
         _text(table, "title", where) or name, command, str(folder), patterns,
         "epoch" if "epochs" in table or epochs_only else "step", table.get("checkpoints", False),

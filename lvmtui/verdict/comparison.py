@@ -23,7 +23,8 @@ REVISION = 5
 CURVE_REVISION = 4
 """The revision of `learning_curve.json`, increased likewise."""
 OVERTAKEN = 3
-"""Times that a result is made: again where runs ended meanwhile, as the file that it replaced may have been newer."""
+"""Most times that a result is made at once. It is made again where runs have ended meanwhile: another process may have
+written a newer one, which it has then replaced by an older one."""
 
 
 Pairs = tuple[tuple[int, RunView, RunView], ...]  # each seed whose two runs have finished, and the runs
