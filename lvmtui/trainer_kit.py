@@ -109,7 +109,8 @@ class Teller:
         """The validation windows were evaluated. `more`: fields of `Evaluated`; without `best`, the lowest loss is, or
         the highest cosine where no loss is told.
 
-        If one of the two is not finite, neither counts: the model has diverged."""
+        If one of the two is not finite, neither counts: the model has diverged.
+        """
         if not all(map(math.isfinite, (loss or 0.0, cosine or 0.0))):
             loss = cosine = math.nan
         train_loss, train_cosine = self._since_evaluation.take()
