@@ -65,9 +65,10 @@ def draft_row(
         word, moved, change = _history_verdict(state, model, health)
     elif comparison is None:
         word = _waiting_verdict(state, model)
-    elif unfair := [check.words for check in comparison.failed] + _unfit(
-        state, [view for _, *pair in complete_pairs(state, model) for view in pair], health
-    ):
+    elif unfair := [  # what a run did wrong says more than how it was trained
+        *_unfit(state, [view for _, *pair in complete_pairs(state, model) for view in pair], health),
+        *(check.words for check in comparison.failed),
+    ]:
         remedies = {check.remedy for check in comparison.failed}
         remedy = remedies.pop() if len(remedies) == 1 and len(unfair) == len(comparison.failed) else ""
         word = verdict(comparison.change, seeds=len(seeds), unfair=unfair, remedy=remedy)
