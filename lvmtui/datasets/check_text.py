@@ -107,10 +107,9 @@ def _space(pair: CheckedPair) -> str:
 
 def _neighbour_lines(neighbours: Neighbours) -> list[tuple[str, str]]:
     natural = "" if neighbours.natural is None else f", the highest below the threshold is {neighbours.natural:.4f}"
-    how = "--same" if neighbours.chosen_by_hand else "chosen from the gap between what is alike and copies"
     looked_at = f"of {neighbours.sampled:,} vectors looked at, median cosine with the one most like it elsewhere"
     return [
-        ("threshold", f"cosine {neighbours.same:.4g} ({how})"),
+        ("threshold", f"cosine {neighbours.same:.4g} ({neighbours.how})"),
         ("most alike", f"{looked_at} {neighbours.median:.3f}{natural}"),
         ("repeated", f"{neighbours.repeated:,} vectors of all files together repeat an earlier one, exactly or nearly"),
     ]
@@ -185,7 +184,7 @@ def _pair_notes(files: Sequence[CheckedFile], pair: CheckedPair) -> list[str]:
 
 
 def _neighbour_notes(neighbours: Neighbours) -> list[str]:
-    notes = []
+    notes = [neighbours.nearly.words] if neighbours.nearly else []
     if neighbours.near_copies:
         notes.append(
             f"{neighbours.near_copies:,} different vectors belong to groups of near-copies (cosine "

@@ -95,10 +95,12 @@ def _held_out(plan: Plan) -> str:
     folds = f" in {len(facts)} folds, each seed judged on other ones" if len(facts) > 1 else ""
     cap = plan.campaign.cluster_cap
     weights = np.concatenate([capped(held_out_lengths(split, "both"), cap) for split in judging(plan.splits)])
+    neighbours = plan.check.neighbours
+    copied = "; those that hold copies of each other count as one" if neighbours and neighbours.repeated else ""
     every = "all sizes" if plan.campaign.between else "both arms"
     most = f"; none weighs more than {words.plural(cap, 'window')}" if cap else ""
     return (
-        f"held out   {windows:,} windows of {clusters} whole articles or blocks{folds}, the same for {every} "
+        f"held out   {windows:,} windows of {clusters} whole articles or blocks{folds}{copied}, the same for {every} "
         f"(worth {effective(weights):.0f} of equal weight{most})"
     )
 
@@ -155,9 +157,9 @@ def _copies(plan: Plan) -> str:
     """From which cosine on vectors are copies, and what that costs."""
     dropped = plan.split.facts.expanded.equal_to_held_out + plan.split.facts.baseline.equal_to_held_out
     neighbours = plan.check.neighbours
-    how = "as given" if neighbours and neighbours.chosen_by_hand else "chosen from the data"
+    how = f" ({neighbours.how})" if neighbours else ""
     return (
-        f"copies     vectors with a cosine of {plan.split.facts.same:.4g} and more count as one ({how}); "
+        f"copies     vectors with a cosine of {plan.split.facts.same:.4g} and more count as one{how}; "
         f"{dropped:,} of the windows left out repeat a held-out vector"
     )
 

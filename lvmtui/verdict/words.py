@@ -297,7 +297,11 @@ GLOSSARY: tuple[Term, ...] = (
         "window", "consecutive context vectors (five by default) and the vector that follows, which is to be predicted"
     ),
     Term("held-out", "windows on which runs are judged that neither trained nor validated on them"),
-    Term("cluster", "an article, or a block of about 128 consecutive vectors; it is held out as a whole"),
+    Term(
+        "cluster",
+        "an article, or a block of about 128 consecutive vectors, with all that hold copies of it; it is held out as a "
+        "whole",
+    ),
     Term(
         "cosine",
         "cosine between predicted and true next vector, averaged over windows; long articles weigh less, but not in a "

@@ -66,6 +66,18 @@ def test_near_copies_stand_apart_from_neighbours(cosine: float, scattered: bool)
     assert found.facts.natural is not None and found.facts.natural < 0.9
 
 
+@pytest.mark.parametrize("cosine", [0.955, 0.94, 0.9])
+def test_a_pile_below_the_threshold_is_told_and_natural_neighbours_are_not(cosine: float) -> None:
+    vectors = walk(1500, 1, 48)
+    assert find_groups([Part(vectors)]).facts.nearly is None
+    facts = find_groups([Part(vectors), Part(near(vectors[:120], cosine))]).facts
+    assert facts.same == 0.98 and facts.near_copies == 0 and facts.how == "the usual one"
+    assert facts.nearly and facts.nearly.rows >= 100 and facts.nearly.lowest == pytest.approx(cosine, abs=1e-5)
+    assert facts.nearly.others < 0.87 and facts.nearly.words.endswith(f"--same {cosine - 0.01:.2f} counts them as such")
+    given = find_groups([Part(vectors), Part(near(vectors[:120], cosine))], cosine - 0.01).facts
+    assert given.near_copies == 240 and given.nearly is None
+
+
 def test_a_near_copy_counts_once_though_the_small_file_is_part_of_the_large_one() -> None:
     vectors = walk(400, 1, 96)
     small = np.concatenate([vectors, near(vectors[:1], 0.99)])

@@ -318,12 +318,12 @@ def test_a_run_on_a_fold_trains_and_its_baselines_are_of_that_fold(tmp_path: Pat
 def test_what_counts_as_a_copy_and_how_much_an_article_weighs_are_options(tmp_path: Path, options: Options) -> None:
     plan = make_plan(replace(options, same=0.7, cluster_cap=3), Workspace(tmp_path))
     assert plan.split.facts.same == 0.7 and plan.campaign.cluster_cap == 3
-    assert "cosine of 0.7 and more count as one (as given)" in plan_as_text(plan)
+    assert "cosine of 0.7 and more count as one (as given by --same)" in plan_as_text(plan)
     assert "none weighs more than 3 windows" in plan_as_text(plan)
     assert "power      each model can detect" in plan_as_text(plan)
     usual = make_plan(options, Workspace(tmp_path))
     assert usual.split.facts.same == 0.98 and usual.campaign.cluster_cap
-    assert "(chosen from the data)" in plan_as_text(usual)
+    assert "(the usual one)" in plan_as_text(usual)
 
 
 def test_the_articles_that_judge_are_planned(tmp_path: Path, options: Options) -> None:
