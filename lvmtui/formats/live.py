@@ -68,6 +68,10 @@ REMEMBERED = 1000
 """Number of changed runs that a pulse lists. A reader that missed more reads every run again."""
 
 
+OUTLIVED = "but its trainer still works there and is waited for"
+"""The end of a job's words where the engine calls the job dead and a process holds the lock of its run folder."""
+
+
 @dataclass(frozen=True)
 class Job:
     """The job that an engine has for a run."""

@@ -72,6 +72,8 @@ RETRIED = ("error", "out_of_memory")
 
 AS_ASKED = "left as asked before it began"
 """Reason of a `Lost` that an order explains: the start was taken back, nothing was interrupted."""
+UNBEGUN = ", while it waited"
+"""The end of a reason of a `Lost` whose job had not begun: nothing was interrupted either."""
 
 STALLED = "stalled"
 """How the reason of a signal begins that was sent because of `--stall-timeout`."""

@@ -10,7 +10,7 @@ from typing import Literal
 
 from lvmtui.formats.supervisor_log import Lost
 from lvmtui.formats.trainer_log import Cancelled, Failed, Finished, Interrupted, Paused
-from lvmtui.state.attempt import AS_ASKED, is_silent, newest_attempt
+from lvmtui.state.attempt import AS_ASKED, UNBEGUN, is_silent, newest_attempt
 from lvmtui.state.run_state import RunState
 from lvmtui.system.numbers import date, duration, numbered, plural
 from lvmtui.system.process_id import Identity
@@ -188,6 +188,8 @@ def _waiting(run: RunState) -> Status:
     ending, lost, given_up = run.trainer.ending, run.supervision.lost, run.supervision.gave_up
     if (run.supervision.launches == 0 and run.trainer.attempts == 0) or (lost and lost.reason == AS_ASKED):
         return Status(Phase.QUEUED)
+    if lost and lost.reason.endswith(UNBEGUN):
+        return Status(Phase.QUEUED, lost.reason, lost.time)
     if isinstance(ending, (Paused, Cancelled, Failed)):  # resumed or retried, and waiting its turn
         return Status(Phase.QUEUED, ending.message if isinstance(ending, Failed) else "", ending.time)
     if given_up:
@@ -212,7 +214,7 @@ def interruptions(run: RunState) -> list[tuple[float, str]]:
         return end.time in told or any(lost.left is None and began <= lost.time <= end.time for lost in losses)
 
     left = [(e.time, left_words(e)) for e in ends if isinstance(e, Interrupted) and not is_lost(e)]
-    lost = [(lost.time, lost.reason) for lost in losses if lost.reason != AS_ASKED]
+    lost = [(lost.time, lost.reason) for lost in losses if not lost.reason.endswith((AS_ASKED, UNBEGUN))]
     return sorted([*left, *lost], key=itemgetter(0))
 
 

@@ -13,7 +13,7 @@ from itertools import compress
 
 from lvmtui.formats.supervisor_log import Adopted, GaveUp, Lost, Stopped
 from lvmtui.formats.trainer_log import Exit, Failed, Finished, Interrupted, Started
-from lvmtui.state.attempt import AS_ASKED, RETRIED, STALLED, Attempt, is_silent
+from lvmtui.state.attempt import AS_ASKED, RETRIED, STALLED, UNBEGUN, Attempt, is_silent
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import GONE, Phase, goes_on_words, left_words
 from lvmtui.supervisor.engine import Member
@@ -283,14 +283,14 @@ def _death(run: RunSeen, attempt: Attempt, state: RunState) -> WriteDown:
         return lose(signalled.reason if signalled else cluster, counts=signalled is not None, left=ending.time)
     if process.host == run.host and process.boot_id != run.boot:
         return lose("the machine restarted", counts=False)
+    if state.intent.want == "pause" and not attempt.spoke and not state.supervision.insisted:
+        return lose(AS_ASKED, counts=False)
     if ended and ended.excused:
-        return lose(ended.words, counts=False)
+        return lose(ended.words, counts=False, later=ended.words.endswith(UNBEGUN))  # whoever did it wants its place
     if ended and ended.code in LEFT:
         return lose(LEFT[ended.code], counts=False, later=ended.code in LATER)
     if signalled is not None and state.supervision.insisted:
         return lose(f"{signalled.reason}; it was killed", counts=signalled.reason.startswith(STALLED))
-    if state.intent.want == "pause" and not attempt.spoke:
-        return lose(AS_ASKED, counts=False)
     reason = ended.words if ended else GONE
     if ended is None or ended.code is None:
         return lose(reason)

@@ -53,7 +53,8 @@ def draft_row(
     """The row's figures. A row with an estimate gets its verdict later, with the other models; else it is final."""
     cells = {arm: _cell(state, model, arm, comparison, trivial, health) for arm in ARMS}
     views = [view for arm in ARMS for view in _views(state, model, arm)]
-    history, cancelled = any(map(_only_history, views)), any(v.status.phase is Phase.CANCELLED for v in views)
+    history = any(map(_only_history, views))
+    cancelled = {v.status.phase for v in views} - {Phase.FINISHED} == {Phase.CANCELLED}
     estimate, change, moved, early, no_change = None, None, None, None, ""
     seeds = tuple(pair.seed for pair in comparison.pairs) if comparison else ()
     compared = f"{len(seeds)} of {len(state.campaign.seeds)} seeds compared"

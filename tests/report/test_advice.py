@@ -89,7 +89,7 @@ def test_histories_are_not_set_side_by_side() -> None:
     """Each was judged on validation windows of its own."""
     fell, rose = (replace(row(m, c, 0.56, Word.POINT_ESTIMATE), moved=0.0056 * c) for m, c in (("a", -0.4), ("b", 0.3)))
     (found,) = recommendations(table(fell, rose), COSTS)
-    assert (found.models, found.words) == ((), "no 23k model is finished, comparable and free of alarms")
+    assert (found.models, found.words) == ((), "no 23k model was judged on held-out windows")
     assert not any(choice.on_front for choice in priced_models(table(fell, rose), COSTS))
 
 

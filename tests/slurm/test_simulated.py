@@ -131,6 +131,31 @@ def test_a_trainer_that_outlives_its_node_is_waited_for(tmp_path: Path) -> None:
     assert [why for _, why in interruptions(seen.state)] == ["job 1 on node1: its node failed"]
 
 
+def test_a_job_that_is_cancelled_while_it_waits_is_no_death(tmp_path: Path) -> None:
+    """`scancel` of three waiting jobs made the run fail: "died 3 times"."""
+    workspace = Workspace(tmp_path)
+    campaign = make_campaign(workspace, models=("amn",), seeds=(1,), jobs=2, total_steps=80, engine="slurm")
+    slurm = SimulatedSlurm(Weather(slots=2, dies=0, node_dies=0, preempted=0, waits=(30.0, 30.0)))
+    supervisor = supervisor_over(slurm, workspace)
+    told = ""
+    for _ in range(5):
+        while not any(job.state == "PENDING" for job in slurm.living.values()):
+            supervisor.tick()
+            slurm.advance(0.5)
+        for job in [*slurm.living.values()]:
+            slurm.end(job, "CANCELLED")
+        for _ in range(24):
+            supervisor.tick()
+            slurm.advance(0.5)
+        (first, _) = CampaignReader(workspace, workspace.campaign(campaign.id)).refresh().runs
+        told += first.status.reason
+    assert "job 1: cancelled in Slurm, not by lvmtui, while it waited" in told and "died" not in told
+    figures = to_the_end(slurm, workspace, campaign, orders=False)
+    assert figures.seconds and slurm.number >= 10
+    for view in CampaignReader(workspace, workspace.campaign(campaign.id)).refresh().runs:
+        assert view.state and view.status.phase is Phase.FINISHED and not interruptions(view.state)
+
+
 def test_a_job_that_has_begun_is_told_before_the_controller_is_asked_again(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     campaign = make_campaign(workspace, models=("amn",), seeds=(1,), jobs=2, total_steps=80, engine="slurm")

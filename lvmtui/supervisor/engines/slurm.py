@@ -20,10 +20,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
+from lvmtui.formats.live import OUTLIVED
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.started_with import CLUSTER, StartedWith
 from lvmtui.formats.trainer_log import IN_THE_PLAN
+from lvmtui.state.attempt import UNBEGUN
 from lvmtui.supervisor import engine
 from lvmtui.supervisor.engines import slurm_text as words
 from lvmtui.supervisor.engines.slurm_text import SlurmJob, value_of
@@ -176,8 +178,8 @@ class Queue:
         if not living:
             ended = self._end_of(place)
             if ended and place.unsettled and is_locked(place.folder.lock):  # as when only the node's daemon has died
-                said = f"{ended.words}, but its trainer still works there and is waited for"
-                return engine.Probe((engine.Member(ended.process, leader=True),), sees_all_hosts=True, detail=said)
+                trainer, said = engine.Member(ended.process, leader=True), f"{ended.words}, {OUTLIVED}"
+                return engine.Probe((trainer,), sees_all_hosts=True, detail=said)
             return engine.Probe(ended=ended, sees_all_hosts=True)
         # of two jobs one was accepted by Slurm without our hearing of it; the one that waits is cancelled
         job, *doubles = sorted(living, key=lambda job: (job.state in words.WAITING, job.id))
@@ -286,7 +288,10 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
 
 def _ended(job: SlurmJob, text: str, code: int | None = None) -> engine.Ended:
     where = f"job {job.id} on {job.node}: " if job.node else f"job {job.id}: "
-    return engine.Ended(job.identity, where + text, code, job.state in words.EXCUSED, job.state not in words.BY_ITSELF)
+    if waited := job.state == "CANCELLED" and not job.node:
+        text += UNBEGUN
+    excused, outside = waited or job.state in words.EXCUSED, job.state not in words.BY_ITSELF
+    return engine.Ended(job.identity, where + text, code, excused, outside)
 
 
 def _is_of(job: SlurmJob, folder: RunDir) -> bool:

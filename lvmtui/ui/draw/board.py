@@ -6,6 +6,7 @@ data changed. Pure.
 
 from __future__ import annotations
 
+from lvmtui.formats.live import OUTLIVED
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw.board_panels import heldout_words
 from lvmtui.ui.draw.curves import is_outgained, measure_words, the_trivial_of
@@ -32,7 +33,9 @@ def about_selected(snapshot: Snapshot, selected: str, width: int) -> list[Line]:
         name = "waits" if run.trouble_style == "dim" else "trouble"
         lines += _named(name, f"{run.title} {run.label} {run.trouble}", run.trouble_style, room)
     if run is not None and run.setback:
-        lines += _named("before", f"{run.title} {run.label} {run.setback}", "", room)
+        lines += _named(
+            "job" if run.setback.endswith(OUTLIVED) else "before", f"{run.title} {run.label} {run.setback}", "", room
+        )
     row = model.row if model else None
     if model is not None and row is not None and row.change is not None:
         interval = f" {interval_words(row.interval)}" if row.interval else ""

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from lvmtui.estimate.eta import RunEta
 from lvmtui.formats.campaign import Campaign
+from lvmtui.formats.live import OUTLIVED
 from lvmtui.formats.spec import ArmName
 from lvmtui.formats.trainer_log import Trained
 from lvmtui.models import title_of
@@ -159,7 +160,9 @@ class RunFacts:
 
     @property
     def setback(self) -> str:
-        """How often it was interrupted and why, while it is not over; empty: it was not."""
+        """That its job has ended and it has not; else how often it was interrupted and why, while it is not over."""
+        if self.view.job and self.view.job.words.endswith(OUTLIVED):
+            return self.view.job.words
         return interrupted_words(self.state, self.trouble) if self.state and not self.over else ""
 
     @property
