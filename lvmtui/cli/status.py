@@ -118,9 +118,10 @@ def _row(state: CampaignState, view: RunView, eta: CampaignEta, known: Judgement
     if run is None:
         return row._replace(note=sanitise(view.status.reason, 1000))
     spec = run.spec
-    epochs = f"{spec.epoch_of(run.step):.1f}/{spec.epoch_of(spec.total_steps):.1f}"
+    epochs = "/".join(f"{spec.epoch_of(step):.1f}" for step in (run.step, run.planned_steps) if step is not None)
+    steps = f"step {run.step}" + (f"/{run.planned_steps}" if run.planned_steps is not None else "")
     return row._replace(
-        epoch="" if not run.step else epochs if spec.counts_epochs else f"step {run.step}/{spec.total_steps}",
+        epoch="" if not run.step else epochs if spec.counts_epochs else steps,
         gain=_gain(run, known.trivial.get(planned.run)),
         time=_time(view, run, eta),
         note=sanitise(_note(view, run, known.health.get(planned.run, ())), 1000),

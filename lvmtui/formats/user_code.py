@@ -81,6 +81,8 @@ class OwnTrainer:
     """On TERM it writes a checkpoint and leaves, and it goes on from there when it is started again."""
     files: Mapping[str, str] = field(default_factory=dict)
     """sha256 of the files named in the command, when the campaign was planned."""
+    guessed: bool = False
+    """Nobody knows how long it trains: neither its table says so, nor is it told, by its command or by the kit."""
 
     @property
     def words(self) -> str:

@@ -166,12 +166,12 @@ def _copies(plan: Plan) -> str:
 
 def _own_trainers(plan: Plan) -> list[str]:
     """A line for each of the user's own, with what it takes to be judged, which nobody knows before it has ended."""
-    found = dict.fromkeys((one.title, one.words) for spec in plan.specs if (one := spec.own_trainer))
+    found = dict.fromkeys((one.title, one.words, one.guessed) for spec in plan.specs if (one := spec.own_trainer))
     judged = "judged only if it predicts the held-out windows: predictions.npy, or the kit (docs/your-own.md)"
     guess = "; without epochs or steps its progress and time left are guesses"
     return [
-        f"trainer    {sanitise(title)}: {sanitise(told)}; {judged}{guess if title in plan.own.uncounted else ''}"
-        for title, told in found
+        f"trainer    {sanitise(title)}: {sanitise(told)}; {judged}{guess if guessed else ''}"
+        for title, told, guessed in found
     ]
 
 

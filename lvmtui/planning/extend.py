@@ -109,7 +109,8 @@ class Extension:
             if mine := spec.own_model:
                 models[name] = ModelTable(name, *self._kept(mine.code), mine.options, mine.title, where=ADDED)
             if theirs := spec.own_trainer:
-                trainers[name] = TrainerTable(theirs, spec.total_steps, ADDED)
+                lengths = {other.total_steps for other in self.specs if other.model == name}
+                trainers[name] = TrainerTable(theirs, spec.total_steps if len(lengths) == 1 else None, ADDED)
         return Own(models, recipes, trainers)
 
     def _kept(self, code: UserCode) -> tuple[str, Path]:

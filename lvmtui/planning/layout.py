@@ -83,7 +83,8 @@ class Layout:
         if earlier and not earlier.spec.imported and recipe.equal_updates and options.epochs is None:
             steps = earlier.of(model, seed)[1].total_steps
         if extended and recipe.equal_updates:
-            steps = extended.like(model, seed).total_steps
+            like = extended.like(model, seed)
+            steps = like.total_steps * (like.recipe.steps_per_epoch(like.train_windows) if like.unit == "epoch" else 1)
         seeded = f"_s{seed}" if len(options.seeds) > 1 else ""
         spec = RunSpec(
             run=f"{with_context(model, context, data.contexts)}_{facts.label}{seeded}_{self.stamp}",

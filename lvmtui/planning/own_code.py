@@ -40,8 +40,6 @@ class OwnCode:
     losses: dict[str, UserCode] = field(default_factory=dict)
     """By the recipe's name."""
     trainers: dict[str, OwnTrainer] = field(default_factory=dict)
-    uncounted: list[str] = field(default_factory=list)
-    """Titles of trainers of which nobody knows how long they train."""
     files: dict[str, bytes] = field(default_factory=dict)
     """Copies, by their path relative to the workspace."""
 
@@ -93,7 +91,6 @@ def gather_own(
     for name in used:
         if name in own.trainers:
             found.trainers[name] = own_trainer(own.trainers[name])
-            found.uncounted += [found.trainers[name].title] * own.trainers[name].uncounted
         elif (table := own.models.get(name)) and table.source:
             say(f"trying {table.source.rpartition('/')[2]}, at most {PATIENCE:.0f} s: timing its predictions and steps")
             code, files = copy_of(table.source, table.base, f"{folder}/{name}", table.where)

@@ -86,12 +86,6 @@ class TrainerTable:
     def title(self) -> str:
         return self.program.title
 
-    @property
-    def uncounted(self) -> bool:
-        """True if nobody knows how long it trains: it neither says so nor is told, by its command or by the kit."""
-        told = re.search(r"\{(steps|epochs)\}", self.program.command) or not self.program.pattern
-        return not (self.steps or told)
-
 
 @dataclass(frozen=True)
 class Own:
@@ -238,11 +232,12 @@ def _trainer(name: str, table: Mapping[str, Any], base: Path, where: str) -> Tra
     if not folder.is_dir():
         raise UserError(f"{where}: folder: {folder}: no such folder")
     counters = {group for one in patterns for group in re.compile(one).groupindex} & {"step", "epoch"}
-    told_steps = "steps" in table or "{steps}" in command
-    epochs_only = counters == {"epoch"} and "{epochs}" in command and not told_steps
+    told_steps, told_epochs = "steps" in table or "{steps}" in command, "{epochs}" in command
+    epochs_only = counters == {"epoch"} and told_epochs and not told_steps
+    guessed = bool(patterns) and not (told_steps or told_epochs or "epochs" in table)
     program = OwnTrainer(
         _text(table, "title", where) or name, command, str(folder), patterns,
-        "epoch" if "epochs" in table or epochs_only else "step", table.get("checkpoints", False),
+        "epoch" if "epochs" in table or epochs_only else "step", table.get("checkpoints", False), guessed=guessed,
     )  # fmt: skip
     return TrainerTable(program, table.get("epochs", table.get("steps")), where)
 

@@ -320,7 +320,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         findings=findings,
         parameters=parameters_of_run(run) if run else None,
         steps=run.step if run else None,
-        total_steps=spec.total_steps if spec else None,
+        total_steps=run.planned_steps if run else None,
         unit=spec.unit if spec else "step",
         stopped_early=finished.stopped_early if finished else None,
         best_epoch=None if not epochs else finished.best_epoch if finished else best.epoch if best else None,

@@ -121,10 +121,11 @@ def _epoch(value: float | None) -> str:
 
 
 def _steps(run: RunDetail) -> str:
-    if run.steps is None or run.total_steps is None or run.imported_from:
+    if run.steps is None or run.imported_from:
         return "–"
+    planned = "" if run.total_steps is None else f" of {run.total_steps:,}"
     epochs = " epochs" if run.unit == "epoch" else ""
-    return f"{run.steps:,} of {run.total_steps:,}{epochs}{' (early stop)' if run.stopped_early else ''}"
+    return f"{run.steps:,}{planned}{epochs}{' (early stop)' if run.stopped_early else ''}"
 
 
 def _files(report: Report) -> list[Text]:

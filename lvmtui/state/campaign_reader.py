@@ -49,7 +49,8 @@ class RunView:
         live = self.state.live if self.state and self.status.phase in ALIVE else None
         if live is None or self.state is None:
             return self.state.trainer.worked if self.state else 0.0
-        still = self.status.phase is Phase.STALLED or self.status.no_step is not None
+        waited_for = self.status.phase in (Phase.STALLED, Phase.PAUSING, Phase.CANCELLING)
+        still = waited_for or self.status.no_step is not None
         since = now if is_silent(self.state) or not still else max(live.time, *self.state.trainer.starts[-1:])
         return self.state.trainer.wasted + live.active + max(0.0, now - since)
 

@@ -125,6 +125,12 @@ class RunState:
         return max(self.trainer.step, live.step) if live and self.is_current(live) else self.trainer.step
 
     @property
+    def planned_steps(self) -> int | None:
+        """Steps that were planned; None once it has finished, where they were a guess (`OwnTrainer.guessed`)."""
+        own = self.spec.own_trainer
+        return None if own and own.guessed and self.trainer.finished else self.spec.total_steps
+
+    @property
     def seconds(self) -> float | None:
         """Seconds of work over all attempts; of an imported run, those in its history. None where it is not known."""
         if self.spec.imported:

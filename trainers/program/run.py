@@ -335,7 +335,7 @@ class Program:
             Finished(
                 time=time.time(),
                 step=self.said.step,
-                stopped_early=self.said.step < spec.total_steps,
+                stopped_early=self.said.step < spec.total_steps and not self.own.guessed,
                 best_step=best.step if best else self.said.step,
                 best_epoch=best.epoch if best else spec.epoch_of(self.said.step),
                 best_cosine=cosine,

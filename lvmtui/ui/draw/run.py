@@ -144,7 +144,7 @@ def _groups(run: RunFacts) -> list[Group]:
         ("attempts", known(f"{trainer.attempts}, launched {launches}")),
         ("began", words.date(min(trainer.starts, default=None))),
         ("work", known(words.duration(run.worked))),
-        (spec.unit, f"{state.step:,} of {spec.total_steps:,}"),
+        (spec.unit, f"{state.step:,}" + (f" of {state.planned_steps:,}" if state.planned_steps else "")),
     ]
     if started is not None and started.process.pid:
         versions = ", ".join(f"{name} {v}" for name, v in started.versions.items())
