@@ -1,4 +1,4 @@
-"""Cosines that are none, as a user's own program tells them: named, and left out."""
+"""Figures that a user's own program does not tell, or tells wrongly."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.formats.trainer_log import Evaluated, Exit
+from lvmtui.formats.trainer_log import Evaluated, Exit, Finished
 from lvmtui.state.run_reader import RunReader
 from lvmtui.verdict.health import health_of
 from tests.own.test_program import PATTERN, Bench, failed
@@ -53,3 +53,17 @@ def test_one_figure_that_is_not_finite_is_told_by_the_kit_as_by_a_pattern(tmp_pa
     assert (lost.loss, lost.cosine, lost.best) == (None, None, False) and first.best and last.best
     state = RunReader(run).refresh()
     assert state and [(f.kind, f.alarm) for f in health_of(state, None)][:1] == [("diverged", True)]
+
+
+@pytest.mark.parametrize("more", [{}, {"steps": 50}])
+def test_how_long_it_trains_is_its_own_choice_where_nobody_says_so(tmp_path: Path, more: dict[str, int]) -> None:
+    """It was called stopped early by a guess, and both arms were said to have been given as many updates."""
+    bench = Bench(tmp_path)
+    run = bench.plan(
+        f"print({chr(10).join(f'epoch {n} val .5' for n in (1, 2, 3))!r})",
+        **{"pattern": PATTERN, "steps": None, **more},
+    )
+    assert bench.to_the_end() is Exit.FINISHED
+    state = RunReader(run).refresh()
+    assert state and isinstance(state.trainer.ending, Finished)
+    assert (state.trainer.ending.stopped_early, state.planned_steps) == ((True, 50) if more else (False, None))

@@ -203,6 +203,21 @@ def test_epochs_that_were_planned_as_equal_updates_are_an_equal_chance(tmp_path:
     checks = {check.name: check for check in compared(workspace, campaign).checks}
     words = "9 epochs (updates not known) and 3 epochs (updates not known), planned for as many updates of both"
     assert checks["equal chance to learn"] == Check("equal chance to learn", True, words)
+    for arm in ARMS:
+        folder = workspace.run(planned_run(campaign, "amn", arm))
+        spec = read_spec(folder.spec)
+        guessed = replace(spec, own_trainer=replace(own, pattern=(f"{arm} (?P<epoch>.)",), guessed=True))
+        folder.spec.write_bytes(dump_document(encode(guessed)))
+    workspace.campaign(campaign.id).comparison("amn").unlink()
+    checks = {check.name: check for check in compared(workspace, campaign).checks}
+    assert checks["equal chance to learn"].words == "how long both trained was their own script's choice"
+
+
+@pytest.mark.parametrize("other", ["failed", "finished"])
+def test_a_model_of_which_a_run_failed_is_not_called_cancelled(tmp_path: Path, other: str) -> None:
+    states = {("amn", "baseline"): other, ("amn", "expanded"): "cancelled"}
+    (row,) = read_table(state_of(*finished(tmp_path, ONE, seeds=(1,), states=states))).rows  # type: ignore[arg-type]
+    assert row.cancelled is (other == "finished") and "23k cancelled" in row.verdict.reason
 
 
 def test_a_result_that_was_overtaken_while_it_was_made_is_made_again(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from lvmtui.state.status import OVER, Phase
 from lvmtui.ui.draw.charts import Band, Level, Series, chart
-from lvmtui.ui.draw.curves import _curves_of, x_name
+from lvmtui.ui.draw.curves import _curves_of, x_name, x_range
 from lvmtui.ui.draw.lines import Line, width_of
 
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True, width=32)
@@ -124,6 +124,12 @@ def test_focus_keeps_the_best_point_of_a_curve_that_was_best_at_first() -> None:
     falling = chart([Series(points, "")], 60, 10, focus="fall")
     assert float(ticks(rising)[0]) == 0.5 and float(ticks(falling)[0]) < 0.46
     assert rows_with_dots(rising)[0] == 0
+
+
+def test_the_axis_ends_where_a_run_did_and_not_at_its_last_evaluation() -> None:
+    state = SimpleNamespace(step=49, spec=SimpleNamespace(total_steps=200))
+    run: Any = SimpleNamespace(curve=[(40, 0.5)], state=state, view=SimpleNamespace(status=SimpleNamespace(over=True)))
+    assert x_range([run], "step") == (0, 49)
 
 
 def test_the_axis_says_stopped_early_only_where_all_runs_did() -> None:
