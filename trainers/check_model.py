@@ -144,10 +144,9 @@ def _check_output(place: str, request: Trial, output: Any) -> None:
         raise UserError(f"{place}: forward() returned {type(output).__name__}, not a tensor")
     wanted = (request.batch_size, request.dim)
     if tuple(output.shape) != wanted:
-        raise UserError(
-            f"{place}: forward() of contexts {(request.batch_size, request.context, request.dim)} returned "
-            f"{tuple(output.shape)}; {wanted} is needed"
-        )
+        given = (request.batch_size, request.context, request.dim)
+        found = f"forward() of contexts {given} returned {tuple(output.shape)}"
+        raise UserError(f"{place}: {found}; {wanted} is needed")
     if not output.isfinite().all():
         raise UserError(f"{place}: the output for random windows is not finite")
     if not output.is_floating_point():
