@@ -93,7 +93,9 @@ def check_model(request: Trial, maker: Any) -> TrialResult:
     trainable = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     if not trainable:
         raise UserError(f"{source}: has no parameters to train")
-    context, target = _windows(request)
+    generator = torch.Generator().manual_seed(1)
+    rows = unit(torch.randn(request.batch_size, request.context + 1, request.dim, generator=generator))
+    context, target = rows[:, :-1].contiguous(), rows[:, -1].contiguous()
     place, output = _place(model.forward, request), model.train()(context)
     with torch.no_grad():
         _check_output(place, request, output)
@@ -122,12 +124,6 @@ def check_model(request: Trial, maker: Any) -> TrialResult:
     seconds = _timed(source, model.train(), context, target)
     gru = _timed("", build("gru", request.dim, "small").train(), context, target)
     return TrialResult("", sum(p.numel() for _, p in trainable), seconds, alone, gru, _is_constant(model, context))
-
-
-def _windows(request: Trial) -> tuple[Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(1)
-    rows = unit(torch.randn(request.batch_size, request.context + 1, request.dim, generator=generator))
-    return rows[:, :-1].contiguous(), rows[:, -1].contiguous()
 
 
 def _place(function: Any, request: Trial) -> str:
