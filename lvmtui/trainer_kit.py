@@ -187,10 +187,8 @@ class Run:
         """The run this process was started for. Raises RuntimeError if lvmtui did not start it."""
         path = os.environ.get(KIT_MARK)
         if not path:
-            raise RuntimeError(
-                "lvmtui did not start this process; name it in a campaign file, [trainers.NAME] command = ..., or try "
-                "it with: lvmtui trainer test --command '...'"
-            )
+            cure = "name it in a campaign file, [trainers.NAME] command = ..., or try it with:"
+            raise RuntimeError(f"lvmtui did not start this process; {cure} lvmtui trainer test --command '...'")
         return cls(json.loads(Path(path).read_bytes()))
 
     # -- what it trains on --

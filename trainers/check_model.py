@@ -93,7 +93,9 @@ def check_model(request: Trial, maker: Any) -> TrialResult:
     trainable = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     if not trainable:
         raise UserError(f"{source}: has no parameters to train")
-    context, target = _windows(request)
+    generator = torch.Generator().manual_seed(1)
+    rows = unit(torch.randn(request.batch_size, request.context + 1, request.dim, generator=generator))
+    context, target = rows[:, :-1].contiguous(), rows[:, -1].contiguous()
     place, output = _place(model.forward, request), model.train()(context)
     with torch.no_grad():
         _check_output(place, request, output)
@@ -124,12 +126,6 @@ def check_model(request: Trial, maker: Any) -> TrialResult:
     return TrialResult("", sum(p.numel() for _, p in trainable), seconds, alone, gru, _is_constant(model, context))
 
 
-def _windows(request: Trial) -> tuple[Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(1)
-    rows = unit(torch.randn(request.batch_size, request.context + 1, request.dim, generator=generator))
-    return rows[:, :-1].contiguous(), rows[:, -1].contiguous()
-
-
 def _place(function: Any, request: Trial) -> str:
     """`mixer.py:12`: the line at which the user's function begins; as the user named it where that is not known."""
     code = getattr(inspect.unwrap(function), "__code__", None)
@@ -144,10 +140,9 @@ def _check_output(place: str, request: Trial, output: Any) -> None:
         raise UserError(f"{place}: forward() returned {type(output).__name__}, not a tensor")
     wanted = (request.batch_size, request.dim)
     if tuple(output.shape) != wanted:
-        raise UserError(
-            f"{place}: forward() of contexts {(request.batch_size, request.context, request.dim)} returned "
-            f"{tuple(output.shape)}; {wanted} is needed"
-        )
+        given = (request.batch_size, request.context, request.dim)
+        found = f"forward() of contexts {given} returned {tuple(output.shape)}"
+        raise UserError(f"{place}: {found}; {wanted} is needed")
     if not output.isfinite().all():
         raise UserError(f"{place}: the output for random windows is not finite")
     if not output.is_floating_point():

@@ -57,10 +57,8 @@ def _automatic(begun_on: str) -> str:
     if begun_on:
         why = missing[begun_on]() if begun_on in missing else ""
         if why:
-            raise UserError(
-                f"device 'auto': the run was begun on {begun_on}, and {why}; make it available again, "
-                "or start the run from the beginning"
-            )
+            cure = "make it available again, or start the run from the beginning"
+            raise UserError(f"device 'auto': the run was begun on {begun_on}, and {why}; {cure}")
         return begun_on
     return next((name for name, why_not in missing.items() if not why_not()), "cpu")
 
@@ -95,10 +93,8 @@ def _why_no_cuda(index: int = 0) -> str:
     (major, minor), built = torch.cuda.get_device_capability(index), torch.cuda.get_arch_list()
     if has_kernels(built, (major, minor)):
         return ""
-    return (
-        f"torch {torch.__version__} has no kernels for its architecture, sm_{major}{minor} "
-        f"(it is built for {' '.join(built)})"
-    )
+    lack = f"has no kernels for its architecture, sm_{major}{minor}"
+    return f"torch {torch.__version__} {lack} (it is built for {' '.join(built)})"
 
 
 def has_kernels(built: Sequence[str], capability: tuple[int, int]) -> bool:
@@ -166,10 +162,9 @@ def refuse_too_large(what: str, size: int, device: torch.device) -> None:
         return
     free, total = torch.cuda.mem_get_info(device)
     if size > free:
-        raise UserError(
-            f"{what}: {size / 1e9:.1f} GB of vectors do not fit into the GPU's free memory, {free / 1e9:.1f} of "
-            f"{total / 1e9:.1f} GB; use a GPU with more, end what else uses it, or use --device cpu"
-        )
+        room = f"{free / 1e9:.1f} of {total / 1e9:.1f} GB"
+        fault = f"{size / 1e9:.1f} GB of vectors do not fit into the GPU's free memory, {room}"
+        raise UserError(f"{what}: {fault}; use a GPU with more, end what else uses it, or use --device cpu")
 
 
 def versions() -> dict[str, str]:

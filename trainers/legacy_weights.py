@@ -172,10 +172,8 @@ def mapped(model: nn.Module, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
         pairs = _by_shape({n: _shape(w) for n, w in own.items()}, {n: _shape(w) for n, w in found.items()})
     for name, other in pairs.items():
         if _shape(own[name]) != _shape(found[other]):
-            raise UserError(
-                f"{sanitise(other, 80)} is {tuple(found[other].shape)} where our model has {tuple(own[name].shape)}; "
-                "not the architecture of our reference recipe"
-            )
+            shapes = f"{tuple(found[other].shape)} where our model has {tuple(own[name].shape)}"
+            raise UserError(f"{sanitise(other, 80)} is {shapes}; not the architecture of our reference recipe")
         if not bool(found[other].isfinite().all()):
             raise UserError(f"{sanitise(other, 80)} has values that are not finite; its run diverged")
     return {name: found[other].reshape(own[name].shape).to(own[name].dtype) for name, other in pairs.items()}

@@ -42,10 +42,8 @@ def embed(given: argparse.Namespace) -> int:
         print(f"interrupted; the same command goes on from what {output.name}.parts holds")
         raise
     say("")
-    print(
-        f"{output}: {made.vectors:,} vectors of {made.dim:,} numbers from {plural(made.documents, 'document')}, "
-        f"by {encoder.name}, in {duration(time.monotonic() - began)}"
-    )
+    what = f"{made.vectors:,} vectors of {made.dim:,} numbers from {plural(made.documents, 'document')}"
+    print(f"{output}: {what}, by {encoder.name}, in {duration(time.monotonic() - began)}")
     if made.empty:
         print(f"  {plural(made.empty, 'document')} without text left out")
     if made.short:

@@ -64,9 +64,8 @@ def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
     if report:
         print(ending)
     else:
-        print(
-            f"the report has not come; '{program(workspace)} report' writes it, or says what is wrong", file=sys.stderr
-        )
+        command = f"{program(workspace)} report"
+        print(f"the report has not come; '{command}' writes it, or says what is wrong", file=sys.stderr)
     unfinished = [view for view in state.runs if view.status.phase is not Phase.FINISHED]
     for said, runs in grouped((_how(view), state.title_of(view.planned)) for view in unfinished).items():
         if plain or said not in " ".join(ending.split()):  # a person has just read it

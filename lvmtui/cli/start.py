@@ -35,10 +35,8 @@ def run(given: argparse.Namespace) -> int:
     if given.add_sizes:
         return _add_sizes(given, named)
     if not {"baseline", "expanded", "baseline_runs", "data"} & named:
-        raise UserError(
-            "run: name two vector files with --baseline and --expanded, or one with --data and --sizes; 'lvmtui demo' "
-            "has its own data"
-        )
+        cure = "name two vector files with --baseline and --expanded, or one with --data and --sizes"
+        raise UserError(f"run: {cure}; 'lvmtui demo' has its own data")
     return _start(given, Options(), file)
 
 

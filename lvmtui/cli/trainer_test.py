@@ -94,10 +94,8 @@ def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]
     top = f", best validation cosine {facts.best:.4f}" if facts.best is not None else ""
     says = [f"{log}: {facts.lines:,} of {lines:,} lines understood, {evaluations:,} of them evaluations{top}"]
     if not evaluations:
-        says.append(
-            "no line is an evaluation: name a group 'cosine' (-1 to 1, no percentage) or 'val_loss' for a figure of "
-            "the validation windows"
-        )
+        cure = "name a group 'cosine' (-1 to 1, no percentage) or 'val_loss' for a figure of the validation windows"
+        says.append(f"no line is an evaluation: {cure}")
     return [*says, *shown, *more], True
 
 

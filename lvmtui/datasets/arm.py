@@ -79,10 +79,8 @@ def open_store_of(data: ArmData, workspace: Path) -> Store:
             moved = "if it was moved, say where, then try again: lvmtui check NEW_PATH... --split CAMPAIGN"
             raise UserError(f"{error}; {moved}") from None
         if store.facts.fingerprint != data.fingerprint:
-            raise UserError(
-                f"{shown(Path(data.file))}: changed since the campaign was planned, and its compact store "
-                f"({folder}) is gone; restore the file, or start a new campaign"
-            )
+            fault = f"changed since the campaign was planned, and its compact store ({folder}) is gone"
+            raise UserError(f"{shown(Path(data.file))}: {fault}; restore the file, or start a new campaign")
     return open_store(folder)
 
 
@@ -118,14 +116,10 @@ def refuse_unfit(baseline: Arm, expanded: Arm) -> None:
     """Raise UserError for two arms that cannot be compared: of different dimension, equal, or swapped."""
     small, large = baseline.open().facts, expanded.open().facts
     if small.dim != large.dim:
-        raise UserError(
-            f"{baseline.title} has vectors of {small.dim:,} numbers and {expanded.title} of {large.dim:,}; "
-            "embed both with the same encoder"
-        )
+        dims = f"{baseline.title} has vectors of {small.dim:,} numbers and {expanded.title} of {large.dim:,}"
+        raise UserError(f"{dims}; embed both with the same encoder")
     if baseline.fingerprint == expanded.fingerprint and baseline.rows == expanded.rows:
         raise UserError(f"{baseline.title} and {expanded.title} are the same vectors; name two different files")
     if baseline.vectors > expanded.vectors:
-        raise UserError(
-            f"{baseline.title} has {baseline.vectors:,} vectors and {expanded.title} only {expanded.vectors:,}; "
-            "swap the two"
-        )
+        sizes = f"{baseline.title} has {baseline.vectors:,} vectors and {expanded.title} only {expanded.vectors:,}"
+        raise UserError(f"{sizes}; swap the two")

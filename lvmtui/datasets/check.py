@@ -115,10 +115,8 @@ def _no_windows(facts: CheckedFile, arm: Arm, context: int) -> str:
     if store.facts.file_kind == "sequences":
         return f"{facts.file}: its contexts have {longest} vectors; --context {longest} or less can be taken from it"
     if store.article_of is None:
-        return (
-            f"{facts.file}: {facts.vectors:,} vectors, a window takes {context + 1}; "
-            f"give a larger file, or --context {longest} or less"
-        )
+        fault = f"{facts.file}: {facts.vectors:,} vectors, a window takes {context + 1}"
+        return f"{fault}; give a larger file, or --context {longest} or less"
     if longest < 1:
         return (
             f"{facts.file}: each of its {facts.articles:,} articles has one vector, as in a search set, so there is "

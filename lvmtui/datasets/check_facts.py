@@ -80,10 +80,8 @@ class DataCheck(DataFacts):
         if self.faults or pair is None:
             return ""
         if pair.space and pair.space.elsewhere:
-            return (
-                f"vectors of another space than the baseline's: {'; '.join(pair.space.elsewhere)}. No verdict "
-                "will come of it; embed all rows with the same encoder and settings"
-            )
+            fault = f"vectors of another space than the baseline's: {'; '.join(pair.space.elsewhere)}"
+            return f"{fault}. No verdict will come of it; embed all rows with the same encoder and settings"
         if pair.same_ids:
             return (
                 f"{pair.same_ids:,} article ids are in both files, which have no vector in common. If an id means "

@@ -191,8 +191,6 @@ def _neighbour_notes(neighbours: Neighbours) -> list[str]:
             f"{neighbours.same:.4g} and more); each group counts as one vector (--same sets that cosine: docs/data.md)"
         )
     if neighbours.negated:
-        notes.append(
-            f"the negative of {neighbours.negated:,} of {neighbours.sampled:,} sampled vectors is there too; "
-            "one of the files was probably saved with the wrong sign"
-        )
+        there = f"the negative of {neighbours.negated:,} of {neighbours.sampled:,} sampled vectors is there too"
+        notes.append(f"{there}; one of the files was probably saved with the wrong sign")
     return notes

@@ -155,10 +155,8 @@ def _write(
     room = shutil.disk_usage(folder.parent).free
     needed = 4 * file.rows * file.dim
     if needed > room:
-        raise UserError(
-            f"{shown(file.path)}: its vectors take {needed / 1e9:.1f} GB and {room / 1e9:.1f} GB are free; "
-            "free some space or choose another --workspace"
-        )
+        lack = f"its vectors take {needed / 1e9:.1f} GB and {room / 1e9:.1f} GB are free"
+        raise UserError(f"{shown(file.path)}: {lack}; free some space or choose another --workspace")
     articles = source.articles
     part = folder.parent / f".{folder.name}.part"
     part.mkdir()

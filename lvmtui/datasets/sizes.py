@@ -103,17 +103,13 @@ def asked_sizes(sizes: Sequence[int | None], there: int) -> tuple[int | None, ..
     ordered = sorted(sizes, key=lambda size: there + 1 if size is None else size)
     for size in ordered:
         if size is not None and size > there:
-            raise UserError(
-                f"--sizes {size:,}: only {there:,} vectors are left to train on beside the held-out and validation "
-                "articles; ask for less, or write all"
-            )
+            fault = f"only {there:,} vectors are left to train on beside the held-out and validation articles"
+            raise UserError(f"--sizes {size:,}: {fault}; ask for less, or write all")
     numbers = [there if size is None else size for size in ordered]
     for smaller, larger in pairwise(numbers):
         if larger < APART * smaller:
-            raise UserError(
-                f"--sizes: {smaller:,} and {larger:,} vectors are too close to tell apart; leave one out "
-                f"(each must be {APART:g} times the one before)"
-            )
+            fault = f"{smaller:,} and {larger:,} vectors are too close to tell apart"
+            raise UserError(f"--sizes: {fault}; leave one out (each must be {APART:g} times the one before)")
     return tuple(ordered)
 
 
@@ -139,8 +135,7 @@ def geometric(count: int, there: int, least: int, *, of: int, context: int) -> t
             "the sizes"
         )
     if (there / least) ** (1 / (count - 1)) < APART:
-        raise UserError(
-            f"--sizes {count}: between {least:,}, the fewest vectors that can be trained, and {there:,}, all there "
-            f"are, {count} sizes lie too close; ask for fewer, or give a larger file"
-        )
+        fewest = f"{least:,}, the fewest vectors that can be trained"
+        fault = f"between {fewest}, and {there:,}, all there are, {count} sizes lie too close"
+        raise UserError(f"--sizes {count}: {fault}; ask for fewer, or give a larger file")
     return (*(round(n) for n in np.geomspace(least, there, count)[:-1]), None)

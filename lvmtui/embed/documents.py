@@ -61,10 +61,8 @@ def documents(path: Path, *, text_field: str = "", title_field: str = "") -> Ite
     elif path.is_file() and path.name.lower().endswith(JSON_SUFFIXES):
         yield from _json_lines(path, (text_field,) if text_field else TEXT_FIELDS, title_field)
     else:
-        raise UserError(
-            f"{sanitise(path.name)}: neither a folder of {', '.join(SUFFIXES)} files nor a .jsonl file; "
-            'write one JSON object a line: {"title": ..., "text": ...}'
-        )
+        fault = f"{sanitise(path.name)}: neither a folder of {', '.join(SUFFIXES)} files nor a .jsonl file"
+        raise UserError(fault + '; write one JSON object a line: {"title": ..., "text": ...}')
 
 
 def input_files(path: Path) -> list[tuple[str, int, int]]:

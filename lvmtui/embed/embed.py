@@ -173,10 +173,9 @@ def _write_shard(file: Path, shard: list[Cut], encoder: Encoder, settings: Embed
         stored = vectors.astype(settings.dtype)
     bad = np.flatnonzero(~np.isfinite(stored).all(axis=1))
     if len(bad):
-        raise UserError(
-            f"--model {encoder.name}: the vector of “{sanitise(pieces[bad[0]], 60)}” is not finite in "
-            f"{settings.dtype}; " + ("leave --half out" if settings.dtype == "float16" else "use another model")
-        )
+        cure = "leave --half out" if settings.dtype == "float16" else "use another model"
+        fault = f"the vector of “{sanitise(pieces[bad[0]], 60)}” is not finite in {settings.dtype}"
+        raise UserError(f"--model {encoder.name}: {fault}; {cure}")
     with written_beside(file) as beside, beside.open("wb") as out:
         np.savez(
             out,

@@ -55,10 +55,8 @@ class SentenceTransformer:
             )
         except Exception as error:  # the library, the hub's client, torch: no list of what they raise is complete
             reason = sanitise(str(error).strip() or type(error).__name__, 160)
-            raise UserError(
-                f"--model {self.name}: cannot be loaded ({reason}); give the name of a sentence-transformers model "
-                "or a folder that holds one"
-            ) from None
+            cure = "give the name of a sentence-transformers model or a folder that holds one"
+            raise UserError(f"--model {self.name}: cannot be loaded ({reason}); {cure}") from None
 
     def encode(self, pieces: Sequence[str]) -> npt.NDArray[np.float32]:
         """Vectors (len(pieces), D) of float32."""

@@ -254,10 +254,8 @@ def finished_before(folder: RunDir, total_steps: int, intent: Intent) -> str:
     goes_on = sealed_digest(folder.checkpoint) or sealed_digest(folder.previous_checkpoint)
     if not (cut or short) or goes_on or sealed_digest(folder.heldout) is None:
         return ""
-    return (
-        f"{folder.events}: does not say that the run finished, but {folder.heldout.name} beside it has its scores; "
-        "restore it from a copy; lvmtui retry trains the run again from the start"
-    )
+    lack = f"does not say that the run finished, but {folder.heldout.name} beside it has its scores"
+    return f"{folder.events}: {lack}; restore it from a copy; lvmtui retry trains the run again from the start"
 
 
 class Exit(IntEnum):

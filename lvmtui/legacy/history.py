@@ -67,16 +67,13 @@ def read_history(folder: Path) -> ImportedHistory:
         if not folder.is_dir():
             raise UserError(f"{folder}: no such folder; name the folder of a finished run")
         if (folder / "spec.json").is_file():
-            raise UserError(
-                f"{folder}: a run of lvmtui itself, which needs no import; give it to --baseline-runs, or open its "
-                "workspace"
-            )
+            cure = "give it to --baseline-runs, or open its workspace"
+            raise UserError(f"{folder}: a run of lvmtui itself, which needs no import; {cure}")
         raise UserError(f"{folder}: neither {' nor '.join(HISTORIES)} is in it; name the folder of a finished run")
     try:
         if path.stat().st_size > LARGEST_HISTORY:
-            raise UserError(
-                f"{path}: {path.stat().st_size:,} bytes are too many for a training history; name another folder"
-            )
+            fault = f"{path.stat().st_size:,} bytes are too many for a training history"
+            raise UserError(f"{path}: {fault}; name another folder")
         content = path.read_bytes()
         document = json.loads(content)
     except OSError as error:

@@ -167,10 +167,8 @@ def with_arms(histories: Sequence[ImportedHistory], arm: str | None = None) -> t
     if faults:
         raise UserError("; ".join(faults))
     if len(labels) < 2:
-        raise UserError(
-            f"import: all folders are of {next(iter(labels))}; name folders of the other size too, "
-            "or their size with --arm"
-        )
+        cure = "name folders of the other size too, or their size with --arm"
+        raise UserError(f"import: all folders are of {next(iter(labels))}; {cure}")
     return tuple(labelled)
 
 

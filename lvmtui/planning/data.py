@@ -142,10 +142,9 @@ def _checked(
     for number, (smaller, larger) in enumerate(pairwise(arms)):
         shared = float(np.isin(groups.of[number], groups.of[number + 1]).mean())
         if len(arms) > 2 and shared < PART:
-            raise UserError(
-                f"--data: {larger.title} has only {shared:.0%} of the vectors of {smaller.title}; of several files "
-                "each must contain the smaller ones. Or name the largest alone and add --sizes"
-            )
+            fault = f"{larger.title} has only {shared:.0%} of the vectors of {smaller.title}"
+            cure = "of several files each must contain the smaller ones. Or name the largest alone and add --sizes"
+            raise UserError(f"--data: {fault}; {cure}")
     contexts = (earlier.spec.context,) if earlier else tuple(sorted(options.context)) or (USUAL_CONTEXT,)
     if earlier and options.context not in ((), contexts):
         raise UserError(

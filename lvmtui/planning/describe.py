@@ -143,10 +143,8 @@ def doubts_of(plan: Plan, workspace: Workspace) -> list[str]:
     if plan.power.smallest is None:
         doubts.append(f"each model's verdict {plan.power.words}")
     elif all(spec.own_trainer and spec.own_trainer.pattern for spec in plan.specs):
-        doubts.append(
-            "no verdict unless a trainer predicts the held-out windows (predictions.npy, or the kit); "
-            "'lvmtui trainer test --command' shows whether it does"
-        )
+        lack = "no verdict unless a trainer predicts the held-out windows (predictions.npy, or the kit)"
+        doubts.append(f"{lack}; 'lvmtui trainer test --command' shows whether it does")
     taken = [find_document(RunSpec, workspace.run(run).spec) for run in plan.campaign.runs if not run.trained_here]
     if all(spec.arm == "expanded" for spec in plan.specs) and all(spec and spec.history for spec in taken):
         doubts.append("no verdict: the --baseline-runs are histories without weights; leave them out to train both")
@@ -158,10 +156,8 @@ def _copies(plan: Plan) -> str:
     dropped = plan.split.facts.expanded.equal_to_held_out + plan.split.facts.baseline.equal_to_held_out
     neighbours = plan.check.neighbours
     how = f" ({neighbours.how})" if neighbours else ""
-    return (
-        f"copies     vectors with a cosine of {plan.split.facts.same:.4g} and more count as one{how}; "
-        f"{dropped:,} of the windows left out repeat a held-out vector"
-    )
+    alike = f"vectors with a cosine of {plan.split.facts.same:.4g} and more count as one{how}"
+    return f"copies     {alike}; {dropped:,} of the windows left out repeat a held-out vector"
 
 
 def _own_trainers(plan: Plan) -> list[str]:

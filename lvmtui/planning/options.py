@@ -139,10 +139,8 @@ def _sizes_problem(sizes: tuple[str, ...]) -> str | None:
         return f"{problem}, or how many sizes, as 5"
     if (count := count_of_sizes(sizes) or len(sizes)) < LEAST_SIZES:
         named = f"{count} sizes" if count > 1 else "one size"
-        return (
-            f"{named}: a learning curve needs {LEAST_SIZES} or more; two data sets are compared with --baseline and "
-            "--expanded"
-        )
+        other = "two data sets are compared with --baseline and --expanded"
+        return f"{named}: a learning curve needs {LEAST_SIZES} or more; {other}"
     return None
 
 
@@ -352,10 +350,8 @@ class Options:
         said = {"vectors": self.vectors, "article": self.article, "order": self.order}
         for name, names in said.items():
             if len(names) not in (0, 1, files):
-                raise UserError(
-                    f"--{name}: {len(names)} names for {plural(files, 'file')}; give one for all, or one for each in "
-                    "their order"
-                )
+                fault = f"{len(names)} names for {plural(files, 'file')}"
+                raise UserError(f"--{name}: {fault}; give one for all, or one for each in their order")
         of_each = ((names or ("",)) * (files if len(names) < 2 else 1) for names in said.values())
         return tuple(Reading(*one) for one in zip(*of_each, strict=True))
 

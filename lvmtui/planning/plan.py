@@ -172,10 +172,9 @@ def _refuse_specs(specs: Sequence[RunSpec], earlier: Earlier | None) -> None:
     for spec in specs:
         if spec.train_windows < spec.recipe.batch_size:
             what = f"context {spec.context}" if spec.context > USUAL_CONTEXT else f"batch-size {spec.recipe.batch_size}"
-            raise UserError(
-                f"--{what}: the {spec.label} arm has only {spec.train_windows:,} training windows, fewer than a batch "
-                f"of {spec.recipe.batch_size}; give a shorter context, a smaller batch or a larger file"
-            )
+            few = f"only {spec.train_windows:,} training windows, fewer than a batch of {spec.recipe.batch_size}"
+            cure = "give a shorter context, a smaller batch or a larger file"
+            raise UserError(f"--{what}: the {spec.label} arm has {few}; {cure}")
 
 
 def write_plan(plan: Plan, workspace: Workspace, say: Say = lambda words: None) -> Campaign:

@@ -236,10 +236,8 @@ def _check_data(options: Options, called: Callable[[str], str]) -> None:
     if len(options.data) == 1 and not options.sizes:
         raise UserError(f"{called('data')}: one file needs --sizes, as --sizes 5 or --sizes 10k 20k 40k all")
     if len(options.data) == 2:
-        raise UserError(
-            f"{called('data')}: two files have no learning curve; compare them with --baseline and --expanded, or "
-            "name the larger alone with --sizes"
-        )
+        cure = "compare them with --baseline and --expanded, or name the larger alone with --sizes"
+        raise UserError(f"{called('data')}: two files have no learning curve; {cure}")
     if len(options.data) > 1 and options.sizes:
         raise UserError(f"{called('sizes')}: sizes are taken from one file, and --data names {len(options.data)}")
     if options.labels:

@@ -50,10 +50,9 @@ def busy_cores() -> float:
 def refuse_missing(device: str, there: Hardware) -> None:
     """Raise UserError for a GPU that is certainly missing. In other cases only torch, in the trainer, can tell."""
     if device.partition(":")[0] == "cuda" and torch_build().kind == "cpu":
-        raise UserError(
-            f"--device {device}: the torch of {sys.executable} is built for CPUs only; leave the option out, give "
-            "--device cpu, or install a torch build for your GPU (https://pytorch.org/get-started)"
-        )
+        fault = f"the torch of {sys.executable} is built for CPUs only"
+        cure = "install a torch build for your GPU (https://pytorch.org/get-started)"
+        raise UserError(f"--device {device}: {fault}; leave the option out, give --device cpu, or {cure}")
     if device.partition(":")[0] == "cuda" and not there.gpus and not any(map(os.path.exists, GPU_FILES)):
         raise UserError(f"--device {device}: no GPU can be used here; leave the option out, or give --device cpu")
     if device == "mps" and sys.platform != "darwin":

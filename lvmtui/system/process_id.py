@@ -142,10 +142,8 @@ def identity_of(pid: int) -> Identity | None:
 def own_identity() -> Identity:
     """The identity of this process. Raises UserError where /proc belongs to another PID namespace."""
     if not _proc_is_ours():
-        raise UserError(
-            "/proc shows another PID namespace, so processes cannot be told apart; "
-            "mount it in this one (unshare --mount-proc, or start a whole container)"
-        )
+        fault = "/proc shows another PID namespace, so processes cannot be told apart"
+        raise UserError(f"{fault}; mount it in this one (unshare --mount-proc, or start a whole container)")
     found = identity_of(os.getpid())
     assert found is not None, "a process finds itself in its own /proc"
     return found

@@ -45,7 +45,9 @@ def css_variables(theme: Theme) -> dict[str, str]:
 
 
 def _made_from(theme: Theme) -> Mapping[str, Style]:
-    colours = {name: Color.parse(value) for name, value in theme.to_color_system().generate().items() if _plain(value)}
+    generated = theme.to_color_system().generate().items()
+    # only colours that stand for themselves, without `auto` or a share
+    colours = {name: Color.parse(v) for name, v in generated if v.startswith("#") and len(v) in (4, 7)}
     background, foreground = colours["background"], colours["foreground"]
     found = {}
     for name, look in STYLES.items():
@@ -59,11 +61,6 @@ def _made_from(theme: Theme) -> Mapping[str, Style]:
         text = readable(colour, background).rich_color
         found[name] = Style(color=text, bold=look.bold, reverse=look.reverse)
     return found
-
-
-def _plain(value: str) -> bool:
-    """True for a colour that stands for itself, without `auto` or a share."""
-    return value.startswith("#") and len(value) in (4, 7)
 
 
 def readable(colour: Color, background: Color) -> Color:

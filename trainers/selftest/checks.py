@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 import torch
@@ -187,9 +186,11 @@ def resume(bench: Bench) -> Outcome:
     """A run without a break against half of it, a checkpoint, and the other half."""
 
     def resumed(first: Steps, model: str, recipe: str) -> Steps:
-        saved = _through_a_file(first.state.state_dict())  # before the next run seeds the generators anew
+        file = io.BytesIO()
+        torch.save(first.state.state_dict(), file)  # before the next run seeds the generators anew
+        file.seek(0)
         again = bench.steps(model, recipe)
-        again.state.load_state_dict(saved)
+        again.state.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
         return again
 
     differing = _changed_by(bench, resumed)
@@ -265,10 +266,3 @@ def difference(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> float:
         distance = float((value - b[name]).abs().max()) if value.numel() else 0.0
         worst = max(worst, distance if math.isfinite(distance) else math.inf)
     return worst
-
-
-def _through_a_file(state: dict[str, Any]) -> dict[str, Any]:
-    file = io.BytesIO()
-    torch.save(state, file)
-    file.seek(0)
-    return torch.load(file, map_location="cpu", weights_only=True)

@@ -313,12 +313,10 @@ def ready(workspace: Workspace, settings: engine.Settings, threads: int, command
     if setup := settings.get("setup"):
         read = command(("bash", "-n", "-c", "\n".join(setup)), environment(os.environ))
         if read.code not in (0, MISSING):
-            raise UserError(
-                f"--setup: bash cannot read it: {words.fault_of(read).removeprefix('bash: -c: ')}; correct it"
-            )
-    done = command(
-        ("sbatch", "--test-only", *words.resources(settings, threads), "--wrap=true"), environment(os.environ)
-    )
+            fault = words.fault_of(read).removeprefix("bash: -c: ")
+            raise UserError(f"--setup: bash cannot read it: {fault}; correct it")
+    trial = ("sbatch", "--test-only", *words.resources(settings, threads), "--wrap=true")
+    done = command(trial, environment(os.environ))
     if done.code:
         fault = words.fault_of(done)
         what = CANNOT if done.code == MISSING else "does not answer" if words.passing(fault) else "refuses such a job"
