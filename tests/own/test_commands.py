@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,12 +15,23 @@ from lvmtui.cli.commands import main
 from lvmtui.cli.shared import WIPE
 from lvmtui.cli.trainer_test import try_trainer
 from lvmtui.cli.watch_logs import Watch, log_table
+from lvmtui.planning.options import Options
+from tests.trainers.tiny import tiny_options
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PATTERN = r"epoch (?P<epoch>\d+) val (?P<cosine>\S+)"
 
 
 SLOW = "import time\nfor e in range(1, 1000):\n    print(f'epoch {e} val 0.5', flush=True); time.sleep(0.05)\n"
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainers are tried on two small files: to read, check and split the bundled vectors takes longer than a test."""
+    (tmp_path / "vectors").mkdir()
+    files = tiny_options(tmp_path / "vectors")
+    on_files = partial(Options, files.baseline, files.expanded, epochs=60, batch_size=32)
+    monkeypatch.setattr("lvmtui.planning.options.Options", on_files)
 
 
 def write_log(path: Path, epochs: int = 3) -> Path:
@@ -136,6 +148,7 @@ def test_a_trainer_with_the_kit_passes_every_part(tmp_path: Path) -> None:
     assert found["predictions"].words.partition(" cosine")[0] in page, "the bundled vectors have other windows now"
 
 
+@pytest.mark.usefixtures("tiny")
 def test_a_cosine_that_is_none_and_a_pattern_that_finds_nothing_are_named(tmp_path: Path) -> None:
     wait = "import time; time.sleep(60)"
     (tmp_path / "train.py").write_text(f"print('epoch 1 val 0.5\\nepoch 2 val 51', flush=True); {wait}")
@@ -146,6 +159,7 @@ def test_a_cosine_that_is_none_and_a_pattern_that_finds_nothing_are_named(tmp_pa
     assert only.words == "nothing it said in 4 s is understood; the log ends: epoch 2 val 51"
 
 
+@pytest.mark.usefixtures("tiny")
 def test_a_trainer_that_tells_a_nan_fails_the_test(tmp_path: Path) -> None:
     script = "from lvmtui.trainer_kit import Run; Run.open().evaluated(1, cosine=float('nan'), loss=.3)"
     (tmp_path / "train.py").write_text(script)
@@ -155,6 +169,7 @@ def test_a_trainer_that_tells_a_nan_fails_the_test(tmp_path: Path) -> None:
     assert found["health"].words.startswith("diverged at step 1: its validation is not finite")
 
 
+@pytest.mark.usefixtures("tiny")
 def test_a_trainer_that_only_prints_is_told_what_it_lacks(tmp_path: Path) -> None:
     (tmp_path / "train.py").write_text(SLOW)
     command = f"{sys.executable} train.py"
@@ -164,6 +179,7 @@ def test_a_trainer_that_only_prints_is_told_what_it_lacks(tmp_path: Path) -> Non
     assert not found["predictions"].works
 
 
+@pytest.mark.usefixtures("tiny")
 @pytest.mark.parametrize(
     ("ending", "words", "needed"),
     [
@@ -212,6 +228,7 @@ def test_a_trainer_that_fails_after_it_was_asked_fails_the_test(
     assert any(line.startswith("no  leave        it tells of no checkpoint") for line in lines), "it had been asked"
 
 
+@pytest.mark.usefixtures("tiny")
 def test_a_script_that_breaks_as_it_goes_on_is_told_so(tmp_path: Path) -> None:
     """It read "its next word was of step 0", of a word that was never said."""
     script = (EXAMPLES / "without_torch.py").read_text()
@@ -228,6 +245,7 @@ DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n{SLOW}"
 LEAVES = f"import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\n{SLOW}"
 
 
+@pytest.mark.usefixtures("tiny")
 @pytest.mark.parametrize(
     ("script", "broken", "words"),
     [
@@ -248,6 +266,7 @@ def test_a_promise_of_checkpoints_that_is_not_kept_fails_the_test(
     assert all(one in told for one in words) and "paused" not in told and "by itself" not in told
 
 
+@pytest.mark.usefixtures("tiny")
 @pytest.mark.parametrize("patterns", [[PATTERN], []])
 def test_advice_is_of_a_test_and_not_of_a_campaign(tmp_path: Path, patterns: list[str]) -> None:
     (tmp_path / "train.py").write_text("print('done')")

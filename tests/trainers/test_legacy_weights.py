@@ -47,6 +47,8 @@ from trainers.legacy_weights import mapped, read_weights
 from trainers.models import build, unit
 from trainers.state import load_forecaster
 
+pytestmark = pytest.mark.usefixtures("weights_opened_once")
+
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -61,10 +63,9 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def imported(root: Path, original: Path) -> Path:
     """Import the folder into the workspace `root`; returns the run folder that can serve as a baseline."""
-    lines = import_folders(
-        Workspace(root), [original / "amn_20251016_133427"], arm="0k", trained_on=original / "small.npz"
-    )
-    weights = (original / "amn_20251016_133427/best_model.pt").exists()
+    folder, vectors = original / "amn_20251016_133427", original / "small.npz"
+    lines = import_folders(Workspace(root), [folder], arm="0k", trained_on=vectors)
+    weights = (folder / "best_model.pt").exists()
     next_step = "train the other arm: lvmtui run --arms expanded --models " if weights else "without weights that fit, "
     assert lines[-1].startswith(next_step)
     (run,) = [Path(line.removeprefix("run ")) for line in lines if line.startswith("run ")]
