@@ -84,7 +84,9 @@ def remarks_on(options: Options) -> list[str]:
         remarks.append(f"--seeds {count} is one seed, number {count}; for {count} seeds write --seeds {numbers}")
     fixed = [own[model].title for model in options.models if model in own and own[model].steps]
     if options.epochs and fixed:
-        remarks.append(f"--epochs does not change {listed(fixed)}, whose table in the campaign file says how long")
+        remarks.append(
+            f"epochs {options.epochs:g} is not for {listed(fixed)}: how long to train is said in its own table"
+        )
     for trainer in (own[model].program for model in options.models if model in own):
         if trainer.unit == "epoch" and not trainer.pattern:
             remarks.append(
