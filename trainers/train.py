@@ -301,8 +301,8 @@ class Training:
             durable=True,
         )
         self.journal.say(
-            f"finished after {self.journal.active:.0f} s: held-out cosine {scores.cosine:.4f} (plain mean), "
-            f"best epoch {place.best_step / spec.steps_per_epoch:.1f}"
+            f"finished after {self.journal.active:.0f} s of kept work: "
+            f"held-out cosine {scores.cosine:.4f} (plain mean), best epoch {place.best_step / spec.steps_per_epoch:.1f}"
         )
         with suppress(OSError):  # the run is over either way
             checkpoint.remove_checkpoints(self.folder)

@@ -73,7 +73,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
         + (f", beside other programs with work for {busy:.1f} cores" if (busy := plan.hardware.busy) >= BUSY else "")
         + ("" if local else f", if the cluster starts {campaign.jobs} at once")
     )
-    notes = (*campaign.doubts, *plan.remarks, *plan.check.notes, *campaign.notes)
+    notes = dict.fromkeys((*campaign.doubts, *plan.remarks, *plan.check.notes, *campaign.notes))
     lines.extend(f"note       {note}" for note in notes)
     return "\n".join(
         textwrap.fill(line, max(40, width), subsequent_indent=" " * 11, break_on_hyphens=False) for line in lines
@@ -153,11 +153,13 @@ def doubts_of(plan: Plan, workspace: Workspace) -> list[str]:
 
 def _copies(plan: Plan) -> str:
     """From which cosine on vectors are copies, and what that costs."""
-    dropped = plan.split.facts.expanded.equal_to_held_out + plan.split.facts.baseline.equal_to_held_out
+    folds = [split.facts for split in judging(plan.splits)]
+    dropped = words.spread(facts.expanded.equal_to_held_out + facts.baseline.equal_to_held_out for facts in folds)
     neighbours = plan.check.neighbours
     how = f" ({neighbours.how})" if neighbours else ""
     alike = f"vectors with a cosine of {plan.split.facts.same:.4g} and more count as one{how}"
-    return f"copies     {alike}; {dropped:,} of the windows left out repeat a held-out vector"
+    out = "the windows left out of each fold" if len(folds) > 1 else "the windows left out"
+    return f"copies     {alike}; {dropped} of {out} repeat a held-out vector"
 
 
 def _own_trainers(plan: Plan) -> list[str]:

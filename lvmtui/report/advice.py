@@ -47,7 +47,8 @@ def recommendations(table: Table, costs: Mapping[str, UseCost]) -> tuple[Recomme
     alike = replace(table, rows=table.alike)
     if not priced_models(alike, costs):
         fit = "was judged on held-out windows" if table.histories else "is finished, comparable and free of alarms"
-        words = f"no {table.labels[1]} model {fit}"
+        apart = table.folds and table.ranked and not table.alike
+        words = "no two models were judged on the same articles" if apart else f"no {table.labels[1]} model {fit}"
         return (Recommendation("Highest accuracy", (), words), *_avoid(table))
     if len(table.rows) == 1:  # what gained most or costs least of one model is no advice
         return (_accurate(alike, len(table.ranked)), *_avoid(table))

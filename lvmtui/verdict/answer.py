@@ -101,7 +101,10 @@ def unbeaten(table: Table) -> str:
         return ""
     # with folds, a model of which fewer seeds are compared has windows of its own
     alike = [pair for pair in skills if pair[0] in table.alike] if table.folds else skills
-    best, skill = max(alike or skills, key=lambda pair: pair[0].expanded.cosine or 0.0)
+    if alike:
+        best, skill = max(alike, key=lambda pair: pair[0].expanded.cosine or 0.0)
+    else:  # a gain is over a baseline on the same windows
+        best, skill = max(skills, key=lambda pair: pair[1].gain.value)
     who = "it" if len(skills) == 1 else f"the best, {best.title}," if len(alike) == len(skills) else best.title
     none = f"{best.title} does not beat" if len(skills) == 1 else f"none of {len(skills)} models beats"
     return (

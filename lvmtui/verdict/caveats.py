@@ -99,11 +99,12 @@ def _folds(table: Table, ranked: Sequence[Row]) -> str:
 def _apart(table: Table) -> str:
     unlike = (Word.NOT_COMPARABLE, Word.POINT_ESTIMATE)
     apart = [row for row in table.rows if row.compared and row not in (*table.alike, *table.with_word(*unlike))]
+    if not apart or table.histories:
+        return ""
+    beside = "beside those of the others, nor of" if table.alike else "side by side, nor beside those of"
     return (
         f"Not the same seeds were compared for all models, and each seed holds out other articles: the cosines of "
-        f"{named(apart)} cannot be set beside those of the others, nor of the trivial baselines."
-        if apart and not table.histories
-        else ""
+        f"{named(apart)} cannot be set {beside} the trivial baselines."
     )
 
 

@@ -372,11 +372,14 @@ class Table:
     @property
     def alike(self) -> tuple[Row, ...]:
         """The rows whose cosines may be set side by side: those that allow a fair comparison, which are of the same
-        windows; with folds the largest group compared over the same seeds. Histories have windows of their own."""
+        windows; with folds the largest group compared over the same seeds, none where that is a single one of several.
+        Histories have windows of their own."""
         fair = tuple(r for r in self.rows if r.verdict.word not in (Word.NOT_COMPARABLE, Word.POINT_ESTIMATE))
         groups = grouped((row.compared, row) for row in fair if row.compared)
         of_most = max(groups.items(), key=lambda item: (len(item[1]), len(item[0])), default=((), fair))[1]
-        return tuple(of_most) if self.folds else fair
+        if not self.folds:
+            return fair
+        return tuple(of_most) if len(of_most) > 1 or len(groups) < 2 else ()
 
     def population(self, name: Population) -> str:
         """Held-out articles by their source, in words: `articles of 8k`."""

@@ -349,7 +349,7 @@ class Program:
             durable=True,
         )
         verdict = f"held-out cosine {scores.cosine:.4f} (plain mean)" if scores.windows else "not judged"
-        self.journal.say(f"finished after {self.journal.active:.0f} s: {verdict}")
+        self.journal.say(f"finished after {self.journal.active:.0f} s of kept work: {verdict}")
         return Exit.FINISHED
 
     def _failed(self, reason: Reason, message: str) -> Exit:

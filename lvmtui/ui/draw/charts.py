@@ -176,9 +176,10 @@ def _ticks(scale: _Scale) -> list[tuple[float, int]]:
         found = _round(scale.low, scale.high, max(TICKS, min(6, scale.height // 4)))
     if len({scale.row(value) for value, _ in found}) >= min(TICKS, scale.height):
         return found
-    digits = max(0, math.ceil(-math.log10(scale.high - scale.low)) + 1)
+    span = scale.high - scale.low
     middle = math.sqrt(scale.low * scale.high) if scale.log else (scale.low + scale.high) / 2
-    return [(value, digits) for value in (scale.high, middle, scale.low)]
+    ends = (scale.high, middle, scale.low)
+    return [(v, max(0, math.ceil(-math.log10(v if scale.log else span)) + 1)) for v in ends]
 
 
 def _round(low: float, high: float, count: int) -> list[tuple[float, int]]:

@@ -6,7 +6,7 @@ import math
 from types import SimpleNamespace
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lvmtui.state.status import OVER, Phase
@@ -79,6 +79,7 @@ def test_levels_labels_and_a_scale_of_round_values() -> None:
 
 
 @given(st.floats(-2, 2), st.floats(1e-4, 5), st.integers(3, 40), st.booleans())
+@example(1e-10, 1.25, 3, True)
 def test_a_scale_has_three_ticks_or_more_in_their_order(low: float, span: float, height: int, log: bool) -> None:
     low = abs(low) + 1e-3 if log else low
     found = ticks(chart([Series(((0, low), (9, low + span)), "")], 60, height, log=log))
