@@ -106,7 +106,8 @@ def next_steps(
     longer = any(row.verdict.remedy == LONGER for row in table.rows)
     if "overfitting" in most and (below or "failed_to_learn" in kinds) and not longer:
         arms = f"{kinds['overfitting']} of {2 * len(table.rows)} arms"
-        steps.append(f"Train fewer epochs (--epochs): {arms} got worse after their best evaluation, early in training.")
+        why = "overfitted: validation fell after its best, early in training, while training rose"
+        steps.append(f"Train fewer epochs (--epochs): {arms} {why}.")
     elif below:
         better = "better" if all(cell.below_words for cell in judged) else "as well"
         what = "longer or with another recipe" if "still_improving" in most else "with another recipe"

@@ -250,10 +250,12 @@ class Observer:
         dead = not seen.alive and seen.attempt is not None and not seen.attempt.accounted
         live = state.live if state else None
         insisted = None if track.insisted is None else now - track.insisted
+        stopped = seen.trainer is not None and seen.trainer.stopped
+        by_cluster = stopped and probe.sees_all_hosts  # it goes on when its cluster lets it
         return replace(
             seen,
-            stalled=stands_still(live, still),
-            lacks_steps=lacks_steps(live, still, stopped=seen.trainer is not None and seen.trainer.stopped),
+            stalled=stands_still(live, still) and not by_cluster,
+            lacks_steps=lacks_steps(live, still, stopped=stopped),
             still=still,
             overtime=None if track.over_since is None else now - track.over_since,
             quiet=0.0 if track.quiet_since is None else now - track.quiet_since,

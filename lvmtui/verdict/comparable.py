@@ -103,8 +103,11 @@ def check_code(sides: Sequence[ComparedRun]) -> Check:
             f"the code that trains changed between runs: one version trained {found}",
             "plan a new campaign with the same options, which trains all runs with one version of the code",
         )
-    others = _imported(sides)
+    others, unknown = _imported(sides), [side for side in ours if not all(start.code for start in side.starts)]
     but = f" but those of {others} (another program's, its code is not known)" if others else ""
+    if codes and unknown:  # an earlier version of lvmtui did not write it down
+        names = ", ".join(f"{side.label} seed {side.state.spec.seed}" for side in unknown)
+        return Check("same model", True, f"the runs whose code is known were trained by the same; not known of {names}")
     same = f"all runs{but} {'were trained by the same code' if codes else 'have the same number of parameters'}"
     return Check("same model", True, same if codes or parameters else "its code and its parameters are not known")
 
