@@ -30,6 +30,9 @@ APART = 1.2
 """Each size is at least this many times the next smaller one: closer ones cost as much and tell nothing."""
 LEAST_BATCHES = 8
 """Updates in a pass over the smallest size that is chosen by the program."""
+LEAST_SPAN = 4.0
+"""All is at least so many times the smallest size that is chosen, where that gives a batch: of sizes within a factor of
+two no doubling can be told."""
 UNEVEN = 1.25
 """Seeds whose smallest sizes differ by so many times are told."""
 

@@ -18,7 +18,7 @@ from lvmtui.datasets.check_facts import DataCheck
 from lvmtui.datasets.clusters import group_arms
 from lvmtui.datasets.draw import draw_folds, draw_sizes, draw_split
 from lvmtui.datasets.near_copies import Groups
-from lvmtui.datasets.sizes import LEAST_BATCHES, Pool, Subsets, asked_sizes, geometric
+from lvmtui.datasets.sizes import LEAST_BATCHES, LEAST_SPAN, Pool, Subsets, asked_sizes, geometric
 from lvmtui.datasets.split import Split
 from lvmtui.datasets.windows import covered
 from lvmtui.formats.campaign import ArmFacts
@@ -194,7 +194,8 @@ def _cut(options: Options, extended: Extension | None, workspace: Workspace, bat
         nonlocal sizes, there
         there = pool.vectors
         if count := count_of_sizes(options.sizes):
-            least = round(LEAST_BATCHES * batch * pool.vectors / max(1, pool.windows))
+            one = batch * pool.vectors / max(1, pool.windows)  # vectors for a batch
+            least = round(max(one, min(LEAST_BATCHES * one, there / LEAST_SPAN)))
             sizes = geometric(count, there, least, of=whole.vectors, context=contexts[-1])
         else:
             sizes = asked_sizes([vectors_of(word) for word in options.sizes], there)

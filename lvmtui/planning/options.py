@@ -179,8 +179,8 @@ class Options:
     sizes: tuple[str, ...] = option(
         DATA,
         (),
-        "training vectors of each size, as 10k 20k 40k all, or how many sizes, as 5: from the smallest that can be "
-        "trained to all",
+        "training vectors of each size, as 10k 20k 40k all, or how many sizes, as 5: from one of eight batches, "
+        "or from a quarter of all if that is less, to all",
         metavar="SIZE",
         problem=_sizes_problem,
         hint="of that file: 5, or 10k 20k 40k all",

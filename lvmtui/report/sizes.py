@@ -47,7 +47,9 @@ def curve_answer(curve: LearningCurve | None, seeds: int) -> str:
             continue
         names = listed([curve.title(one.model) for one in models])
         is_ = "is" if len(models) == 1 else "are"
-        untold = f"for {names} it is too uncertain to tell whether more would help"
+        whys = {one.reason for one in models if one.reason}
+        why = f" ({whys.pop()})" if len(whys) == 1 else ""
+        untold = f"for {names} it cannot be told whether more would help{why}"
         said.append(untold if word == "cannot tell" else f"{names} {is_} {word}")
     if not said:
         return ""

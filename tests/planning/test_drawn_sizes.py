@@ -119,3 +119,14 @@ def test_a_size_without_a_window_is_refused_in_a_line(tmp_path: Path) -> None:
         except UserError as error:
             refused += "has only 0 training windows" in str(error)
     assert refused, "or this test shows nothing"
+
+
+@pytest.mark.parametrize(("batch", "eight_batches"), [(16, True), (128, False)])
+def test_a_count_of_sizes_spans_two_doublings_also_of_a_small_file(
+    options: Options, tmp_path: Path, batch: int, eight_batches: bool
+) -> None:
+    """From eight batches on it spanned less than a factor of two, of which no doubling can be told."""
+    plan = make_plan(replace(options, sizes=("4",), batch_size=batch, seeds=(1,)), Workspace(tmp_path))
+    sizes = [arm.vectors for arm in plan.campaign.arms.values()]
+    assert sizes == sorted(sizes) and len(sizes) == 4 and sizes[-1] >= 3.5 * sizes[0]
+    assert (plan.campaign.baseline.train_windows < 10 * batch) and (sizes[-1] > 5 * sizes[0]) is eight_batches
