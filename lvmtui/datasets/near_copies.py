@@ -125,8 +125,8 @@ def choose_threshold(nearest: npt.NDArray[np.floating]) -> float:
 
 
 def nearly_copies(nearest: npt.NDArray[np.floating]) -> Nearly | None:
-    """The rows above the highest gap in these cosines below the threshold, if they are a pile. Natural neighbours thin
-    out towards 1 and leave no such gap below many of them."""
+    """The rows above the highest wide gap in `nearest`, cosines below the threshold, if they are a pile. Natural
+    neighbours thin out towards 1, so no such gap lies below many of them."""
     ordered = np.sort(nearest)
     for above in range(len(ordered) - PILE, max(PILE, int(np.searchsorted(ordered, LIKE_A_COPY)) - 1), -1):
         lowest, highest = ordered[above], ordered[above - 1]

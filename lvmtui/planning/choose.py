@@ -84,9 +84,8 @@ def remarks_on(options: Options) -> list[str]:
         remarks.append(f"--seeds {count} is one seed, number {count}; for {count} seeds write --seeds {numbers}")
     fixed = [own[model].title for model in options.models if model in own and own[model].steps]
     if options.epochs and fixed:
-        remarks.append(
-            f"epochs {options.epochs:g} is not for {listed(fixed)}: how long to train is said in its own table"
-        )
+        where = "steps or epochs in its own table come first"
+        remarks.append(f"epochs {options.epochs:g} does not apply to {listed(fixed)}: {where}")
     for trainer in (own[model].program for model in options.models if model in own):
         if trainer.unit == "epoch" and not trainer.pattern:
             remarks.append(

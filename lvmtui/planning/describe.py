@@ -96,12 +96,12 @@ def _held_out(plan: Plan) -> str:
     cap = plan.campaign.cluster_cap
     weights = np.concatenate([capped(held_out_lengths(split, "both"), cap) for split in judging(plan.splits)])
     neighbours = plan.check.neighbours
-    copied = "; those that hold copies of each other count as one" if neighbours and neighbours.repeated else ""
+    copied = "; articles that hold copies of each other count as one" if neighbours and neighbours.repeated else ""
     every = "all sizes" if plan.campaign.between else "both arms"
     most = f"; none weighs more than {words.plural(cap, 'window')}" if cap else ""
     return (
-        f"held out   {windows:,} windows of {clusters} whole articles or blocks{folds}{copied}, the same for {every} "
-        f"(worth {effective(weights):.0f} of equal weight{most})"
+        f"held out   {windows:,} windows of {clusters} whole articles or blocks{folds}, the same for {every} "
+        f"(worth {effective(weights):.0f} of equal weight{most}{copied})"
     )
 
 

@@ -34,7 +34,7 @@ from lvmtui.report.terminal import plain_text
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file, write_output
-from lvmtui.verdict.comparison import OVERTAKEN, complete_pairs, curve_inputs, curve_is_current, is_current
+from lvmtui.verdict.comparison import REMAKES, complete_pairs, curve_inputs, curve_is_current, is_current
 from lvmtui.verdict.ranking import Judgement
 
 CURVES = "curves"
@@ -65,7 +65,7 @@ def write_report(
             raise UserError(f"--output {output}: cannot be written ({error.strerror}); name another file") from None
         return output
     try:
-        for _ in range(OVERTAKEN):
+        for _ in range(REMAKES):
             final = _write_all(workspace, state, read_report(state, now=time.time()))
             made_of, state = curve_inputs(state), _compared(workspace, folder)
             if curve_inputs(state) == made_of:
@@ -206,7 +206,7 @@ def _state_now(folder: CampaignDir) -> CampaignState:
 
 def _write_learning_curve(state: CampaignState) -> None:
     """Write it if it is due; numpy and scipy are loaded only then. Raises OSError."""
-    for _ in range(OVERTAKEN):
+    for _ in range(REMAKES):
         if curve_is_current(state):
             return
         from lvmtui.verdict.sizes import curves_of

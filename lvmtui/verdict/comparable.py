@@ -235,7 +235,7 @@ def _check_space(baseline: RunState, expanded: RunState, data: PairFacts | None)
     shapes = {(s.spec.dim, s.spec.context) for s in (baseline, expanded) if s.spec.dim}  # unknown of some histories
     if len(shapes) > 1:
         return Check("vector space", False, "vectors of different dimension or contexts of different length")
-    ((dim, context),) = shapes
+    dim, context = expanded.spec.dim, expanded.spec.context
     words = f"both of {dim} dimensions, contexts of {context}"
     if data and data.same_space == "no":
         rows = ", ".join(sanitise(rows, 100) for rows in data.space.elsewhere) if data.space else ""

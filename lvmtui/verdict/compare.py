@@ -27,7 +27,7 @@ from lvmtui.system.errors import unknown
 from lvmtui.system.filesystem import signature
 from lvmtui.system.numbers import plural
 from lvmtui.verdict.comparable import ComparedRun, check_code, checks_of, contention_notes, merged, version_doubts
-from lvmtui.verdict.comparison import OVERTAKEN, complete_pairs, context_pairs, inputs_of, is_current, scores_fault
+from lvmtui.verdict.comparison import REMAKES, complete_pairs, context_pairs, inputs_of, is_current, scores_fault
 from lvmtui.verdict.figures import Figures, ScoredPair, TrivialScores, WindowScores
 from lvmtui.verdict.single_windows import single_windows
 from lvmtui.verdict.words import of_context
@@ -39,7 +39,7 @@ def compare(folder: CampaignDir, model: str) -> bool:
     reader = CampaignReader(folder.workspace, folder)
     if model not in reader.campaign.models:
         raise unknown("model", model, reader.campaign.models)
-    for times in range(OVERTAKEN):
+    for times in range(REMAKES):
         state = reader.refresh()
         if not complete_pairs(state, model) or is_current(state, model):
             return times > 0

@@ -22,7 +22,7 @@ REVISION = 5
 """Increased when a comparison gains figures: older files are then recomputed from the same scores."""
 CURVE_REVISION = 4
 """The revision of `learning_curve.json`, increased likewise."""
-OVERTAKEN = 3
+REMAKES = 3
 """Most times that a result is made at once. It is made again where runs have ended meanwhile: another process may have
 written a newer one, which it has then replaced by an older one."""
 

@@ -74,7 +74,7 @@ def test_epochs_that_change_nothing_are_told(tmp_path: Path) -> None:
     tables["fixed"]["epochs"] = 4  # type: ignore[assignment]
     own = read_own({"trainers": tables}, tmp_path / "campaign.toml")
     asked = Options(models=("open", "fixed", "amn"), epochs=3, own=own)
-    changes_nothing = "epochs 3 is not for FIXED: how long to train is said in its own table"
+    changes_nothing = "epochs 3 does not apply to FIXED: steps or epochs in its own table come first"
     counts = "FIXED: run.steps is its number of epochs; if its loop counts batches, give steps"
     assert remarks_on(asked) == [changes_nothing, counts] and remarks_on(replace(asked, epochs=None)) == [counts]
     assert not remarks_on(replace(asked, models=("open", "amn")))
