@@ -29,6 +29,7 @@ from lvmtui.system.errors import UserError
 from lvmtui.system.permissions import who
 from lvmtui.ui.draw.keys import ORDER_KEYS, order_words
 from tests.factory import State, bring_to, make_campaign
+from tests.verdict.series import BEGAN
 
 
 class Bench:
@@ -178,7 +179,7 @@ def test_a_cancel_is_not_overridden(bench: Bench, give: Callable[[list[RunView]]
 def test_the_screen_offers_the_keys_of_the_orders_that_are_allowed(bench: Bench, phase: Phase, wanted: Want) -> None:
     (view,) = bench.select("amn/8k/1")
     assert view.state is not None
-    begun = replace(view.state.trainer, starts=(0.0,))
+    begun = replace(view.state.trainer, starts=(BEGAN,))
     state = replace(view.state, intent=replace(view.state.intent, want=wanted), trainer=begun)
     view = replace(view, state=state, status=Status(phase, "runs on node17"))
     allowed = orders.allowed(view)

@@ -119,6 +119,7 @@ class RunDetail:
     threads: int | None
     recipe: str
     versions: dict[str, str]
+    """Of the libraries and of the training code; `2.12.0, then 2.13.0` where a later attempt had another."""
     folder: str
     """Relative to the workspace, or absolute."""
     best_model: str
@@ -299,8 +300,12 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
     source = spec.imported if spec else None
     trainer = run.trainer if run else None
     started = trainer.started if trainer else None
-    code = {"training code": started.code[:16]} if started and started.code and not source else {}
-    versions = dict(started.versions) | code if started else {}
+    versions = grouped(
+        (sanitise(name, 40), sanitise(version, 60))
+        for start in (trainer.kept if trainer else ())
+        for name, version in (*start.versions.items(), ("training code", "" if source else start.code[:16]))
+        if version
+    )
     finished = trainer.finished if trainer else None
     best = trainer.best if trainer else None
     measured = finished if finished and not (spec and spec.history) else None
@@ -336,7 +341,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         device=sanitise(started.device, 60) if started and started.device != "auto" else "",
         threads=spec.threads if spec and not spec.history else None,
         recipe=sanitise(spec.recipe.name, 60) if spec and not spec.own_trainer else "",
-        versions={sanitise(name, 40): sanitise(version, 60) for name, version in versions.items()},
+        versions={name: ", then ".join(dict.fromkeys(found)) for name, found in versions.items()},
         folder=planned.folder,
         best_model=_best_model(view, spec) if finished else "",
         best_digest=measured.best_digest if measured else "",
@@ -375,7 +380,8 @@ def _first_start(run: RunState) -> float | None:
     launched = run.supervision.first_launched
     if process is not None and process.is_job:
         launched = None if trainer.last_time is None else trainer.last_time - trainer.worked
-    return min((time for time in (launched, *trainer.starts[:1]) if time is not None), default=None)
+    first = (start.time for start in trainer.starts[:1])
+    return min((time for time in (launched, *first) if time is not None), default=None)
 
 
 def _best_model(view: RunView, spec: RunSpec | None) -> str:

@@ -51,7 +51,8 @@ class RunView:
             return self.state.trainer.worked if self.state else 0.0
         waited_for = self.status.phase in (Phase.STALLED, Phase.PAUSING, Phase.CANCELLING)
         still = waited_for or self.status.no_step is not None
-        since = now if is_silent(self.state) or not still else max(live.time, *self.state.trainer.starts[-1:])
+        began = self.state.trainer.started
+        since = now if is_silent(self.state) or not still else max(live.time, began.time if began else 0.0)
         return self.state.trainer.wasted + live.active + max(0.0, now - since)
 
     @property

@@ -28,10 +28,8 @@ Ending = trainer_log.Paused | trainer_log.Interrupted | trainer_log.Cancelled | 
 class TrainerState:
     """What the trainer has said."""
 
-    starts: tuple[float, ...] = ()
-    """When each attempt began."""
-    started: Started | None = None
-    """The newest attempt."""
+    starts: tuple[Started, ...] = ()
+    """Every attempt, the newest last."""
     ending: Ending | None = None
     """How the newest attempt ended; None while it goes on, or if it died."""
     endings: tuple[Ending, ...] = ()
@@ -57,6 +55,17 @@ class TrainerState:
     @property
     def attempts(self) -> int:
         return len(self.starts)
+
+    @property
+    def started(self) -> Started | None:
+        """The newest attempt."""
+        return self.starts[-1] if self.starts else None
+
+    @property
+    def kept(self) -> tuple[Started, ...]:
+        """The attempts whose work counts: the last one that began at the first step, and those that went on from it."""
+        anew = max((number for number, start in enumerate(self.starts) if not start.resumed_from), default=0)
+        return self.starts[anew:]
 
     @property
     def worked(self) -> float:
@@ -179,8 +188,7 @@ def apply(run: TrainerState, event: Event) -> TrainerState:
             before = run.started if run.started and run.started.generation == event.generation else None
             return replace(
                 run,
-                starts=(*run.starts, event.time),
-                started=event,
+                starts=(*run.starts, event),
                 ending=None,
                 endings=(*run.endings, run.ending) if run.ending else run.endings,
                 step=step,

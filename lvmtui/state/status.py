@@ -210,7 +210,7 @@ def interruptions(run: RunState) -> list[tuple[float, str]]:
 
     def is_lost(end: Interrupted) -> bool:
         """True if a loss counts it already: it names this ending, or came earlier in the same attempt (a lost node)."""
-        began = max((start for start in run.trainer.starts if start <= end.time), default=0.0)
+        began = max((start.time for start in run.trainer.starts if start.time <= end.time), default=0.0)
         return end.time in told or any(lost.left is None and began <= lost.time <= end.time for lost in losses)
 
     left = [(e.time, left_words(e)) for e in ends if isinstance(e, Interrupted) and not is_lost(e)]

@@ -36,7 +36,7 @@ class ComparedRun:
 
     state: RunState
     starts: tuple[Started, ...]
-    """How each of its attempts began, the oldest first."""
+    """See `TrainerState.kept`."""
     scores_version: int | None
     """Version of `heldout.npz`; None if the file cannot be used."""
     scores_fingerprint: str

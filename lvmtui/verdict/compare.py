@@ -21,7 +21,6 @@ from lvmtui.formats.json_codec import find_document, write_document
 from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.results import Check, Comparison, ContextGain, Pair
 from lvmtui.formats.spec import ARMS, ArmName
-from lvmtui.formats.trainer_log import Started, events_in
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView
 from lvmtui.system.errors import unknown
 from lvmtui.system.filesystem import signature
@@ -162,11 +161,9 @@ def _side(view: RunView) -> tuple[WindowScores | None, ComparedRun]:
     """A finished run's scores, if they are what it vouched for, and what the checks need."""
     assert view.state and view.finished
     scores, fault = read_scores(view.folder.heldout, view.finished.heldout_digest)
-    starts = [e for e in events_in(view.folder.events) if isinstance(e, Started)]
-    anew = max((number for number, start in enumerate(starts) if not start.resumed_from), default=0)
     return scores, ComparedRun(
         state=view.state,
-        starts=tuple(starts[anew:]),  # what came before was thrown away
+        starts=view.state.trainer.kept,
         scores_version=scores.version if scores else None,
         scores_fingerprint=scores.fingerprint if scores else "",
         fault=fault,

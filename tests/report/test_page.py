@@ -225,8 +225,8 @@ def test_the_code_that_trained_is_told_as_what_is_seen_of_it(tmp_path: Path) -> 
     runs = []
     for view in state.runs:
         assert view.state and view.state.trainer.started
-        started = replace(view.state.trainer.started, code="c0de" * 16)
-        runs.append(replace(view, state=replace(view.state, trainer=replace(view.state.trainer, started=started))))
+        begun = replace(view.state.trainer.started, code="c0de" * 16)
+        runs.append(replace(view, state=replace(view.state, trainer=replace(view.state.trainer, starts=(begun,)))))
     md = markdown(page_of(read_report(replace(state, runs=tuple(runs)), now=NOW)))
     assert "training code c0dec0dec0dec0de" in section(md, "Plan, checks and checksums")
 

@@ -40,6 +40,22 @@ def test_why_a_run_was_started_again_is_said(tmp_path: Path) -> None:
     assert md.count(" was started ") == 1
 
 
+def test_the_versions_of_every_attempt_whose_work_counts_are_told(tmp_path: Path) -> None:
+    """After an upgrade in mid-campaign only the newest attempt's were."""
+    workspace, campaign = finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,))
+    state = state_of(workspace, campaign)
+    view = state.runs[0]
+    assert view.state
+    began = view.state.trainer.starts[0]
+    thrown, old, new = (replace(began, versions={"torch": version}, code=version) for version in ("1.0", "2.0", "2.1"))
+    trainer = replace(
+        view.state.trainer, starts=(thrown, old, replace(new, resumed_from=5), replace(new, resumed_from=9))
+    )
+    run = replace(view, state=replace(view.state, trainer=trainer))
+    report = read_report(replace(state, runs=(run, *state.runs[1:])), now=NOW)
+    assert report.runs[0].versions == {"torch": "2.0, then 2.1", "training code": "2.0, then 2.1"}
+
+
 def test_runs_that_were_taken_over_are_not_part_of_the_time(tmp_path: Path) -> None:
     """A report of `--add-sizes` counted the weeks between two campaigns."""
     workspace, campaign = finished(tmp_path, UP, seeds=(1,))
@@ -47,7 +63,7 @@ def test_runs_that_were_taken_over_are_not_part_of_the_time(tmp_path: Path) -> N
     *before, own = state.runs
     assert own.status.since and own.state
     began = own.status.since + 3600
-    trainer = replace(own.state.trainer, starts=(began + 4,))
+    trainer = replace(own.state.trainer, starts=(replace(own.state.trainer.starts[0], time=began + 4),))
     supervision = replace(own.state.supervision, first_launched=began)
     later = replace(own.state, supervision=supervision, trainer=trainer)
     own = replace(own, state=later, status=replace(own.status, since=began + 60))

@@ -229,8 +229,9 @@ def test_what_lies_between_two_attempts_is_no_work(tmp_path: Path) -> None:
     launched = replace(view.state.supervision, launched=Launched(0.0, 0, later, "local", ""), process=later)
     silent = replace(view.state, supervision=launched)
     assert replace(view, state=silent).worked(stalled.time + 3610) == before, "it has not said that it started"
-    starts = (*view.state.trainer.starts, stalled.time + 3605)
-    spoken = replace(view.state, trainer=replace(view.state.trainer, starts=starts))
+    begun = view.state.trainer.starts
+    begun = (*begun, replace(begun[-1], time=stalled.time + 3605))
+    spoken = replace(view.state, trainer=replace(view.state.trainer, starts=begun))
     assert replace(view, state=spoken).worked(stalled.time + 3610) == pytest.approx(before + 5)
 
 

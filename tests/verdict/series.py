@@ -7,9 +7,10 @@ from dataclasses import replace
 
 from lvmtui.formats.data_facts import TrivialBaselines, TrivialScore
 from lvmtui.formats.spec import ArmData, RunSpec
-from lvmtui.formats.trainer_log import Evaluated, Failed, Finished, HeldoutScores
+from lvmtui.formats.trainer_log import Evaluated, Failed, Finished, HeldoutScores, Started
 from lvmtui.models import recipe_for
 from lvmtui.state.run_state import RunState, TrainerState
+from lvmtui.system.process_id import own_identity
 
 SPEC = RunSpec(
     run="gru_8k", campaign="c", model="gru", size="small", arm="baseline", label="8k", seed=1, dim=384, context=5,
@@ -17,6 +18,8 @@ SPEC = RunSpec(
     train_windows=6400, validation_windows=900, heldout_windows=2200, total_steps=1200, evaluate_every=100,
     device="cpu", threads=1, deterministic=True,
 )  # fmt: skip
+
+BEGAN = Started(0.0, own_identity(), 0, 0, None, (), 0.0, 1, "cpu", {})
 
 TRIVIAL = TrivialBaselines(
     arm="baseline", fingerprint="f", windows=2200,
@@ -67,7 +70,7 @@ def run_of(evaluations: Sequence[Evaluated], *, over: bool | None = None, heldou
             last.time + 2, last.step, last.step < SPEC.total_steps, best.step, best.epoch, best.cosine or 0, scores,
             1.0, 2.0, 100.0, 0, "", "", "", last.active + 2,
         )  # fmt: skip
-    return RunState(SPEC, trainer=TrainerState(starts=(0.0,), ending=ending, evaluations=tuple(evaluations)))
+    return RunState(SPEC, trainer=TrainerState(starts=(BEGAN,), ending=ending, evaluations=tuple(evaluations)))
 
 
 def diverged(run: RunState, step: int) -> RunState:

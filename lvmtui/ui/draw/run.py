@@ -142,7 +142,7 @@ def _groups(run: RunFacts) -> list[Group]:
     life: list[tuple[str, str]] = [
         ("folder", run.view.planned.folder),
         ("attempts", known(f"{trainer.attempts}, launched {launches}")),
-        ("began", words.date(min(trainer.starts, default=None))),
+        ("began", words.date(trainer.starts[0].time if trainer.starts else None)),
         ("work", known(words.duration(run.worked))),
         (spec.unit, f"{state.step:,}" + (f" of {state.planned_steps:,}" if state.planned_steps else "")),
     ]
