@@ -92,6 +92,8 @@ def _largest(table: Table, alike: Table, costs: Mapping[str, UseCost], unlike: s
     if unsized := [row for row in table.rows if row.model not in sizes]:  # one of them may be the largest
         return f"Unknown: the size of {named(unsized)} is not known."
     largest = max(sized, key=lambda row: sizes[row.model])
+    if sizes[largest.model] < 1.05 * min(sizes[row.model] for row in sized):
+        return "Unknown: the models are about equally large."
     if largest.expanded.alarms:
         return f"No: {largest.title} ({count(sizes[largest.model])} parameters) {largest.fault}."
     usable = priced_models(alike, costs)

@@ -56,10 +56,10 @@ def of_rows(doubts: Iterable[tuple[Row, str]], models: int) -> list[str]:
     for words, told in found.items():
         titles = [title for title, _ in told]
         if len({doubt for _, doubt in told}) > 1:
-            said.append(f"{', '.join(title + doubt.removeprefix(words) for title, doubt in told)}{words}.")
+            said.append(f"{', '.join(title + doubt.removeprefix(words) for title, doubt in told)}{words}")
         else:
-            said.append(f"{'All' if 1 < models == len(titles) else ', '.join(titles)}{told[0][1]}.")
-    return said
+            said.append(f"{'All' if 1 < models == len(titles) else ', '.join(titles)}{told[0][1]}")
+    return [text if text.endswith("?") else f"{text}." for text in said]
 
 
 def _ids(table: Table) -> str:

@@ -94,24 +94,21 @@ def forward_doubts(cell: ArmCell) -> tuple[str, ...]:
     said = []
     near, far, against = signed(found.gain_next), signed(found.gain_last), words.the_trivial(found.against)
     figures = f"(next vector {near}, last context vector {far})"
-    it = f"trained on {cell.label}, on windows followed by four more, it"  # the gain in the table is on all windows
+    where = f"with {cell.label}, on windows followed by four more,"  # the gain in the table is on all windows
     if found.gain_next < SEED_NOISE:
-        little = f"gains less than {cosine(SEED_NOISE, 3)}, about what seeds differ by, over"
-        gains = little if found.gain_next > 0 else "is no better than"
-        said.append(
-            f"{it} {gains} {against} on the next vector, so it predicts no more of what comes next than {against} "
-            f"does {figures}"
-        )
+        gain = f"there is no gain over {against} on the next vector"
+        if found.gain_next > 0:
+            little = f"less than {cosine(SEED_NOISE, 3)}, about what seeds differ by"
+            gain = f"the gain over {against} on the next vector is {little}"
+        said.append(f"{where} {gain}, so no more of what comes next is predicted than by {against} {figures}")
     elif found.echoes:
         said.append(
-            f"{it} comes nearer to the next vector than {against}, but about as much nearer, or more, to the last "
-            f"context vector, so that gain alone shows no better prediction than {against}'s {figures}"
+            f"{where} the gain over {against} is about as large on the last context vector as on the next one, or "
+            f"larger, so that gain alone shows no better prediction than {against}'s {figures}"
         )
     if found.ignores_order:
-        said.append(
-            f"trained on {cell.label}, it ignores the order of its context "
-            f"(cosine {cosine(found.scores.next)}, in random order {cosine(found.scores.shuffled)})"
-        )
+        scores = f"cosine {cosine(found.scores.next)}, in random order {cosine(found.scores.shuffled)}"
+        said.append(f"with {cell.label}, the order of the context is ignored ({scores})")
     return tuple(said)
 
 

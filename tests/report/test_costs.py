@@ -44,7 +44,9 @@ def test_of_two_measurements_of_a_network_the_faster_counts(tmp_path: Path) -> N
     def timed(view: RunView) -> RunView:
         assert view.state and view.finished
         figure = took[view.planned.model][view.planned.arm == "expanded"]
-        trainer = replace(view.state.trainer, ending=replace(view.finished, latency_p50_ms=figure))
+        started = replace(view.state.trainer.starts[0], parameters=len(view.planned.model))
+        ending = replace(view.finished, latency_p50_ms=figure)
+        trainer = replace(view.state.trainer, starts=(started,), ending=ending)
         return replace(view, state=replace(view.state, trainer=trainer))
 
     state = state_of(workspace, campaign)

@@ -50,6 +50,9 @@ def test_the_largest_model_is_weighed_against_the_best_other() -> None:
     assert found["Is the largest model worth its cost?"].startswith("It has the highest cosine: e has .5200")
     found = answers(questions(table(row("a", 1, 0.51), row("b", 1, 0.52), row("z", 1, 0.52)), COSTS))
     assert found["Is the largest model worth its cost?"] == "Unknown: the size of z is not known."
+    twice = {"a@5": COSTS["a"], "a@10": replace(COSTS["a"], parameters=round(1.02 * (COSTS["a"].parameters or 0)))}
+    found = answers(questions(table(row("a@5", 1, 0.51), row("a@10", 1, 0.52)), twice))
+    assert found["Is the largest model worth its cost?"] == "Unknown: the models are about equally large."
 
 
 def test_what_was_judged_on_other_articles_is_said_to_be() -> None:

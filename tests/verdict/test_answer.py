@@ -327,9 +327,9 @@ def test_a_model_that_predicts_raises_no_doubt() -> None:
 def test_a_model_that_only_comes_nearer_to_the_past_is_named() -> None:
     (said,) = forward_doubts(looking(0.83, 0.512, 0.49))
     assert said == (
-        "trained on 23k, on windows followed by four more, it comes nearer to the next vector than the recency mean, "
-        "but about as much nearer, or more, to the last context vector, so that gain alone shows no better "
-        "prediction than the recency mean's (next vector +.0120, last context vector +.0300)"
+        "with 23k, on windows followed by four more, the gain over the recency mean is about as large on the last "
+        "context vector as on the next one, or larger, so that gain alone shows no better prediction than the recency "
+        "mean's (next vector +.0120, last context vector +.0300)"
     )
     row = made_row("amn", 1.0)
     (small,) = forward_doubts_of(replace(row, baseline=looking(0.83, 0.512, 0.49)))
@@ -340,15 +340,19 @@ def test_a_model_that_only_comes_nearer_to_the_past_is_named() -> None:
     assert not re.search(r"\.\d", small), "without figures, so that it stands once for all models"
     assert forward_doubts_of(replace(row, baseline=looking(0.7, 0.5005, 0.49))) == (), "a small arm may learn little"
     (said,) = forward_doubts(looking(0.7, 0.5, 0.49))
-    assert said.startswith("trained on 23k, on windows followed by four more, it is no better than the recency mean")
-    assert ", so it predicts no more of what comes next than the recency mean does (next vector " in said
+    assert said.startswith(
+        "with 23k, on windows followed by four more, there is no gain over the recency mean on the next vector"
+    )
+    assert ", so no more of what comes next is predicted than by the recency mean (next vector " in said
     (said,) = forward_doubts(looking(0.7, 0.5005, 0.49))
-    assert "it gains less than .001, about what seeds differ by, over the recency mean on the next vector" in said
+    assert (
+        "the gain over the recency mean on the next vector is less than .001, about what seeds differ by, so " in said
+    )
 
 
 def test_a_model_for_which_order_does_not_matter_is_named() -> None:
     (said,) = forward_doubts(looking(0.79, 0.512, 0.5115))
-    assert said == "trained on 23k, it ignores the order of its context (cosine .5120, in random order .5115)"
+    assert said == "with 23k, the order of the context is ignored (cosine .5120, in random order .5115)"
 
 
 def test_doubts_that_differ_only_in_model_and_figures_are_one() -> None:

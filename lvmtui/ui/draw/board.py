@@ -106,5 +106,6 @@ def best_now(snapshot: Snapshot, width: int) -> list[Line]:
     if not gains:
         return []
     gain, run = max(gains, key=lambda one: one[0])
-    name, over = f"{run.title} {run.label} ", measure_words([run]).removeprefix("gain ")
-    return [(("best now  ", "dim"), (name, ""), (words.signed(gain), "bold"), (f" {over}", "dim"))]
+    name, over = f"{run.title} {run.label} ", measure_words([run]).removeprefix("gain over")
+    told, side = (words.signed(gain), " over") if gain >= 0 else (words.cosine(-gain), " below")
+    return [(("best now  ", "dim"), (name, ""), (told, "bold"), (f"{side}{over}", "dim"))]

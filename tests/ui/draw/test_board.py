@@ -284,6 +284,14 @@ def test_a_change_has_the_digits_of_its_interval_and_that_two_ends(snapshots: di
     assert "+0.012 % [+0.002, +0.022]" in wide and "+0.01 %" in narrow and "0.0]" not in narrow
 
 
+def test_a_best_gain_below_zero_is_told_as_that(snapshots: dict[str, Snapshot]) -> None:
+    training = dataclasses.replace(snapshots["middle"], table=made_table([]))
+    for gain, told in ((0.0021, "+.0021 over"), (-0.0008, ".0008 below")):
+        runs = [dataclasses.replace(run, gain=gain) for run in training.runs if run.gain is not None]
+        (line,) = best_now(dataclasses.replace(training, runs=tuple(runs)), 80)
+        assert f" {told} the recency mean, own validation windows" in "".join(text for text, _ in line)
+
+
 def test_with_folds_the_best_now_is_one_of_those_with_the_same_seeds(snapshots: dict[str, Snapshot]) -> None:
     """Each seed holds out other articles: a model that lacks one may have the easier ones."""
     whole = with_skill(made_row("amn", 1.0, expanded=0.50), 0.01, bar=0.49)
