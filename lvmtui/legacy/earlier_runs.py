@@ -16,6 +16,7 @@ from lvmtui.datasets.arm import Arm, arm_again, file_arm
 from lvmtui.datasets.draw import draw_split, keep_held_out
 from lvmtui.datasets.near_copies import Groups
 from lvmtui.datasets.split import Split, read_split
+from lvmtui.estimate.cost import parameters_of
 from lvmtui.formats.campaign import PlannedRun
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import Imported, Recipe, RunSpec
@@ -153,7 +154,19 @@ class ImportedRuns(Earlier):
         if lacking:
             models = ", ".join(dict.fromkeys(lacking))
             notes.append(f"no weights that fit came with the history of {models}, so it gets only a point estimate")
+        if unlike := ", ".join(dict.fromkeys(filter(None, map(_other_network, self.folders)))):
+            notes.append(f"the network trained here has another number of parameters than that of {unlike}")
         return split, tuple(notes)
+
+
+def _other_network(folder: RunDir) -> str:
+    """The title of a history that has another number of parameters than our network of its size; else empty."""
+    run = RunReader(folder).refresh()
+    if run is None or run.trainer.started is None or not run.spec.history:
+        return ""
+    spec, theirs = run.spec, run.trainer.started.parameters
+    ours = parameters_of(spec.model, spec.size, spec.dim, spec.context)
+    return f"{title_of(spec.model)} ({theirs:,}, not {ours:,})" if theirs and ours and theirs != ours else ""
 
 
 def read_earlier(names: Sequence[str], models: Sequence[str], seeds: Sequence[int]) -> Earlier:

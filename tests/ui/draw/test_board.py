@@ -286,9 +286,12 @@ def test_a_change_has_the_digits_of_its_interval_and_that_two_ends(snapshots: di
 
 def test_a_best_gain_below_zero_is_told_as_that(snapshots: dict[str, Snapshot]) -> None:
     training = dataclasses.replace(snapshots["middle"], table=made_table([]))
+    run = next(run for run in training.runs if run.trivial and run.best)
+    assert run.trivial and run.best
     for gain, told in ((0.0021, "+.0021 over"), (-0.0008, ".0008 below")):
-        runs = [dataclasses.replace(run, gain=gain) for run in training.runs if run.gain is not None]
-        (line,) = best_now(dataclasses.replace(training, runs=tuple(runs)), 80)
+        easy = dataclasses.replace(run, trivial=dataclasses.replace(run.trivial, cosine=run.best - gain))
+        model = dataclasses.replace(training.models[0], runs=(easy,))
+        (line,) = best_now(dataclasses.replace(training, models=(model,)), 80)
         assert f" {told} the recency mean, own validation windows" in "".join(text for text, _ in line)
 
 
