@@ -37,14 +37,12 @@ class Child:
             self._turn += 1
             turn = self._turn
             self._send(signal.SIGTERM)
-            command = [*COMMAND, *arguments, "--workspace", os.fspath(workspace)]
-            environment = {**os.environ, "TERM": "dumb"}
             self._process = process = subprocess.Popen(
-                command,
+                [*COMMAND, *arguments, "--workspace", os.fspath(workspace)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=environment,
+                env={**os.environ, "TERM": "dumb"},
                 start_new_session=True,
             )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -104,13 +105,9 @@ class Export(Dialog[str]):
         self._writing, self._said = True, f"writing{glyphs.ELLIPSIS}"
         self.redraw()
         arguments = ["report", "--campaign", self._campaign.id, "--format", form, "--output", os.fspath(target)]
+        Child().run(arguments, self._root, partial(self.app.call_later, self._written, target))
 
-        def done(out: str, words: str, code: int) -> None:
-            self.app.call_later(self._written, target, words, code)
-
-        Child().run(arguments, self._root, done)
-
-    def _written(self, target: Path, words: str, code: int) -> None:
+    def _written(self, target: Path, out: str, words: str, code: int) -> None:
         self._writing = False
         if code == 0:
             self.dismiss(f"report written to {target.absolute()}")

@@ -146,9 +146,8 @@ class RunScreen(RunsView):
             self.action_open_pane(self._panes[(self._panes.index(self._shown(run)) + by) % len(self._panes)])
 
     def action_open_pane(self, name: str) -> None:
-        self._pane, self._top = name, 0
-        if name == "events":
-            self._top = 1 << 30
+        self._pane = name
+        self._top = 1 << 30 if name == "events" else 0
         self.redraw()
 
     def action_move(self, by: int) -> None:
