@@ -169,8 +169,7 @@ def _trained(model: nn.Module, context: Tensor, target: Tensor, steps: int) -> n
     model.train()
     parameters = [p for p in model.parameters() if p.requires_grad]
     for _ in range(steps):
-        for p in parameters:
-            p.grad = None
+        model.zero_grad()
         raw = model(context)
         loss, _ = loss_and_cosine("cosine", raw, unit(raw), target)
         loss.backward()

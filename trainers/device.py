@@ -18,6 +18,7 @@ from lvmtui.formats.selftest import Fallbacks, record_for
 from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.trainer_log import Event, Started
 from lvmtui.system.errors import UserError
+from lvmtui.system.numbers import plural
 
 WORKSPACE = ":16:8"
 """The workspace with which cuBLAS, and cuDNN's recurrent layers, repeat their results. torch's page "Reproducibility"
@@ -133,8 +134,7 @@ def device_name(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     if device.type == "mps":
         return "Apple GPU"
-    threads = torch.get_num_threads()
-    return f"CPU, {threads} thread" + ("s" if threads > 1 else "")
+    return f"CPU, {plural(torch.get_num_threads(), 'thread')}"
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:

@@ -259,8 +259,7 @@ class Training:
 
     def show(self) -> None:
         """The live digits."""
-        batch_size = self.spec.recipe.batch_size
-        self.journal.progress(self.place.step, self.epoch, *self.latest, self.rate, batch_size)
+        self.journal.progress(self.place.step, self.epoch, *self.latest, self.rate, self.spec.recipe.batch_size)
 
     # -- the end -----------------------------------------------------------------------------------------------
 
