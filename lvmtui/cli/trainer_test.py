@@ -301,9 +301,7 @@ class _Test:
         return [p for p in marked_processes() if p.launch in self.launches]
 
     def _wait(self, condition: Callable[[], object], seconds: float = math.inf, *, beyond: bool = False) -> None:
-        until = time.monotonic() + seconds
-        if not beyond:
-            until = min(until, self.until)
+        until = min(time.monotonic() + seconds, math.inf if beyond else self.until)
         while not condition() and time.monotonic() < until:
             time.sleep(0.1)
 

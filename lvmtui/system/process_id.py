@@ -12,7 +12,7 @@ import secrets
 import socket
 import time
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from lvmtui.system.errors import UserError
@@ -123,10 +123,7 @@ def read_small(path: str | Path) -> bytes:
     except (OSError, ValueError):  # a name that holds a NUL
         return b""
     try:
-        blocks = []
-        while block := os.read(descriptor, 1 << 16):
-            blocks.append(block)
-        return b"".join(blocks)
+        return b"".join(iter(partial(os.read, descriptor, 1 << 16), b""))
     except OSError:  # the process ended while it was read
         return b""
     finally:

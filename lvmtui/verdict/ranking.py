@@ -241,11 +241,8 @@ def ranked(rows: Sequence[Row]) -> list[Row]:
 
 def _places(rows: Sequence[Row]) -> list[int]:
     """Places from 1 of rows in their order; equal ones share one."""
-    places: list[int] = []
-    for i, row in enumerate(rows):
-        tie = i > 0 and _key(rows[i - 1]) == _key(row)
-        places.append(places[-1] if tie else i + 1)
-    return places
+    keys = [_key(row) for row in rows]
+    return [keys.index(key) + 1 for key in keys]
 
 
 def _key(row: Row) -> tuple[float, float]:

@@ -149,24 +149,22 @@ class ParquetSource:
 
     def _numbers(self, column: Any, first: int) -> source.Floats:
         """The vectors (b, D) of a column of lists, or of lists of lists. Raises UserError for any other cell."""
-        name = sanitise(self.columns.vectors, 40)
+        where = f"{source.shown(self._path)}: {sanitise(self.columns.vectors, 40)}"
         if column.null_count:
             missing = first + int(np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False))[0])
-            raise UserError(f"{source.shown(self._path)}: {name} is missing in row {missing:,}; leave that row out")
+            raise UserError(f"{where} is missing in row {missing:,}; leave that row out")
         vectors = column.flatten() if self.columns.documents else column
         lengths = _lengths(vectors)
         wrong = lengths != self.facts.dim
         if vectors.null_count or wrong.any():
             row = first if self.columns.documents else first + int(wrong.argmax())
             raise UserError(
-                f"{source.shown(self._path)}: {name} has {int(lengths[wrong.argmax()]):,} numbers in row {row:,}, "
-                f"not {self.facts.dim:,}; embed all rows with one encoder"
+                f"{where} has {int(lengths[wrong.argmax()]):,} numbers in row {row:,}, not {self.facts.dim:,}; "
+                "embed all rows with one encoder"
             )
         flat = vectors.flatten()
         if flat.null_count:
-            raise UserError(
-                f"{source.shown(self._path)}: {name} has missing numbers near row {first:,}; leave that row out"
-            )
+            raise UserError(f"{where} has missing numbers near row {first:,}; leave that row out")
         with np.errstate(all="ignore"):
             return np.asarray(flat, np.float32).reshape(len(vectors), self.facts.dim)
 
