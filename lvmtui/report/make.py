@@ -57,7 +57,7 @@ def write_report(
     `output` brings its pictures. Raises UserError.
     """
     folder = workspace.campaign(campaign_id)
-    state = _compared(workspace, folder)
+    state = _compared(folder)
     if output is not None:
         try:
             _export(read_report(state, now=time.time()), form, output, folder)
@@ -67,7 +67,7 @@ def write_report(
     try:
         for _ in range(REMAKES):
             final = _write_all(workspace, state, read_report(state, now=time.time()))
-            made_of, state = curve_inputs(state), _compared(workspace, folder)
+            made_of, state = curve_inputs(state), _compared(folder)
             if curve_inputs(state) == made_of:
                 break
     except OSError as error:
@@ -81,7 +81,7 @@ def write_report(
 def render_report(workspace: Workspace, campaign_id: str, form: ReportForm = ReportForm()) -> str:
     """The report of a campaign as it is now, as text. Only missing comparisons are written. Raises UserError."""
     folder = workspace.campaign(campaign_id)
-    report = read_report(_compared(workspace, folder), now=time.time())
+    report = read_report(_compared(folder), now=time.time())
     return _render(report, form, _seen_from(folder, Path.cwd()))
 
 
@@ -186,7 +186,7 @@ def _pictures(report: Report, palette: Palette) -> dict[str, str]:
     return drawn | (learning_pictures(report.learning_curve, palette) if report.learning_curve else {})
 
 
-def _compared(workspace: Workspace, folder: CampaignDir) -> CampaignState:
+def _compared(folder: CampaignDir) -> CampaignState:
     """The campaign's state, after the comparisons that are due were made. numpy is loaded only if one is."""
     state = _state_now(folder)
     for model in state.campaign.models:

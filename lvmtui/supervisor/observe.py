@@ -71,7 +71,7 @@ class Observer:
     def observe(self) -> Observation:
         """One look at everything."""
         now = self._clock()
-        self._find_campaigns(now)
+        self._find_campaigns()
         self._hear_orders()
         due = [t for c in self.campaigns for t in c.tracks.values() if now >= t.look_at]
         unsure = [track for track, probe in self._look(due) if not self._see(track, probe, now)]
@@ -85,14 +85,14 @@ class Observer:
 
     # -- campaigns --
 
-    def _find_campaigns(self, now: float) -> None:
+    def _find_campaigns(self) -> None:
         known = {c.dir.id: c for c in self.campaigns}
         try:
             names = set(os.listdir(self.workspace.campaigns))
         except OSError:
             names = set()
         for name in names - known.keys():
-            if (track := self._read_campaign(self.workspace.campaign(name), now)) is not None:
+            if (track := self._read_campaign(self.workspace.campaign(name))) is not None:
                 self.campaigns.append(track)
                 self.campaigns.sort(key=lambda c: (c.campaign.created, c.dir.id))
         for name in known.keys() - names:  # runs' processes are orphans as soon as their folders are gone too
@@ -113,7 +113,7 @@ class Observer:
                 for run in campaign.tracks.values():
                     run.started_with = started_with
 
-    def _read_campaign(self, folder: CampaignDir, now: float) -> CampaignTrack | None:
+    def _read_campaign(self, folder: CampaignDir) -> CampaignTrack | None:
         if folder.id in self._refused or not folder.campaign.exists():
             return None
         try:

@@ -103,7 +103,7 @@ def _judge(state: CampaignState, model: str, unfit: set[str]) -> _Judged:
     missing: list[str] = []
     coming = 0
     for view in (v for v in state.runs if v.planned.model == model):
-        scores, fault = _scores(state, view, unfit)
+        scores, fault = _scores(view, unfit)
         if scores is not None:
             cells[view.planned.arm, view.planned.seed] = scores
         elif view.state is not None and not view.status.over:
@@ -119,7 +119,7 @@ def _judge(state: CampaignState, model: str, unfit: set[str]) -> _Judged:
     return _Judged(arms, seeds, measured, curve, _document(model, points, tuple(missing), coming, curve))
 
 
-def _scores(state: CampaignState, view: RunView, unfit: set[str]) -> tuple[WindowScores | None, str]:
+def _scores(view: RunView, unfit: set[str]) -> tuple[WindowScores | None, str]:
     """The scores of a run, or why there are none."""
     if view.finished is None:
         return None, view.status.phase.value
