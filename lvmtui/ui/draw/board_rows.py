@@ -22,11 +22,10 @@ def rows(snapshot: Snapshot, selected: str, top: int, width: int, height: int) -
     """A line of titles, the runs from `top` on, and where there is room for it what a gain is."""
     label = min(10, max([5, *(len(run.label) for run in snapshot.runs)])) + 1
     measure = "val" if all(run.imported for run in snapshot.runs) else "gain"
-    lines: list[Line] = []
-    hits: list[Hit] = []
     flat = [(model, i) for model in snapshot.models for i in range(len(model.runs))]
     shown = flat[top : top + height - 1]
-    lines.append(_titles(label, width, place(top, len(shown), len(flat)), measure))
+    lines = [_titles(label, width, place(top, len(shown), len(flat)), measure)]
+    hits: list[Hit] = []
     for model, i in shown:
         run = model.runs[i]
         hits.append(Hit(0, len(lines), width, 1, f"run:{run.name}"))

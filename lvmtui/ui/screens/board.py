@@ -60,8 +60,7 @@ class BoardScreen(RunsView):
 
     def paint(self, snapshot: Snapshot) -> None:
         selected, read_only = self.ui.selected, self.ui.read_only
-        headline = snapshot.headline
-        self.canvas("answer").paint(lambda w, h: banner(headline, snapshot, w, h, read_only=read_only))
+        self.canvas("answer").paint(lambda w, h: banner(snapshot.headline, snapshot, w, h, read_only=read_only))
         self.canvas("wrong").paint(lambda w, h: troubles(snapshot, selected, w, h, read_only=read_only))
         panels = self._arrange(snapshot)
         if panels:

@@ -53,8 +53,7 @@ class VerdictScreen(RunsView):
         run, read_only = snapshot.run(self.ui.selected), self.ui.read_only
         if run is not None:
             self.ui.source.set_visible(run.name, [run.name])
-        answer = snapshot.answer
-        self.canvas("answer").paint(lambda w, h: banner(answer, snapshot, w, h, read_only=read_only))
+        self.canvas("answer").paint(lambda w, h: banner(snapshot.answer, snapshot, w, h, read_only=read_only))
         if self._report:
             self.canvas("body").paint(lambda width, height: self._report_lines(snapshot, width, height))
         else:
