@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -70,7 +70,9 @@ def trainer(given: argparse.Namespace) -> int:
 def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]:
     """What the patterns understand of a log, a line each, and whether they understand anything. Raises UserError."""
     reader = pattern_reader(patterns)
-    lines = evaluations = 0
+    lines = evaluations = behind = 0
+    newest = {True: -math.inf, False: -math.inf}
+    """Of the evaluations that tell their epoch only, and of the others."""
     shown: list[str] = []
     facts, unread = LogFacts(log.name), ""
     try:
@@ -81,10 +83,17 @@ def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]
                 if reading is None:
                     unread = sanitise(line, 100)
                     continue
-                facts = facts.after(reading)
+                by_epoch, words = reading.step is None, reading_words(reading)
+                at = reading.epoch if by_epoch else reading.step
+                if reading.evaluated and at is not None and at <= newest[by_epoch]:
+                    behind, words = behind + 1, f"{words}; left out: not past the evaluation before"
+                    reading = replace(reading, cosine=None)
+                elif reading.evaluated and at is not None:
+                    newest[by_epoch] = at
                 evaluations += reading.evaluated
+                facts = facts.after(reading)
                 if len(shown) < SHOWN:
-                    shown.append(f"  line {lines}: {reading_words(reading)}")
+                    shown.append(f"  line {lines}: {words}")
     except OSError as error:
         raise UserError(f"{log}: cannot be read ({error.strerror})") from None
     if not facts.lines:
@@ -96,6 +105,8 @@ def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]
     if not evaluations:
         cure = "name a group 'cosine' (-1 to 1, no percentage) or 'val_loss' for a figure of the validation windows"
         says.append(f"no line is an evaluation: {cure}")
+    if behind:
+        says.append(f"a run leaves out {behind:,} of the evaluations: their count began again")
     return [*says, *shown, *more], True
 
 
@@ -180,7 +191,7 @@ class _Test:
         self._wait(lambda: self._over() or self._can_checkpoint(), ASK_AFTER)
         told = self._told()
         counts = [plural(sum(isinstance(event, kind) for event in told), word) for kind, word in COUNTED.items()]
-        until = "" if self._over() else ", before it was asked to leave"
+        until = "" if self._over() else " so far"
         yield PartFound("events", True, ", ".join(counts) + until, needed=True)
         if wrong := re.search(rf"(line|at) .*{NO_COSINE}", self.run.log.read_text(errors="replace")):
             yield PartFound("cosines", False, f"{sanitise(wrong[0], 300)}; left out, with all like it")

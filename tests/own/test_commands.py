@@ -48,7 +48,9 @@ def test_a_pattern_is_shown_what_it_understands(tmp_path: Path, capsys: pytest.C
     assert "line 2: epoch 1, validation cosine 0.51" in said
     log.write_text(log.read_text() + "epoch 3 val nan\nepoch 3 val 0.53\n")
     assert main(["trainer", "test", "--pattern", PATTERN, str(log)]) == 0
-    assert "5 of 6 lines understood, 5 of them evaluations, best validation cosine 0.5300" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "5 of 6 lines understood, 5 of them evaluations, best validation cosine 0.5300" in said
+    assert "a run leaves out 2 of the evaluations: their count began again" in said
     assert main(["trainer", "test", "--pattern", r"loss (?P<loss>\d)", str(log)]) == 1
     assert "no pattern is found in any of 6 lines; the last line is: epoch 3 val 0.53" in capsys.readouterr().out
     other = write_log(tmp_path / "b.log")
@@ -77,6 +79,17 @@ def test_mistakes(arguments: list[str], words: str, capsys: pytest.CaptureFixtur
 def test_check_of_a_model_says_what_tries_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "mixer.py:Mixer"]) == 2
     assert "lvmtui run ... --models mixer.py:Mixer --plan" in capsys.readouterr().err
+
+
+def test_a_count_that_begins_again_is_left_out_as_in_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A log that two attempts were appended to: the best of it is one that no run would report."""
+    log = tmp_path / "twice.log"
+    log.write_text("epoch 0 val 0.5\nepoch 1 val 0.7\nagain\nepoch 0 val 0.6\nepoch 1 val 0.9\nepoch 2 val 0.65\n")
+    assert main(["trainer", "test", "--pattern", PATTERN, str(log)]) == 0
+    said = capsys.readouterr().out
+    assert "5 of 6 lines understood, 5 of them evaluations, best validation cosine 0.7000" in said
+    assert "a run leaves out 2 of the evaluations" in said
+    assert "line 5: epoch 1, validation cosine 0.9; left out: not past the evaluation before" in said
 
 
 def test_watch_shows_logs_as_rows_and_says_that_it_only_reads(
