@@ -7,6 +7,7 @@ import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from operator import itemgetter
 
 from rich.console import Console, Group
@@ -24,12 +25,16 @@ from lvmtui.formats.results import ReportedRuns
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView, supervisor_of
 from lvmtui.state.status import ALIVE, Phase
 from lvmtui.supervisor.container import leave, listen_for_term
+from lvmtui.supervisor.lock import ensure_supervisor
 from lvmtui.system import numbers as words
+from lvmtui.system.errors import UserError
 from lvmtui.system.text import grouped
 from lvmtui.verdict.ranking import Judgement
 
 EVERY = 1.0
 """Seconds between two looks."""
+ENSURE = 10.0
+"""Seconds between two attempts to get a supervisor."""
 PATIENCE = 60.0
 """Seconds to wait for the report of a finished campaign once nobody is at work on it, or in vain."""
 SILENT = 2.0
@@ -81,12 +86,18 @@ def _how(view: RunView) -> str:
 
 
 def _states(reader: CampaignReader) -> Iterator[CampaignState]:
-    """The state every `EVERY` seconds, until all runs are over. Paused ones are waited for."""
+    """The state every `EVERY` seconds, until all runs are over. Paused ones are waited for; a supervisor that has died
+    is replaced."""
+    ensured = time.monotonic()
     while True:
         state = reader.refresh()
         yield state
         if state.finished:
             return
+        if state.needs_supervisor and time.monotonic() - ensured > ENSURE:
+            ensured = time.monotonic()
+            with suppress(UserError):  # the lines say that there is none
+                ensure_supervisor(state.dir.workspace)
         time.sleep(EVERY)
 
 

@@ -9,12 +9,25 @@ from pathlib import Path
 import pytest
 
 from lvmtui.cli import follow
+from lvmtui.formats.paths import Workspace
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
 from lvmtui.state.status import Phase, Status
 from lvmtui.system.numbers import clock
 from tests.verdict.scenes import finished, state_of
 
 UP = {"amn": (0.51, 0.52)}
+
+
+def test_a_supervisor_that_has_died_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was told that `lvmtui attach` starts one, by `lvmtui attach`, which waited for ever."""
+    workspace, campaign = finished(tmp_path, UP, states={("amn", "expanded"): "queued"})
+    asked: list[Workspace] = []
+    monkeypatch.setattr(follow, "EVERY", 0.0)
+    monkeypatch.setattr(follow, "ENSURE", 0.0)
+    monkeypatch.setattr(follow, "ensure_supervisor", asked.append)
+    states = follow._states(CampaignReader(workspace, workspace.campaign(campaign.id)))
+    next(states), next(states)
+    assert [one.root for one in asked] == [tmp_path]
 
 
 def test_what_happened_before_is_told_in_its_order(
