@@ -41,8 +41,8 @@ def select(state: CampaignState, names: Sequence[str]) -> list[RunView]:
     """The runs that `names` mean, each once, in the order of the names; runs of one name in the campaign's order.
 
     A name is a model (`gru`, in one of several contexts `gru@20`), model and arm (`gru/expanded`, `gru/23k`), model,
-    arm and seed (`gru/23k/s2`), the name of a run folder, or `all`. Raises UserError for an unknown name and suggests
-    the nearest one.
+    arm and seed (`gru/23k/s2`), a run folder by its name or path, or `all`. Raises UserError for an unknown name and
+    suggests the nearest one.
     """
     meaning = _names(state)
     chosen: dict[str, RunView] = {}
@@ -63,7 +63,7 @@ def _names(state: CampaignState) -> dict[str, set[str]]:
     for view in state.runs:
         planned = view.planned
         arms = (planned.arm, state.campaign.arm(planned.arm).label)
-        words = [ALL, planned.run]
+        words = [ALL, planned.run, planned.folder, str(view.folder.path)]
         alone = planned.model.partition("@")[0]  # without the context: in all contexts
         named = [(name, title_of(name, state.campaign.titles)) for name in (planned.model, alone)]
         for model in chain.from_iterable(named):  # as in commands, and as on the screen

@@ -74,6 +74,7 @@ def bench(tmp_path: Path) -> Bench:
         (["amn", "amn/8k"], 4),
         (["amn_8k_s2_20261122_134500"], 1),
         (["amn_8k_s2_20261122_134500/"], 1),
+        (["artifacts/lvm/models/amn_8k_s2_20261122_134500/"], 1),
     ],
 )
 def test_names_of_runs(bench: Bench, names: list[str], expected: int) -> None:
