@@ -103,16 +103,16 @@ def fitting(model: nn.Module, path: Path, history: tuple[Evaluated, ...]) -> tup
 
 def size_that_fits(run: RunDir, asked: str, dim: int) -> tuple[str, str]:
     """The size of our model that the weights of an imported run fit, `asked` before others, and "". Where there is
-    none: "", and why `asked` is not."""
-    spec, faults = read_spec(run.spec), []
+    none: "", and why the size with as many parameters as its history tells, else full size, is not."""
+    spec, faults = read_spec(run.spec), {}
     assert spec.imported is not None
     for size in sorted(("full", "small"), key=lambda one: one != asked):
         try:
             fitting(build(spec.model, dim, size, spec.context), spec.imported.weights_file, history_of(run))
             return size, ""
         except UserError as error:
-            faults.append(str(error))
-    return "", faults[0]
+            faults[size] = str(error)
+    return "", faults[spec.size]
 
 
 def evaluation_of(history: tuple[Evaluated, ...], cosine: float | None) -> Evaluated:

@@ -8,6 +8,7 @@ ranking gives it a point estimate with the reason why there is no more. See
 
 from __future__ import annotations
 
+import filecmp
 import json
 import re
 import shlex
@@ -104,14 +105,19 @@ def _dim_of(histories: Sequence[ImportedHistory], arm: str | None, trained_on: P
 
 
 def _taken_in_before(workspace: Workspace, histories: Sequence[ImportedHistory]) -> list[str]:
-    """Which of the histories are there already, and as what, in a line."""
-    digests = {history.digest: history.folder.name for history in histories}
+    """Which of the histories are there already, with the same weights where both have some, and as what, in a line."""
     specs = [find_document(RunSpec, RunDir(path).spec) for path in sorted(workspace.models.glob("*"))]
-    there = [(s, s.imported.digest) for s in specs if s and s.history and s.imported and s.imported.digest in digests]
+    there = [(s, h) for h in histories for s in specs if s and s.history and s.imported and _same(s.imported, h)]
     named = ", ".join(dict.fromkeys(f"campaign {s.campaign}" if s.campaign else f"run {s.run}" for s, _ in there))
-    folders = [folder for digest, folder in digests.items() if digest in {found for _, found in there}]
-    which = "; this is a second copy" if len(folders) == len(digests) else f": {', '.join(folders)}; the rest is new"
+    folders = list(dict.fromkeys(history.folder.name for _, history in there))
+    which = "; this is a second copy" if len(folders) == len(histories) else f": {', '.join(folders)}; the rest is new"
     return [f"taken in before as {named}{which}"] if named else []
+
+
+def _same(before: Imported, history: ImportedHistory) -> bool:
+    theirs, ours = before.weights_file, history.folder / history.weights
+    other = theirs.is_file() and ours.is_file() and not filecmp.cmp(theirs, ours, shallow=False)
+    return before.digest == history.digest and not other
 
 
 def _take_in_baseline(
