@@ -20,7 +20,7 @@ from lvmtui.formats.trainer_log import Started
 from lvmtui.state.run_state import RunState
 from lvmtui.system.numbers import cosine, numbered, plural
 from lvmtui.system.text import V, grouped, sanitise
-from lvmtui.verdict.health import at_plateau, late_gain
+from lvmtui.verdict.health import at_plateau, improved_no_more, late_gain
 
 SHARED_MACHINE = 1.5
 """A difference in speed is noted from this factor on: between the arms, or between a run's median and slowest tenth."""
@@ -133,8 +133,7 @@ def _by_value(values: Iterable[tuple[ComparedRun, V]]) -> dict[V, list[str]]:
 
 def settled(state: RunState) -> bool:
     """True if more of the same training would not have raised the run's validation cosine."""
-    finished = state.trainer.finished
-    return (finished is not None and finished.stopped_early) or at_plateau(state.trainer.evaluations)
+    return improved_no_more(state) or at_plateau(state.trainer.evaluations)
 
 
 def contention_notes(baseline: RunState, expanded: RunState) -> tuple[str, ...]:
@@ -283,9 +282,10 @@ def _early_end(state: RunState) -> str:
         return ""
     if best is None:
         return f"; {state.spec.label} ended early"
-    first = ", its first evaluation" if best is evaluations[0] else ""
-    worse = plural(without_better(evaluations) or 0, "evaluation")
-    return f"; {state.spec.label} ended early: best at {best.where}{first}, no better in {worse}"
+    worse = without_better(evaluations)
+    which = ", its last evaluation" if not worse else ", its first evaluation" if best is evaluations[0] else ""
+    then = f", no better in {plural(worse, 'evaluation')}" if worse else ""
+    return f"; {state.spec.label} ended early: best at {best.where}{which}{then}"
 
 
 def _given(state: RunState) -> str:

@@ -137,7 +137,7 @@ def health_of(
         _overfitting(evaluations, best, failed),
         _echoing(evaluations[-1], trivial),
         _no_better(best, trivial, judged, known) if late and not failed else None,
-        _still_improving(evaluations, trainer.finished),
+        _still_improving(run, evaluations),
         None if failed else _best_at_first(evaluations, best, trainer.finished),
     )
     return tuple(f for f in findings if f is not None)
@@ -316,10 +316,18 @@ def _no_better(best: Evaluated, trivial: TrivialBaselines | None, judged: Judged
     return Finding("no_better", False, words, short, on_heldout=judged is not None)
 
 
-def _still_improving(evaluations: Sequence[Evaluated], finished: Finished | None) -> Finding | None:
+def improved_no_more(run: RunState) -> bool:
+    """True if it ended early because it improved no more. A program of the user's own may have ended for other reasons
+    where its newest evaluation is its best."""
+    finished, evaluations = run.trainer.finished, run.trainer.evaluations
+    own_choice = run.spec.own_trainer is not None and evaluations[-1:] and evaluations[-1].best
+    return finished is not None and finished.stopped_early and not own_choice
+
+
+def _still_improving(run: RunState, evaluations: Sequence[Evaluated]) -> Finding | None:
     """More training would have helped."""
     gain = late_gain(evaluations)
-    if finished is None or finished.stopped_early or gain is None or at_plateau(evaluations):
+    if run.trainer.finished is None or improved_no_more(run) or gain is None or at_plateau(evaluations):
         return None
     words = f"still improving at the end: {words_of(gain)} of validation cosine came in the last quarter"
     return Finding("still_improving", False, words)

@@ -14,6 +14,7 @@ from lvmtui.formats.user_code import OwnTrainer, UserCode
 from lvmtui.state.run_state import RunState
 from lvmtui.verdict.comparable import (
     ComparedRun,
+    _early_end,
     check_code,
     checks_of,
     contention_notes,
@@ -80,7 +81,9 @@ def test_an_early_stop_is_a_plateau(tmp_path: Path) -> None:
     finished = rising.trainer.finished
     assert finished
     stopped = replace(rising, trainer=replace(rising.trainer, ending=replace(finished, stopped_early=True)))
-    assert settled(stopped)
+    assert settled(stopped) and _early_end(stopped).endswith(", its last evaluation")
+    own = replace(stopped, spec=replace(stopped.spec, own_trainer=OwnTrainer("mine", "python mine.py", "/")))
+    assert not settled(own), "it may have ended for another reason"
 
 
 def test_what_is_not_known_of_another_programs_run_is_said(tmp_path: Path) -> None:

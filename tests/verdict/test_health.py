@@ -270,6 +270,8 @@ def test_a_run_that_still_improves_at_its_end_is_told() -> None:
     assert "still_improving" not in kinds(health_of(run_of(run[:-1], over=False), TRIVIAL))
     stopped = run_of(run[:8], over=True)  # patience ended it: it had stopped improving by its own measure
     assert "still_improving" not in kinds(health_of(stopped, TRIVIAL))
+    own = replace(stopped, spec=replace(stopped.spec, own_trainer=OwnTrainer("mine", "python mine.py", "/")))
+    assert "still_improving" in kinds(health_of(own, TRIVIAL)), "of a program of the user's own nobody knows why"
 
 
 def test_baselines_of_the_other_arm_are_not_used() -> None:
