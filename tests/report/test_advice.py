@@ -251,7 +251,9 @@ def test_one_run_that_overfitted_changes_no_advice_for_the_others() -> None:
     assert next_steps(unclear, {}, over=True, campaign="c")[-1].endswith("a trivial baseline does as well.")
     assert next_steps(table(bad[0], *low[1:]), {}, over=True, campaign="c") == recipe
     (said,) = next_steps(table(*bad), {}, over=True, campaign="c")
-    assert said.startswith("Train fewer epochs (--epochs): 3 of 6 arms overfitted: ")
+    assert said.startswith("Train fewer epochs (--epochs) or with another recipe: 3 of 6 arms overfitted: ")
+    rises = replace(bad[0].baseline, findings=(Finding("still_improving", False, ""),))
+    assert next_steps(table(replace(bad[0], baseline=rises), *bad[1:]), {}, over=True, campaign="c") == recipe
     longer = replace(bad[0], verdict=replace(bad[0].verdict, remedy=LONGER))
     assert next_steps(table(longer, *bad[1:]), {}, over=True, campaign="c") == recipe
 
