@@ -292,12 +292,18 @@ class History:
                 train_seconds=self.active * 0.9,
                 peak_memory_bytes=412_000_000,
                 weights_digest=self._digest("weights"),
-                best_digest=self._digest("best"),
+                best_digest=self._write_best(),
                 heldout_digest=digest,
                 active=self.active,
             )
         )
         self.digits("heldout")
+
+    def _write_best(self) -> str:
+        """Leave a `best_model.pt` that names its checksum, and holds nothing."""
+        digest = self._digest("best")
+        self.folder.best_model.write_text(f"sha256:{digest}")
+        return digest
 
     def _digest(self, what: str) -> str:
         return hashlib.sha256(f"{self.folder.name} {what} {self.step}".encode()).hexdigest()

@@ -125,7 +125,7 @@ def _steps(run: RunDetail) -> str:
         return "–"
     planned = "" if run.total_steps is None else f" of {run.total_steps:,}"
     epochs = " epochs" if run.unit == "epoch" else ""
-    return f"{run.steps:,}{planned}{epochs}{' (early stop)' if run.stopped_early else ''}"
+    return f"{run.steps:,}{planned}{epochs}{' (ended early)' if run.stopped_early else ''}"
 
 
 def _files(report: Report) -> list[Text]:
@@ -140,8 +140,13 @@ def _files(report: Report) -> list[Text]:
         ours = () if all(run.own_trainer for run in usual) else ("; weights in ", BEST)
         theirs = ("; what a trainer of your own wrote in ", OUT) if any(run.own_trainer for run in usual) else ()
         found.append(("Folders: ", Code(f"{folder}RUN"), ", with RUN like ", example, *ours, *theirs, "."))
-    others = [run for run in report.runs if run not in usual]
-    return [*found, *((f"{run.name}: ", Code(run.best_model or run.imported_from or run.folder)) for run in others)]
+    if lost := ", ".join(run.run for run in report.runs if run.best_lost):
+        found.append((BEST, f" of {lost} was removed or changed since it was written; restore it from a copy."))
+    for run in report.runs:
+        if run not in usual:
+            what = "weights" if run.best_model else "history" if run.imported_from else "folder"
+            found.append((f"{run.name}, {what}: ", Code(run.best_model or run.imported_from or run.folder)))
+    return found
 
 
 def _speeds(report: Report) -> list[Text]:

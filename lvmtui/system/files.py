@@ -187,6 +187,17 @@ def write_sealed(path: Path, write: Callable[[IO[bytes]], object], before: Path 
         return seal_archive(beside)
 
 
+def seal_of(path: Path) -> str:
+    """The checksum that a sealed archive names, without a look at the rest; empty where there is none."""
+    try:
+        with path.open("rb") as archive:
+            archive.seek(-_COMMENT, os.SEEK_END)
+            mark, digest = archive.read(len(_MARK)), archive.read()
+    except OSError:
+        return ""
+    return digest.decode(errors="replace") if mark == _MARK else ""
+
+
 def sealed_digest(path: Path) -> str | None:
     """Return the checksum of a sealed archive if the file is what was sealed, else None (cut, changed, missing)."""
     try:
