@@ -44,7 +44,7 @@ def test_the_largest_doubt_comes_before_how_models_are_judged() -> None:
     rows = [made_row("amn", 1.0), made_row("gru", 1.2)]
     rows[0] = replace(rows[0], expanded=replace(rows[0].expanded, forward=forward))
     doubt, joint = caveats(made_table(rows))
-    assert doubt.startswith("AMN: trained on 23k, on windows followed by four more, it is no better than the mean")
+    assert doubt.startswith("AMN: with 23k, on windows followed by four more, there is no gain over the mean")
     assert "judged together" in joint
 
 

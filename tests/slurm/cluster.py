@@ -264,7 +264,10 @@ def main(arguments: list[str]) -> int:
     if reason := why_not():
         print(reason, file=sys.stderr)
         return 2
-    cluster.start()
+    if any(cluster.pid(name) is not None for name in DAEMONS):
+        print("it is running already", file=sys.stderr)
+    else:
+        cluster.start()
     print(f"export SLURM_CONF={cluster.conf}")
     return 0
 
