@@ -36,11 +36,7 @@ def recipe_of(options: Options, model: str, start: Recipe | None = None) -> Reci
         recipe = replace(recipe, rate=table.rate)
     if options.epochs is not None:
         recipe = recipe.of_epochs(options.epochs)
-    return replace(
-        recipe,
-        batch_size=options.batch_size or recipe.batch_size,
-        rate=options.rate or recipe.rate,
-    )
+    return replace(recipe, batch_size=options.batch_size or recipe.batch_size, rate=options.rate or recipe.rate)
 
 
 @dataclass(frozen=True)
