@@ -140,6 +140,14 @@ class RunState:
         return None if own and own.guessed and self.trainer.finished else self.spec.total_steps
 
     @property
+    def improved_no_more(self) -> bool:
+        """True if it ended early for that reason. A program of the user's own may have had another one where its newest
+        evaluation is its best."""
+        finished, evaluations = self.trainer.finished, self.trainer.evaluations
+        own_reason = self.spec.own_trainer is not None and evaluations and evaluations[-1].best
+        return finished is not None and finished.stopped_early and not own_reason
+
+    @property
     def seconds(self) -> float | None:
         """Seconds of work over all attempts; of an imported run, those in its history. None where it is not known."""
         if self.spec.imported:

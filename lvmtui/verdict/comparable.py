@@ -20,7 +20,7 @@ from lvmtui.formats.trainer_log import Started
 from lvmtui.state.run_state import RunState
 from lvmtui.system.numbers import cosine, numbered, plural
 from lvmtui.system.text import V, grouped, sanitise
-from lvmtui.verdict.health import at_plateau, improved_no_more, late_gain
+from lvmtui.verdict.health import at_plateau, late_gain
 
 SHARED_MACHINE = 1.5
 """A difference in speed is noted from this factor on: between the arms, or between a run's median and slowest tenth."""
@@ -133,7 +133,7 @@ def _by_value(values: Iterable[tuple[ComparedRun, V]]) -> dict[V, list[str]]:
 
 def settled(state: RunState) -> bool:
     """True if more of the same training would not have raised the run's validation cosine."""
-    return improved_no_more(state) or at_plateau(state.trainer.evaluations)
+    return state.improved_no_more or at_plateau(state.trainer.evaluations)
 
 
 def contention_notes(baseline: RunState, expanded: RunState) -> tuple[str, ...]:

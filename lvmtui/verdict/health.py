@@ -316,18 +316,10 @@ def _no_better(best: Evaluated, trivial: TrivialBaselines | None, judged: Judged
     return Finding("no_better", False, words, short, on_heldout=judged is not None)
 
 
-def improved_no_more(run: RunState) -> bool:
-    """True if it ended early because it improved no more. A program of the user's own may have ended for other reasons
-    where its newest evaluation is its best."""
-    finished, evaluations = run.trainer.finished, run.trainer.evaluations
-    own_choice = run.spec.own_trainer is not None and evaluations[-1:] and evaluations[-1].best
-    return finished is not None and finished.stopped_early and not own_choice
-
-
 def _still_improving(run: RunState, evaluations: Sequence[Evaluated]) -> Finding | None:
     """More training would have helped."""
     gain = late_gain(evaluations)
-    if run.trainer.finished is None or improved_no_more(run) or gain is None or at_plateau(evaluations):
+    if run.trainer.finished is None or run.improved_no_more or gain is None or at_plateau(evaluations):
         return None
     words = f"still improving at the end: {words_of(gain)} of validation cosine came in the last quarter"
     return Finding("still_improving", False, words)

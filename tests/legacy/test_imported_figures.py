@@ -10,12 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from lvmtui.cli.ending import CampaignOutcome, outcome_of
 from lvmtui.cli.status import BARE, status_as_text
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import Imported
-from lvmtui.legacy.history import read_history
+from lvmtui.legacy.history import WEIGHTS, read_history
 from lvmtui.legacy.importer import import_folders
 from lvmtui.report.advice import next_steps
 from lvmtui.report.make import read_report
@@ -29,6 +30,7 @@ from tests.history import Curve
 from tests.legacy.originals import curve, write_originals, write_training_history
 from tests.legacy.test_importer import imported
 from tests.verdict.scenes import NOW, finished, read_table, state_of
+from trainers.models import build
 
 
 def test_a_change_from_next_to_nothing_is_told_in_cosine(tmp_path: Path) -> None:
@@ -105,6 +107,18 @@ def test_what_was_taken_in_before_is_named(tmp_path: Path) -> None:
     both = [line for line in import_folders(Workspace(tmp_path / "ws"), folders[4:], "80k") if line.startswith("taken")]
     names = ", ".join(folder.name for folder in folders[4:6])
     assert len(both) == 1 and both[0].endswith(f": {names}; the rest is new"), both
+
+
+def test_other_weights_of_one_history_are_no_second_copy(tmp_path: Path) -> None:
+    folders = [write_training_history(tmp_path / name, "gru", curve(0.5)) for name in ("gru_a", "gru_b", "gru_c")]
+    weights = build("gru", 64, "small").state_dict()
+    for folder, factor in zip(folders, (1.0, 1.0, 2.0), strict=True):
+        scaled = {name: weight * factor for name, weight in weights.items()}
+        torch.save({"state_dict": scaled}, folder / WEIGHTS[0])
+    np.savez(tmp_path / "v.npz", vectors=np.ones((20, 64), np.float32))
+    workspace = Workspace(tmp_path / "ws")
+    told = [import_folders(workspace, [f], arm="1k", trained_on=tmp_path / "v.npz")[1] for f in folders]
+    assert ["second copy" in said for said in told] == [False, True, False], told
 
 
 def test_the_vectors_must_be_those_of_every_folder(tmp_path: Path) -> None:

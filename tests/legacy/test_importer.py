@@ -365,18 +365,6 @@ def test_weights_are_held_against_the_size_that_the_history_tells(tmp_path: Path
     assert f"{len(weights) - 1} weights where our model has {len(weights)}, " in "".join(lines)
 
 
-def test_other_weights_of_one_history_are_no_second_copy(tmp_path: Path) -> None:
-    folders = [write_training_history(tmp_path / name, "gru", curve(0.5)) for name in ("gru_a", "gru_b", "gru_c")]
-    weights = build("gru", 64, "small").state_dict()
-    for folder, factor in zip(folders, (1.0, 1.0, 2.0), strict=True):
-        scaled = {name: weight * factor for name, weight in weights.items()}
-        torch.save({"state_dict": scaled}, folder / WEIGHTS[0])
-    np.savez(tmp_path / "v.npz", vectors=np.ones((20, 64), np.float32))
-    workspace = Workspace(tmp_path / "ws")
-    told = [import_folders(workspace, [f], arm="1k", trained_on=tmp_path / "v.npz")[1] for f in folders]
-    assert ["second copy" in said for said in told] == [False, True, False], told
-
-
 def test_no_folder_at_all(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no folder given"):
         import_folders(Workspace(tmp_path), [])
