@@ -107,10 +107,11 @@ def _space(pair: CheckedPair) -> str:
 
 def _neighbour_lines(neighbours: Neighbours) -> list[tuple[str, str]]:
     natural = "" if neighbours.natural is None else f", the highest below the threshold is {neighbours.natural:.4f}"
-    looked_at = f"of {neighbours.sampled:,} vectors looked at, median cosine with the one most like it elsewhere"
+    elsewhere = f"median cosine with the one most like it elsewhere {neighbours.median:.3f}{natural}"
+    alike = elsewhere if neighbours.median > -1 else "no vector elsewhere to compare with"
     return [
         ("threshold", f"cosine {neighbours.same:.4g} ({neighbours.how})"),
-        ("most alike", f"{looked_at} {neighbours.median:.3f}{natural}"),
+        ("most alike", f"of {neighbours.sampled:,} vectors looked at, {alike}"),
         ("repeated", f"{neighbours.repeated:,} vectors of all files together repeat an earlier one, exactly or nearly"),
     ]
 

@@ -154,9 +154,8 @@ def _speeds(report: Report) -> list[Text]:
     notes: list[Text] = [f"{report.title_of(c.model)}, {note}" for c in report.comparisons for note in c.notes]
     if not notes:
         return []
-    jobs = report.campaign_facts.jobs
-    own = f"this campaign had up to {jobs} runs at work at once, and " if jobs > 1 else ""
-    return [*notes, f"Why speeds varied is unknown: {own}other programs may have run. Scores do not depend on it."]
+    why = "other programs may have run, and runs of this campaign side by side"
+    return [*notes, f"Why speeds varied is unknown: {why}. Scores do not depend on it."]
 
 
 def _plan(report: Report) -> list[Block]:

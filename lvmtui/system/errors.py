@@ -18,7 +18,7 @@ class UserError(Exception):
 def unknown(what: str, given: str, known: Iterable[str]) -> UserError:
     """The error for a word that is not one of `known`, with the nearest one suggested."""
     names = sorted(known)
-    near = difflib.get_close_matches(given, names, n=1)
+    near = difflib.get_close_matches(given.lower(), names, n=1)
     some = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
     hint = f"did you mean '{near[0]}'?" if near else f"known: {some}"
     return UserError(f"{what} '{sanitise(given, 60)}' is not known; {hint}")

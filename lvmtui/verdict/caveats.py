@@ -163,8 +163,9 @@ def _few(ranked: Sequence[Row]) -> list[str]:
         )
     if apart := [(row, e.df) for row, e, scarce in known if scarce == "seeds" and row.interval]:
         df = min(df for _, df in apart)
+        pooled = ", estimated from all models together" if len(ranked) > 1 else ""
         said.append(
             f"Few seeds set the width of the intervals of {named([row for row, _ in apart])} (from {df:.1f} degrees of "
-            "freedom): other seeds could well give other figures."
+            f"freedom{pooled}): other seeds could well give other figures."
         )
     return said

@@ -252,7 +252,7 @@ def test_speeds_are_told_where_times_are(tmp_path: Path) -> None:
     report, md = report_of(workspace, campaign)
     note = "AMN, 8k trained at 2,560 windows/s, 23k at 640; times of the two are not comparable"
     assert note in section(md, "Runs") and "windows/s" not in first_page(md)
-    assert "this campaign had up to 2 runs at work at once, and other programs may have run" in section(md, "Runs")
+    assert "other programs may have run, and runs of this campaign side by side. Scores do not" in section(md, "Runs")
     assert "windows/s" in (workspace.results(campaign) / "amn.txt").read_text()
     assert not any("windows/s" in note for note in report.table.rows[0].notes)
 
