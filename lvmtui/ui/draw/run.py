@@ -109,7 +109,7 @@ def fact_lines(run: RunFacts, width: int) -> list[Line]:
     if width >= 100:
         half = (width - 2) // 2
         middle = len(groups) // 2
-        return beside([_column(groups[:middle], half), _column(groups[middle:], half)], [half, half], gap=2)
+        return beside((_column(groups[:middle], half), _column(groups[middle:], half)), (half, half), gap=2)
     return _column(groups, width)
 
 

@@ -17,8 +17,8 @@ from textual.widgets._footer import FooterKey
 
 from lvmtui.system.numbers import clock
 from lvmtui.ui.draw import glyphs
-from lvmtui.ui.draw.keys import machine_pieces
-from lvmtui.ui.draw.lines import Line, Piece, spread, width_of, wrapped
+from lvmtui.ui.draw.keys import machine_line
+from lvmtui.ui.draw.lines import wrapped
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.prompt import Prompt
@@ -117,7 +117,7 @@ class View(Screen[None]):
         else:
             self.paint(snapshot)
             machine, time = snapshot.machine, clock(snapshot.now)
-            self.canvas("machine").paint(lambda width, height: [_at_right(machine_pieces(machine, time), width)])
+            self.canvas("machine").paint(lambda width, height: [machine_line(machine, time, width)])
         self._say()
         if (offered := (self.ui.selected, self.ui.offered)) != self._offered:
             self._offered = offered
@@ -238,11 +238,6 @@ class RunsView(View):
 
     def action_open(self) -> None:
         self.ui.open_run()
-
-
-def _at_right(forms: Iterable[Sequence[Piece]], width: int) -> Line:
-    """The first of these that fits."""
-    return next((spread([], form, width) for form in forms if width_of(form) <= width), ())
 
 
 class Keys(Footer):
