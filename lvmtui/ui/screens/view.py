@@ -211,15 +211,6 @@ class View(Screen[None]):
     def pressed(self, target: str, again: bool) -> None:
         """A clickable part was clicked; `again`: it was also the one clicked before."""
 
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        self.wheeled(1)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        self.wheeled(-1)
-
-    def wheeled(self, by: int) -> None:
-        """The wheel was turned, down for 1."""
-
 
 class RunsView(View):
     """A view of runs. The same keys move about in each."""
@@ -229,12 +220,17 @@ class RunsView(View):
         Binding("right,l", "shift(1)", "to the right", show=False),
         Binding("left,h", "shift(-1)", "to the left", show=False),
     ]
+    WHEEL = 1
+    """Lines, or runs, that a turn of the mouse's wheel moves by."""
 
     def action_move(self, by: int) -> None:
         raise NotImplementedError
 
-    def wheeled(self, by: int) -> None:
-        self.action_move(by)
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self.action_move(self.WHEEL)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self.action_move(-self.WHEEL)
 
     def action_open(self) -> None:
         self.ui.open_run()
