@@ -222,12 +222,11 @@ def _forward(table: Table) -> str:
     """For each arm: what is gained at the next vector and at the last, and who gains nothing, or ignores order."""
     said = []
     for arm in ARMS:
-        rows = [(row, of) for row in table.rows if (of := row.cell(arm).forward)]
-        if not rows:
+        found = [(row.title, of) for row in table.rows if (of := row.cell(arm).forward)]
+        if not found:
             continue
-        found = [(row.title, of) for row, of in rows]
         nexts, lasts, orders = zip(*((of.gain_next, of.gain_last, of.order) for _, of in found), strict=True)
-        against = " or ".join(dict.fromkeys(the_trivial(of.against) for _, of in rows))
+        against = " or ".join(dict.fromkeys(the_trivial(of.against) for _, of in found))
         words = (
             f"The cosine of models trained on {table.labels[ARMS.index(arm)]}, less that of {against}: "
             f"{spread(nexts, signed)} with the next vector, {spread(lasts, signed)} with the last context vector"

@@ -69,9 +69,8 @@ def log_end(snapshot: Snapshot, selected: str, width: int, height: int) -> list[
 def summary(snapshot: Snapshot, width: int) -> list[Line]:
     """The leader and the changes, each only where there is one."""
     lines = best_now(snapshot, width)
-    gains = [row for row in snapshot.table.rows if row.change is not None]
-    if gains:
-        gains.sort(key=lambda row: -(row.change or 0.0))
+    known = (row for row in snapshot.table.rows if row.change is not None)
+    if gains := sorted(known, key=lambda row: -(row.change or 0.0)):
         pieces: list[Piece] = [("changes   ", "dim")]
         for row in gains:
             style = "dim" if row.rank is None else change_style(row.change)

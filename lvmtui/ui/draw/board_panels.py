@@ -112,7 +112,7 @@ def _arm_line(runs: Sequence[RunFacts], selected: str, width: int, label: int) -
     return draw.spread([*start, (text, first.style)], [(f" {mean}", "bold"), (spread_, "dim")], width)
 
 
-def bar(share: float, width: int, style: str = "bar") -> list[Piece]:
+def bar(share: float, width: int, style: str) -> list[Piece]:
     """A progress bar of `width` cells, half cells counted."""
     halves = round(max(0.0, min(1.0, share)) * 2 * width)
     full, half = divmod(halves, 2)
@@ -140,7 +140,7 @@ def _charts(model: ModelFacts, width: int, height: int) -> list[Line]:
     if width < TWO_CHARTS:
         return second(width) if curve and all(run.over for run in model.runs) else gain(width)
     first = width * 3 // 5
-    return draw.beside([gain(first), second(width - first - 2)], [first, width - first - 2], gap=2)
+    return draw.beside((gain(first), second(width - first - 2)), (first, width - first - 2), gap=2)
 
 
 def _titled(text: str, chart: Callable[[int, int], list[Line]], width: int, height: int) -> list[Line]:
@@ -173,17 +173,14 @@ def doubts(model: ModelFacts) -> list[tuple[str, str]]:
 def _row_doubts(row: Row | None) -> list[tuple[str, str]]:
     if row is None:
         return []
-    fallen = [figure for figure in row.retrieval if figure.name in row.fell]
-    said = [
-        (
-            f"{TITLES.get(one.name, one.name)} fell {words.cosine(one.baseline, 3)} {glyphs.TO} "
-            f"{words.cosine(one.expanded, 3)}: the true next vector is "
-            f"{'ranked lower' if one.name == 'mrr' else 'found less often'}",
-            "note",
-        )
-        for one in fallen[:1]
-    ]
-    return [*said, (f"sources disagree: {row.disagreement}", "note")] if row.disagreement else said
+    said = []
+    if one := next((figure for figure in row.retrieval if figure.name in row.fell), None):
+        change = f"{words.cosine(one.baseline, 3)} {glyphs.TO} {words.cosine(one.expanded, 3)}"
+        worse = "ranked lower" if one.name == "mrr" else "found less often"
+        said.append(f"{TITLES.get(one.name, one.name)} fell {change}: the true next vector is {worse}")
+    if row.disagreement:
+        said.append(f"sources disagree: {row.disagreement}")
+    return [(text, "note") for text in said]
 
 
 def _troubles(model: ModelFacts, width: int, most: int) -> list[Line]:
@@ -229,8 +226,7 @@ def _change_lines(model: ModelFacts, snapshot: Snapshot, width: int, room: int) 
     if row is None:
         return []
     if row.verdict.word is Word.PROVISIONAL:
-        line = _so_far(model, row, snapshot, width)
-        return [line] if line else []
+        return _so_far(model, row, snapshot, width)
     if row.verdict.word is Word.NOT_COMPARABLE:
         sentence = row.verdict.sentence
         short = ": ".join(sentence.split(": ")[:2])  # what is wrong stands above
@@ -249,7 +245,7 @@ def _change_lines(model: ModelFacts, snapshot: Snapshot, width: int, room: int) 
     return [line] if room < CURVE + 3 else [line, tuple(bar_pieces(scale, row, width))]
 
 
-def _so_far(model: ModelFacts, row: Row, snapshot: Snapshot, width: int) -> Line:
+def _so_far(model: ModelFacts, row: Row, snapshot: Snapshot, width: int) -> list[Line]:
     """How it looks before both runs have ended, and when they will have."""
     time = snapshot.eta.together(run.name for run in model.runs)
     together = "pair" if len(model.runs) == 2 else "all"
@@ -260,4 +256,4 @@ def _so_far(model: ModelFacts, row: Row, snapshot: Snapshot, width: int) -> Line
         said = f"{words.percent(row.change)} so far"
     else:
         said = row.no_change if any(run.curve for run in model.runs) else ""
-    return draw.spread([(said, "dim")], [(f" {pair}", "dim")], width) if said or pair else ()
+    return [draw.spread([(said, "dim")], [(f" {pair}", "dim")], width)] if said or pair else []

@@ -161,20 +161,13 @@ def _drawn(  # noqa: PLR0913  what a chart is made of
 
 
 def gain_chart(model: ModelFacts, width: int, height: int) -> list[Line]:
-    """The curves of a model's runs: one an arm, the mean and the range of several seeds."""
+    """A curve for each arm, the largest first; with several seeds their mean, and a band from lowest to highest."""
     runs, gains = model.runs, has_gains(model.runs)
     unit = x_unit(runs)
-    series, bands = _arm_curves(model, unit, gains, width) if not waits_for_baselines(runs) else ([], [])
-    return _drawn(series, runs, width, height, gains=gains, bands=bands)
-
-
-def _arm_curves(model: ModelFacts, unit: str, gains: bool, width: int) -> tuple[list[Series], list[Band]]:
-    """A curve for each arm, the largest first; with several seeds their mean, and a band from lowest to highest."""
-    runs = model.runs
     sound = any(run.curve and not run.alarms for run in runs)
     series: list[Series] = []
     bands: list[Band] = []
-    for arm, mine in reversed(model.arms.items()):
+    for arm, mine in () if waits_for_baselines(runs) else reversed(model.arms.items()):
         drawn = [run for run in mine if run.curve and not (run.alarms and len(mine) > 1)] or mine
         points, band = mean_and_band([curve_over(run, unit, gains) for run in drawn])
         label = drawn[0].arm_label
@@ -184,7 +177,7 @@ def _arm_curves(model: ModelFacts, unit: str, gains: bool, width: int) -> tuple[
         series.append(Series(points, arm, label, stretches=not sound or not drawn[0].alarms))
         if band:
             bands.append(Band(band, f"{arm}_band"))
-    return series, bands
+    return _drawn(series, runs, width, height, gains=gains, bands=bands)
 
 
 def mean_and_band(

@@ -15,9 +15,6 @@ from lvmtui.ui.draw.lines import Line, Piece, cut, fitting, spread, wrapped
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import Snapshot
 
-MARK = "!"
-"""Key that selects the next run that needs a person."""
-
 
 def banner(said: str, snapshot: Snapshot, width: int, most: int, *, read_only: bool = False) -> list[Line]:
     """The answer with its doubt, at the right how far the campaign is; at most `most` lines over the whole width."""
@@ -118,7 +115,7 @@ def _troubles(snapshot: Snapshot, selected: str, width: int, *, read_only: bool)
 def _help(run: RunFacts, selected: str, read_only: bool) -> str:
     """What to press."""
     if run.name != selected:
-        return f"{MARK} selects it"
+        return "! selects it"
     allowed = () if read_only else orders.allowed(run.view)
     again = "retry" in allowed and run.view.retry_helps
     keys = ["x stops it" if "cancel" in allowed else "", "r tries it again" if again else ""]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from lvmtui.ui.draw.lines import Piece
+from lvmtui.ui.draw.lines import Line, Piece, spread, width_of
 from lvmtui.ui.read.machine import MachineFigures
 
 ORDER_KEYS = ("pause", "cancel", "force", "retry")
@@ -24,12 +24,11 @@ def order_words(action: str, allowed: Collection[str]) -> str:
     return "retry" if "retry" in allowed or "restart" in allowed else ""
 
 
-def machine_pieces(machine: MachineFigures | None, clock: str) -> list[list[Piece]]:
-    """The machine's load and the time of day, the longest form first."""
-    end: Piece = (f"{clock}   ", "dim")
-    if machine is None:
-        return [[end]]
-    return [[*_machine(machine, wide=wide), end] for wide in (True, False)] + [[end]]
+def machine_line(machine: MachineFigures | None, clock: str, width: int) -> Line:
+    """The machine's load and the time of day at the right, in the longest form that fits; empty where none does."""
+    loads = [_machine(machine, wide=wide) for wide in (True, False)] if machine else []
+    forms = ([*load, (f"{clock}   ", "dim")] for load in (*loads, []))
+    return next((spread([], form, width) for form in forms if width_of(form) <= width), ())
 
 
 def _machine(machine: MachineFigures, *, wide: bool) -> list[Piece]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, zip_longest
 from operator import itemgetter
 
 from rich import get_console
@@ -104,18 +104,10 @@ def spread(start: Sequence[Piece], end: Sequence[Piece], width: int, fill: str =
     return (*fit(start, room, fill), *end)
 
 
-def beside(blocks: Sequence[Sequence[Line]], widths: Sequence[int], gap: int = 1) -> list[Line]:
-    """Blocks of lines next to each other, of these widths; missing lines are blank."""
-    height = max((len(block) for block in blocks), default=0)
-    rows: list[Line] = []
-    for y in range(height):
-        pieces: list[Piece] = []
-        for block, width in zip(blocks, widths, strict=True):
-            if pieces:
-                pieces.append((" " * gap, ""))
-            pieces.extend(fit(block[y] if y < len(block) else (), width))
-        rows.append(tuple(pieces))
-    return rows
+def beside(blocks: tuple[Sequence[Line], Sequence[Line]], widths: tuple[int, int], gap: int) -> list[Line]:
+    """Two blocks of lines next to each other, of these widths; missing lines are blank."""
+    rows = zip_longest(*blocks, fillvalue=())
+    return [(*fit(one, widths[0]), (" " * gap, ""), *fit(other, widths[1])) for one, other in rows]
 
 
 def wrapped(text: str, width: int) -> list[str]:

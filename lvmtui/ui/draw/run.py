@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 
 from lvmtui.formats.spec import RunSpec
+from lvmtui.formats.trainer_log import Finished
 from lvmtui.models import size_of
 from lvmtui.state.status import PHASES, Phase, interrupted_words
 from lvmtui.system import numbers as words
@@ -109,7 +110,7 @@ def fact_lines(run: RunFacts, width: int) -> list[Line]:
     if width >= 100:
         half = (width - 2) // 2
         middle = len(groups) // 2
-        return beside([_column(groups[:middle], half), _column(groups[middle:], half)], [half, half], gap=2)
+        return beside((_column(groups[:middle], half), _column(groups[middle:], half)), (half, half), gap=2)
     return _column(groups, width)
 
 
@@ -162,7 +163,7 @@ def _groups(run: RunFacts) -> list[Group]:
     if spec.imported:
         groups.append(("imported", [("folder", spec.imported.folder), ("history", spec.imported.history)]))
     if trainer.finished:
-        groups.append(("result", _result(run)))
+        groups.append(("result", _result(trainer.finished)))
     if run.findings:
         groups.append(("health", [("alarm" if f.alarm else "note", f.words) for f in run.findings]))
     validation = "" if spec.imported else f", {spec.validation_windows:,} validation"
@@ -196,10 +197,7 @@ def _how(spec: RunSpec) -> Group:
     return ("recipe", [(name.replace("_", " "), value) for name, value in said.items()])
 
 
-def _result(run: RunFacts) -> list[tuple[str, str]]:
-    assert run.state is not None
-    finished = run.state.trainer.finished
-    assert finished is not None
+def _result(finished: Finished) -> list[tuple[str, str]]:
     held, p50 = finished.heldout, finished.latency_p50_ms
     hits = "  ".join(words.cosine(hit, 3) for hit in (held.hit_1, held.hit_5, held.hit_10))
     known: list[tuple[str, str]] = [

@@ -34,7 +34,6 @@ STYLES: dict[str, Style] = {
     "baseline_band": Style(color="blue", dim=True),
     "expanded_band": Style(color="magenta", dim=True),
     "level": Style(dim=True),
-    "bar": Style(color="cyan"),
 }
 """`baseline` and `expanded` are the arms' curves: blue and magenta stay apart for colour-blind eyes, and each curve
 carries its label."""

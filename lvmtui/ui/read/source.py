@@ -96,8 +96,6 @@ class SnapshotSource:
         self._turn = 0
         self._due = 0.0
         """When the next tick is, by the monotonic clock."""
-        self._going = False
-        """True while something runs in the campaign that is shown. Then a newer campaign does not replace it."""
         self._leave = False
         """True: show the newest campaign all the same."""
         self._settling = 0.0
@@ -127,15 +125,12 @@ class SnapshotSource:
 
     def set_visible(self, selected: str, visible: Iterable[str] = ()) -> None:
         """Say whose log is shown and which runs are on the screen: their changes are shown at once."""
-        visible = frozenset(visible)
         with self._guard:
-            if selected == self._selected:
-                self._visible = visible
-                return
-            self._selected, self._visible = selected, visible
-            self._log = ((0, 0, 0), ())
-            self._hints.runs.add(selected)
-            self._guard.notify()
+            self._visible = frozenset(visible)
+            if selected != self._selected:
+                self._selected, self._log = selected, ((0, 0, 0), ())
+                self._hints.runs.add(selected)
+                self._guard.notify()
 
     def open(self, campaign: str | None) -> None:
         """Show another campaign; None: the newest."""
@@ -175,7 +170,7 @@ class SnapshotSource:
         """Open the campaign that is wanted, if it is not open. A campaign in which something runs stays open when a
         newer one appears; a note then names the newer one."""
         leave, self._leave = self._leave, False
-        chosen, newest = self._chosen(stay=self._going and not leave)
+        chosen, newest = self._chosen(stay=bool(self._living()) and not leave)
         if newest is None or chosen == newest or self._wanted:
             self._notes.pop("newer", None)
         else:
@@ -224,7 +219,6 @@ class SnapshotSource:
             if before is None or view.state is not before.state or told != (before.status, before.job):
                 self._views[planned.run] = view
         views = tuple(self._views[planned.run] for planned in reader.campaign.runs)
-        self._going = any(view.status.phase in ALIVE for view in views)
         return reader.state_of(views)
 
     @property
@@ -244,18 +238,15 @@ class SnapshotSource:
         selected = self._views.get(self._selected)
         if selected is not None and (mark := signature(selected.folder.log)) != self._log[0]:
             self._log = (mark, tuple(newest_lines(selected.folder.log, LOG_LINES)))
-        notes = (
-            *(("polling",) if self._polls else ()),
-            *filter(None, (state.silence, state.trouble, state.turn_words)),
-            *self._notes.values(),
-        )
+        polling = "polling" if self._polls else ""
+        notes = filter(None, (polling, state.silence, state.trouble, state.turn_words))
         return replace(
             self._builder.build(state, self._now),
             machine=self._machine(),
             supervised=self._supervised or not state.needs_supervisor,
             log=self._log[1] if selected else (),
             log_run=self._selected if selected else "",
-            notes=notes,
+            notes=(*notes, *self._notes.values()),
         )
 
     # -- the thread --------------------------------------------------------------------------------------------------

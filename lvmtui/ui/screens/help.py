@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
 from lvmtui.state.status import PHASES
-from lvmtui.ui.draw.lines import Line, Piece, beside, hanging, left
+from lvmtui.ui.draw.lines import Line, Piece, beside, hanging, left, width_of
 from lvmtui.ui.screens.view import MOVING
 from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.dialogs import Dialog
@@ -85,7 +85,7 @@ class Help(Dialog[None]):
     def body(self, width: int) -> list[Line]:
         first, *others = (_group(title, keys) for title, keys in self._groups.items())
         rest = [line for group in others for line in ((), *group)][1:]
-        lines = [*first, (), *rest] if width < 84 else beside([first, rest], [54, width - 54], gap=0)
+        lines = [*first, (), *rest] if width < 84 else beside((first, rest), (54, width - 54), gap=0)
         return [*lines, (), *_states(width), (), *_terms(width)]
 
     def action_move(self, by: int) -> None:
@@ -108,15 +108,12 @@ def _states(width: int) -> list[Line]:
     """What the glyphs mean."""
     lines: list[Line] = []
     pieces: list[Piece] = []
-    used = 0
     for phase, facts in PHASES.items():
-        word = phase.value
-        size = len(word) + 5
-        if used + size > width:
+        one: list[Piece] = [(f"{facts.glyph} ", facts.style), (f"{phase.value}   ", "")]
+        if width_of([*pieces, *one]) > width:
             lines.append(tuple(pieces))
-            pieces, used = [], 0
-        pieces += [(f"{facts.glyph} ", facts.style), (f"{word}   ", "")]
-        used += size
+            pieces = []
+        pieces += one
     return [*lines, tuple(pieces)]
 
 

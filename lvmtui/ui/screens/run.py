@@ -34,6 +34,7 @@ class RunScreen(RunsView):
     KEYS = ("back", "pane", "pause", "cancel", "force", "retry", "follow", "wrap", "ask", "scale", "help")
     QUESTION = "search the log"
     GIVES_WAY = True
+    WHEEL = 3
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "pane(1)", "pane", tooltip="next pane"),
         Binding("slash", "ask", "search"),
@@ -56,7 +57,7 @@ class RunScreen(RunsView):
         self._area = (1, 1)
         self._count = 0
         self._run_name = ""
-        self._log = LogPane(Path(os.devnull))
+        self._log = LogPane(LogFile(Path(os.devnull)))
         self._history: RunHistory | None = None
         self._search: threading.Event | None = None
 
@@ -134,7 +135,7 @@ class RunScreen(RunsView):
         """Take up another run."""
         if run.name != self._run_name:
             self._run_name, self._top = run.name, 0
-            self._log = LogPane(run.view.folder.log, wrap=self._log.wrap, empty=run.no_log)
+            self._log = LogPane(LogFile(run.view.folder.log), wrap=self._log.wrap, empty=run.no_log)
             self._history = RunHistory(run.view.folder, run.state.spec.unit if run.state else "step")
             self._stop_search()
 
@@ -191,9 +192,6 @@ class RunScreen(RunsView):
         self._log_scale = not self._log_scale
         self.redraw()
 
-    def wheeled(self, by: int) -> None:
-        self.action_move(3 * by)
-
     # -- searching ---------------------------------------------------------------------------------------------------
 
     def asked(self, needle: str) -> None:
@@ -233,7 +231,7 @@ class RunScreen(RunsView):
 
         def search() -> None:
             offset = log.search(forwards, going)
-            app.call_later(found, offset, None if offset is None else LogFile(log.path).count(log.needle, offset))
+            app.call_later(found, offset, None if offset is None else log.file.count(log.needle, offset))
 
         threading.Thread(target=search, name="lvmtui-search", daemon=True).start()
 

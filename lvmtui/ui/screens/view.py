@@ -17,8 +17,8 @@ from textual.widgets._footer import FooterKey
 
 from lvmtui.system.numbers import clock
 from lvmtui.ui.draw import glyphs
-from lvmtui.ui.draw.keys import machine_pieces
-from lvmtui.ui.draw.lines import Line, Piece, spread, width_of, wrapped
+from lvmtui.ui.draw.keys import machine_line
+from lvmtui.ui.draw.lines import wrapped
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.widgets.canvas import Canvas
 from lvmtui.ui.widgets.prompt import Prompt
@@ -117,7 +117,7 @@ class View(Screen[None]):
         else:
             self.paint(snapshot)
             machine, time = snapshot.machine, clock(snapshot.now)
-            self.canvas("machine").paint(lambda width, height: [_at_right(machine_pieces(machine, time), width)])
+            self.canvas("machine").paint(lambda width, height: [machine_line(machine, time, width)])
         self._say()
         if (offered := (self.ui.selected, self.ui.offered)) != self._offered:
             self._offered = offered
@@ -211,15 +211,6 @@ class View(Screen[None]):
     def pressed(self, target: str, again: bool) -> None:
         """A clickable part was clicked; `again`: it was also the one clicked before."""
 
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        self.wheeled(1)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        self.wheeled(-1)
-
-    def wheeled(self, by: int) -> None:
-        """The wheel was turned, down for 1."""
-
 
 class RunsView(View):
     """A view of runs. The same keys move about in each."""
@@ -229,20 +220,20 @@ class RunsView(View):
         Binding("right,l", "shift(1)", "to the right", show=False),
         Binding("left,h", "shift(-1)", "to the left", show=False),
     ]
+    WHEEL = 1
+    """Lines, or runs, that a turn of the mouse's wheel moves by."""
 
     def action_move(self, by: int) -> None:
         raise NotImplementedError
 
-    def wheeled(self, by: int) -> None:
-        self.action_move(by)
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        self.action_move(self.WHEEL)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self.action_move(-self.WHEEL)
 
     def action_open(self) -> None:
         self.ui.open_run()
-
-
-def _at_right(forms: Iterable[Sequence[Piece]], width: int) -> Line:
-    """The first of these that fits."""
-    return next((spread([], form, width) for form in forms if width_of(form) <= width), ())
 
 
 class Keys(Footer):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.cells import cell_len, chop_cells
 
@@ -20,7 +19,7 @@ Top = tuple[int, int]
 class LogPane:
     """The part of a log that is shown. Everything is asked of the file anew: it may have grown or been replaced."""
 
-    path: Path
+    file: LogFile
     follow: bool = True
     wrap: bool = False
     needle: str = ""
@@ -34,7 +33,7 @@ class LogPane:
 
     def lines(self, width: int, height: int) -> list[Line]:
         """What is shown in `width` x `height` cells, each row behind a cell that marks the line found last."""
-        if LogFile(self.path).size() == 0:
+        if self.file.size() == 0:
             self._leave()
             return [((" ", ""), (f"  {self.empty}", "dim"))]
         return [
@@ -44,20 +43,19 @@ class LogPane:
 
     def _shown(self, width: int, height: int) -> list[tuple[Top, str]]:
         """The rows that are shown."""
-        log = LogFile(self.path)
-        size = log.size()
+        size = self.file.size()
         if self.follow or self._top[0] >= size:
-            rows = self._rows(log.before(size, height), width)[-height:]
+            rows = self._rows(self.file.before(size, height), width)[-height:]
             if rows:
                 self._top = rows[0][0]
         else:
-            rows = self._rows(log.after(self._top[0], height + 1), width)[self._top[1] :][:height]
+            rows = self._rows(self.file.after(self._top[0], height + 1), width)[self._top[1] :][:height]
         return rows
 
     @property
     def place(self) -> str:
         """Where the window stands: `following`, `40 %`; what was found last is `2 of 7, 40 %`."""
-        size = LogFile(self.path).size()
+        size = self.file.size()
         where = "following" if self.follow else f"{100 * self._top[0] / size:.0f} %" if size else ""
         return ", ".join(filter(None, (self.count, where)))
 
@@ -65,18 +63,17 @@ class LogPane:
 
     def scroll(self, by: int, width: int, height: int) -> None:
         """Move by so many rows, down where `by` is positive; at the end it follows again."""
-        log = LogFile(self.path)
         self._leave()
         self._shown(width, height)  # where it stands now, if it followed
         if by < 0:
             self.follow = False
             offset, row = self._top
-            above = self._rows(log.before(offset, -by), width)
-            rows = [*above, *self._rows(log.after(offset, 1), width)[:row]]
+            above = self._rows(self.file.before(offset, -by), width)
+            rows = [*above, *self._rows(self.file.after(offset, 1), width)[:row]]
             if rows:
                 self._top = rows[max(0, len(rows) + by)][0]
             return
-        ahead = self._rows(log.after(self._top[0], by + height + 1), width)[self._top[1] :]
+        ahead = self._rows(self.file.after(self._top[0], by + height + 1), width)[self._top[1] :]
         if len(ahead) <= by + height:
             self.follow = True
         else:
@@ -99,27 +96,25 @@ class LogPane:
     def go_to(self, offset: int, count: tuple[int, int] | None, width: int, height: int) -> None:
         """Show the line that begins at `offset`, `count` of those found; scrolls only if it is not on the screen, and
         leaves no part of the screen empty that the log could fill."""
-        log = LogFile(self.path)
         shown = [top for top, _ in self._shown(width, height)]
         self.follow, self.hit = False, offset
         self.count = f"{count[0]} of {count[1]}" if count else ""
-        own = [top for top, _ in self._rows(log.after(offset, 1), width)]
+        own = [top for top, _ in self._rows(self.file.after(offset, 1), width)]
         if own and set(own) <= set(shown):
             return
-        last = self._rows(log.before(log.size(), height), width)[-height:]
+        last = self._rows(self.file.before(self.file.size(), height), width)[-height:]
         self._top = min((offset, 0), last[0][0]) if last else (0, 0)
 
     def search(self, forwards: bool, going: Callable[[float], bool]) -> int | None:
         """Where the next line begins that holds the needle, below or above the one found last, else from the first one
         shown on; from the other end of the log if there is none on this side. Takes its time."""
-        log = LogFile(self.path)
         start = self._top[0] if self.hit is None else self.hit
         if forwards and self.hit is not None:
-            here = log.after(start, 1)
+            here = self.file.after(start, 1)
             start = here[0].end if here else 0
-        found = log.search(self.needle, start, forwards=forwards, going=going)
+        found = self.file.search(self.needle, start, forwards=forwards, going=going)
         if found is None and going(0.0):
-            found = log.search(self.needle, 0 if forwards else log.size(), forwards=forwards, going=going)
+            found = self.file.search(self.needle, 0 if forwards else self.file.size(), forwards=forwards, going=going)
         return found
 
     # -- drawing -----------------------------------------------------------------------------------------------------

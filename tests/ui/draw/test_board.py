@@ -22,7 +22,7 @@ from lvmtui.ui.draw.board_panels import bar, inside
 from lvmtui.ui.draw.board_rows import rows
 from lvmtui.ui.draw.curves import is_outgained, run_chart
 from lvmtui.ui.draw.header import banner, range_words
-from lvmtui.ui.draw.keys import machine_pieces
+from lvmtui.ui.draw.keys import machine_line
 from lvmtui.ui.draw.lines import Drawing, width_of
 from lvmtui.ui.draw.run import notices, run_header
 from lvmtui.ui.read.machine import GpuLoad, MachineFigures, parse_gpu
@@ -154,7 +154,7 @@ def test_several_seeds_are_a_mean_and_a_band(tmp_path: Path) -> None:
 
 def test_bars_count_half_cells() -> None:
     def drawn(share: float) -> str:
-        return "".join(piece for piece, _ in bar(share, 4))
+        return "".join(piece for piece, _ in bar(share, 4, ""))
 
     assert [drawn(s) for s in (0.0, 0.125, 0.5, 1.0, 7.0)] == ["────", "╸───", "━━──", "━━━━", "━━━━"]
 
@@ -173,7 +173,7 @@ def test_graphics_cards_are_shown_where_there_are_some() -> None:
     assert parse_gpu("Failed to initialize NVML: Driver/library version mismatch") is None
 
     def said(machine: MachineFigures | None) -> str:
-        return "".join(piece for piece, _ in machine_pieces(machine, "13:49")[0])
+        return "".join(piece for piece, _ in machine_line(machine, "13:49", 80))
 
     machine = MachineFigures(12.0, 2**30, 2**34, (GpuLoad(97.0, 2**31, 2**37), GpuLoad(3.0, 0, 2**37)))
     assert "2 gpus 50 % 2.0 of 256 G" in said(machine)

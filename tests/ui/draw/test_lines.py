@@ -49,7 +49,7 @@ def test_plain_text_cannot_command_a_terminal(text: str) -> None:
 
 
 def test_blocks_stand_beside_each_other() -> None:
-    rows = beside([[(("a", ""),)], [(("b", ""),), (("c", ""),)]], [3, 2])
+    rows = beside(([(("a", ""),)], [(("b", ""),), (("c", ""),)]), (3, 2), gap=1)
     assert ["".join(text for text, _ in row) for row in rows] == ["a   b ", "    c "]
 
 

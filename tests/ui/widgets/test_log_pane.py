@@ -35,7 +35,7 @@ def shown(pane: LogPane) -> list[str]:
 
 
 def test_it_opens_at_the_end_and_follows(path: Path) -> None:
-    pane = LogPane(path)
+    pane = LogPane(LogFile(path))
     assert shown(pane) == ["line 96", "line 97", "line 98", "line 99"]
     with path.open("a") as file:
         file.write("line 100\n")
@@ -44,7 +44,7 @@ def test_it_opens_at_the_end_and_follows(path: Path) -> None:
 
 
 def test_it_stays_where_it_was_put(path: Path) -> None:
-    pane = LogPane(path)
+    pane = LogPane(LogFile(path))
     pane.scroll(-10, WIDTH, HEIGHT)
     assert shown(pane)[0] == "line 86" and not pane.follow
     with path.open("a") as file:
@@ -63,7 +63,7 @@ def test_it_stays_where_it_was_put(path: Path) -> None:
 def test_long_lines_are_cut_or_wrapped_and_scrolled_row_by_row(tmp_path: Path) -> None:
     path = tmp_path / "train.log"
     path.write_text("a" * 50 + "\nb\n" + "c" * 45 + "\n")
-    pane = LogPane(path)
+    pane = LogPane(LogFile(path))
     assert shown(pane) == ["a" * 19 + "…", "b", "c" * 19 + "…"]
     pane.wrap = True
     assert shown(pane) == ["b", "c" * 20, "c" * 20, "c" * 5]
@@ -76,7 +76,7 @@ def test_long_lines_are_cut_or_wrapped_and_scrolled_row_by_row(tmp_path: Path) -
 
 
 def test_it_finds_and_sets_off(path: Path) -> None:
-    pane = LogPane(path, needle="LINE 5".lower())
+    pane = LogPane(LogFile(path), needle="LINE 5".lower())
     pane.to_start()
     found = pane.search(True, lambda share: True)
     assert found is not None
@@ -90,11 +90,11 @@ def test_it_finds_and_sets_off(path: Path) -> None:
 
 
 def go_to(pane: LogPane, offset: int) -> None:
-    pane.go_to(offset, LogFile(pane.path).count(pane.needle, offset), WIDTH, HEIGHT)
+    pane.go_to(offset, pane.file.count(pane.needle, offset), WIDTH, HEIGHT)
 
 
 def test_what_is_found_moves_the_window_no_more_than_it_must(path: Path) -> None:
-    pane = LogPane(path, needle="line")
+    pane = LogPane(LogFile(path), needle="line")
     pane.to_start()
     pane.scroll(10, WIDTH, HEIGHT)
     for i in (10, 11, 12, 13):  # the first one shown is looked at, too
@@ -112,7 +112,7 @@ def test_what_is_found_moves_the_window_no_more_than_it_must(path: Path) -> None
 def test_a_long_line_that_is_found_is_seen_whole(tmp_path: Path) -> None:
     path = tmp_path / "train.log"
     path.write_text("a\nb\nc\n" + "d" * 50 + "\ne\nf\n")
-    pane = LogPane(path, wrap=True, needle="d")
+    pane = LogPane(LogFile(path), wrap=True, needle="d")
     pane.to_start()
     assert shown(pane) == ["a", "b", "c", "d" * 20]
     go_to(pane, 6)
@@ -120,7 +120,7 @@ def test_a_long_line_that_is_found_is_seen_whole(tmp_path: Path) -> None:
 
 
 def test_a_log_that_was_replaced_by_a_shorter_one(path: Path) -> None:
-    pane = LogPane(path)
+    pane = LogPane(LogFile(path))
     pane.scroll(-3, WIDTH, HEIGHT)
     path.write_text("new\n")
     assert shown(pane) == ["new"]
@@ -131,7 +131,7 @@ def test_a_log_that_was_replaced_by_a_shorter_one(path: Path) -> None:
 def test_a_search_goes_on_from_the_other_end(tmp_path: Path) -> None:
     path = tmp_path / "train.log"
     path.write_text("best so far\n" + "epoch\n" * 50)
-    pane = LogPane(path, needle="best")
+    pane = LogPane(LogFile(path), needle="best")
     pane.lines(40, 10)  # it follows: all hits are above
     assert pane.search(True, lambda share: True) == 0
     assert pane.search(False, lambda share: True) == 0
@@ -143,7 +143,7 @@ def test_a_search_goes_on_from_the_other_end(tmp_path: Path) -> None:
 def test_what_was_found_far_to_the_right_is_on_the_screen(tmp_path: Path, place: int) -> None:
     path = tmp_path / "wide.log"
     path.write_text("." * place + "needle" + "-" * 300 + "\n")
-    (line,) = LogPane(path, needle="needle").lines(WIDTH, HEIGHT)
+    (line,) = LogPane(LogFile(path), needle="needle").lines(WIDTH, HEIGHT)
     assert ("needle", "match") in line and sum(len(text) for text, _ in line[1:]) <= WIDTH
-    (plain,) = LogPane(path).lines(WIDTH, HEIGHT)
+    (plain,) = LogPane(LogFile(path)).lines(WIDTH, HEIGHT)
     assert plain[1][0].startswith("." * min(place, WIDTH - 1))
