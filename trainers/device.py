@@ -55,13 +55,12 @@ def set_precision(device: torch.device, *, tf32: bool) -> None:
 def _automatic(begun_on: str) -> str:
     """The best device there is, or the kind the run was begun on."""
     missing = {"cuda": _why_no_cuda, "mps": _why_no_mps}
-    if begun_on:
-        why = missing[begun_on]() if begun_on in missing else ""
-        if why:
-            cure = "make it available again, or start the run from the beginning"
-            raise UserError(f"device 'auto': the run was begun on {begun_on}, and {why}; {cure}")
-        return begun_on
-    return next((name for name, why_not in missing.items() if not why_not()), "cpu")
+    if not begun_on:
+        return next((name for name, why_not in missing.items() if not why_not()), "cpu")
+    if begun_on in missing and (why := missing[begun_on]()):
+        cure = "make it available again, or start the run from the beginning"
+        raise UserError(f"device 'auto': the run was begun on {begun_on}, and {why}; {cure}")
+    return begun_on
 
 
 def _named(name: str) -> torch.device:

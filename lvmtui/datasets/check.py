@@ -92,10 +92,8 @@ def check_arms(
         groups = group_arms(*arms, same=same)
     of = groups.of if groups else tuple(group_arms(arm, same=same).of[0] for arm in arms)
     files = tuple(file_facts(arm, cross_articles, group, context) for arm, group in zip(arms, of, strict=True))
-    faults = (
-        *faults,
-        *(_no_windows(facts, arm, context) for facts, arm in zip(files, arms, strict=True) if not facts.windows),
-    )
+    lacks = [_no_windows(facts, arm, context) for facts, arm in zip(files, arms, strict=True) if not facts.windows]
+    faults = (*faults, *lacks)
     pair = None
     if len(arms) > 1:  # of several sizes the smallest and the largest
         ends = Groups((groups.of[0], groups.of[-1]), groups.facts) if groups else None

@@ -86,12 +86,13 @@ def draw_folds(
     baseline: Arm,
     *larger: Arm,
     seed: int,
-    folds: int,
+    folds: int | None,
     cross_articles: bool = False,
     groups: Groups | None = None,
     context: int = USUAL_CONTEXT,
 ) -> tuple[Split, ...]:
-    """Draw several splits whose held-out clusters are disjoint. Raises UserError where the data are too few."""
+    """Draw several splits whose held-out clusters are disjoint, or one (None). Raises UserError where the data are too
+    few."""
     ground = _ground((baseline, *larger), cross_articles, False, groups, context)
     return tuple(_draw_held_out(ground, seed, folds))
 
@@ -152,7 +153,7 @@ def keep_held_out(
             f"{counts.validation:,} validation windows are left; {_cure(expanded, full)}"
         )
     # The finished runs may hold near-copies that were not known as such when their split was made.
-    same = max(groups.same, earlier.facts.same)
+    same = max(groups.facts.same, earlier.facts.same)
     facts = replace(earlier.facts, same=same).with_counts((earlier.facts.arms[own], counts))
     return Split(earlier.heldout, {"baseline": earlier.arms[own], "expanded": windows}, facts)
 
@@ -171,7 +172,7 @@ def _ground(
     ]
     _, full, union = cut[0]
     sides = [*(side for side, _, _ in cut), full]
-    return _Ground(arms, sides, union, groups.same, context, cross_articles, baseline_used)
+    return _Ground(arms, sides, union, groups.facts.same, context, cross_articles, baseline_used)
 
 
 def _free(ground: _Ground) -> Union:

@@ -69,10 +69,6 @@ class Groups:
     of: tuple[Integers, ...]
     facts: Neighbours
 
-    @property
-    def same(self) -> float:
-        return self.facts.same
-
 
 def find_groups(parts: Sequence[Part], same: float | None = None) -> Groups:
     """Group the rows of all parts. `same` overrides the threshold."""
@@ -93,7 +89,7 @@ def find_groups(parts: Sequence[Part], same: float | None = None) -> Groups:
         repeated=int(len(which) - len(np.unique(groups))),
         near_copies=int(versions[versions > 1].sum()),
         negated=int((opposite <= -chosen).sum()),
-        nearly=nearly_copies(nearest[nearest < chosen]),
+        nearly=nearly_copies(natural),
     )
     _, first, group = np.unique(groups[which], return_index=True, return_inverse=True)
     numbers = first[group]

@@ -184,12 +184,11 @@ def _stretches(arm: Arm, blocks: _Blocks, marked: npt.NDArray[np.bool_]) -> list
     """The marked blocks in words, those that touch taken together; none where they are few."""
     if blocks.sizes[marked].sum() < SERIOUS * arm.vectors:
         return []
-    begins = np.flatnonzero(marked & ~np.concatenate([[False], marked[:-1]]))
-    ends = np.flatnonzero(marked & ~np.concatenate([marked[1:], [False]]))
+    edges = np.flatnonzero(np.diff(marked, prepend=False, append=False)).tolist()
     first = arm.rows[0]
     words = [
-        f"{arm.name}: rows {blocks.starts[a] - first:,} to {blocks.stops[b] - first - 1:,}"
-        for a, b in zip(begins.tolist(), ends.tolist(), strict=True)
+        f"{arm.name}: rows {blocks.starts[a] - first:,} to {blocks.stops[b - 1] - first - 1:,}"
+        for a, b in zip(edges[::2], edges[1::2], strict=True)
     ]
     more = [f"{arm.name}: {len(words) - NAMED} more stretches"] if len(words) > NAMED else []
     return [*words[:NAMED], *more]

@@ -101,7 +101,7 @@ class Earlier:
             )
             return drawn, (APART,)
         notes = () if self.spec.arm == "baseline" else (SOURCES,)
-        return keep_held_out(kept, self.spec.arm, baseline, expanded, seed=seed, same=groups.same), notes
+        return keep_held_out(kept, self.spec.arm, baseline, expanded, seed=seed, same=groups.facts.same), notes
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from lvmtui.datasets.centring import centred
 from lvmtui.datasets.check import PART, check_arms, too_short
 from lvmtui.datasets.check_facts import DataCheck
 from lvmtui.datasets.clusters import group_arms
-from lvmtui.datasets.draw import draw_folds, draw_sizes, draw_split
+from lvmtui.datasets.draw import draw_folds, draw_sizes
 from lvmtui.datasets.near_copies import Groups
 from lvmtui.datasets.sizes import LEAST_BATCHES, LEAST_SPAN, Pool, Subsets, asked_sizes, geometric
 from lvmtui.datasets.split import Split
@@ -84,7 +84,6 @@ def _open_files(options: Options, earlier: Earlier | None, workspace: Workspace,
     arms = open_arms(options, earlier, workspace, say)
     groups, check, contexts = _checked(arms, options, earlier, say)
     longest, cross = contexts[-1], options.cross_articles
-    splits: tuple[Split, ...]
     notes: tuple[str, ...] = ()
     seed = options.split_seed
     if earlier is not None:
@@ -92,14 +91,12 @@ def _open_files(options: Options, earlier: Earlier | None, workspace: Workspace,
             raise UserError("--folds: finished runs keep their own held-out windows; leave it out")
         split, notes = earlier.split(arms[0], arms[1], seed, cross, groups)
         _refuse_other_centre(options, earlier, split)
-        splits = (split,)
-    elif options.folds:
-        folds = len(options.seeds)
-        splits = draw_folds(*arms, seed=seed, folds=folds, cross_articles=cross, groups=groups, context=longest)
+        splits: tuple[Split, ...] = (split,)
     else:
-        splits = (draw_split(*arms, seed=seed, cross_articles=cross, groups=groups, context=longest),)
-    if earlier is None and options.centre != Options.centre:
-        splits = centred(splits, arms, groups, options.centre)
+        folds = len(options.seeds) if options.folds else None
+        splits = draw_folds(*arms, seed=seed, folds=folds, cross_articles=cross, groups=groups, context=longest)
+        if options.centre != Options.centre:
+            splits = centred(splits, arms, groups, options.centre)
     if contexts != (USUAL_CONTEXT,):
         notes = (*notes, *too_short(arms, contexts, cross))
     labels = options.labels or (earlier.spec.label if earlier else arms[0].label, *(arm.label for arm in arms[1:]))

@@ -68,18 +68,16 @@ class Layout:
         fold = options.seeds.index(seed) + 1 if len(data.splits) > 1 else 0
         split = data.splits[max(0, fold - 1)]
         campaign = CampaignDir(Path("artifacts/lvm/campaigns", self.id))
-        trained = earlier.recipe(model, seed) if earlier else None
-        if extended:
-            trained = extended.like(model, seed).recipe
+        like = extended.like(model, seed) if extended else None
+        trained = like.recipe if like else earlier.recipe(model, seed) if earlier else None
         weights = earlier.weights_of(model, seed) if earlier and arm == "baseline" else None
-        recipe = trained if trained and (weights or extended) else recipe_of(options, model, trained)
+        recipe = trained if trained and (weights or like) else recipe_of(options, model, trained)
         own = len(split.arms[arm].train)
         counted = max(len(arm.train) for arm in split.arms.values()) if recipe.equal_updates else own
         steps = max(1, recipe.least_updates, round(recipe.epochs * recipe.steps_per_epoch(counted)))
         if earlier and not earlier.spec.imported and recipe.equal_updates and options.epochs is None:
             steps = earlier.of(model, seed)[1].total_steps
-        if extended and recipe.equal_updates:
-            like = extended.like(model, seed)
+        if like and recipe.equal_updates:
             steps = like.total_steps * (like.recipe.steps_per_epoch(like.train_windows) if like.unit == "epoch" else 1)
         seeded = f"_s{seed}" if len(options.seeds) > 1 else ""
         spec = RunSpec(

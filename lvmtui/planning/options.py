@@ -355,10 +355,6 @@ class Options:
         of_each = ((names or ("",)) * (files if len(names) < 2 else 1) for names in said.values())
         return tuple(Reading(*one) for one in zip(*of_each, strict=True))
 
-    @property
-    def bundled(self) -> bool:
-        return not self.data and BUNDLED in (self.baseline, self.expanded)
-
 
 def _options() -> dict[str, Option]:
     """The declarations above as a table, by field name."""

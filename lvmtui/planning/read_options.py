@@ -251,7 +251,7 @@ def _check_together(options: Options, called: Callable[[str], str]) -> None:
         raise UserError(f"{called(there)}: --{missing} is needed with it; give both or neither")
     if options.data:
         _check_data(options, called)
-    elif options.sizes and not options.bundled:
+    elif options.sizes and BUNDLED not in (options.baseline, options.expanded):
         raise UserError(f"{called('sizes')}: name the one file they are taken from with --data")
     if options.sizes and options.baseline_runs:
         raise UserError(f"{called('sizes')}: finished runs serve as one baseline; leave --baseline-runs out")

@@ -130,23 +130,18 @@ class Engine(Protocol):
 
     def start(self, place: Place, spec: RunSpec) -> Begun:
         """Start the run's trainer. Raises CannotStart and Occupied."""
-        ...
 
     def look(self, places: Iterable[Place]) -> dict[Path, Probe]:
         """What is alive of each run, by the path of its folder. One query for all runs."""
-        ...
 
     def ask(self, places: Sequence[Place]) -> dict[Path, Sent]:
         """Ask all processes of these runs to leave; stopped ones are continued. Returns whom it reached, by folder."""
-        ...
 
     def insist(self, places: Sequence[Place]) -> dict[Path, Sent]:
         """Kill all processes of these runs. Returns whom it reached, by folder."""
-        ...
 
     def orphans(self, models: Path) -> list[Place]:
         """Runs below `models` whose folder is gone but of which a process or job is still alive."""
-        ...
 
 
 # Kinds of engines -----------------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ class RunSeen:
 
     name: str
     state: RunState | None
-    """What its folder says; None: the folder cannot be read."""
+    """What its folder says, lines that could not be written yet included; None: the folder cannot be read."""
     host: str
     boot: str
     """Of the machine the supervisor runs on."""
@@ -80,8 +80,7 @@ class RunSeen:
         if leaders:
             return max(leaders, key=lambda m: (m.identity.start_ticks, m.identity.pid))
         # nobody the logs name lives: a start that was not written down, or children that outlived their trainer
-        attempt = self.attempt
-        if attempt is not None and not attempt.accounted:
+        if self.unsettled:
             return None
         fresh = [m for m in self.probe.members if m.leader and m.launch != supervision.launch]
         return min(fresh, key=lambda m: m.identity.start_ticks, default=None)
@@ -172,8 +171,6 @@ class Track:
     """What its campaign told its engine."""
     started_with: StartedWith | None = None
     """The Python and variables its campaign starts runs with."""
-    state: RunState | None = None
-    """What its folder says, lines that could not be written yet included."""
     named: tuple[Identity, ...] = ()
     """The processes its logs name."""
     look_at: float = 0.0

@@ -196,13 +196,13 @@ class Observer:
             track.moved = (signs, now)
         ended_elsewhere = probe.sees_all_hosts and not probe.members and (track.seen.alive or track.seen.unsettled)
         state = track.reader.refresh(digits=now - track.moved[1] > DIGITS_AFTER, asked=ended_elsewhere)
+        before = track.seen.state
         if (state is None) != track.gone:
             track.gone = state is None
-            if track.state or probe.members or not track.gone:
+            if before or probe.members or not track.gone:
                 self._note(track.planned.run, track.reader.fault or "its folder is back", time.time())
         if state is not None and (waiting := self._journal.waiting(track.folder)):
             state = replace(state, supervision=fold_records(waiting, state.supervision))
-        before, track.state = track.state, state
         if state is not before:
             track.named = processes_of(state) if state else ()
         newly_named = track.named is not asked_about and any(p not in asked_about for p in track.named)
@@ -247,7 +247,7 @@ class Observer:
         generation = state.intent.generation if state else -1
         if track.asked_by != generation:  # another order: the ladder begins anew
             track.asked_by, track.asked, track.insisted = generation, None, None
-        dead = not seen.alive and seen.attempt is not None and not seen.attempt.accounted
+        dead = not seen.alive and seen.unsettled
         live = state.live if state else None
         insisted = None if track.insisted is None else now - track.insisted
         stopped = seen.trainer is not None and seen.trainer.stopped

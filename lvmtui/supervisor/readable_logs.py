@@ -117,15 +117,14 @@ class _EarlyChanges:
             baseline, expanded = (runs.get((model, arm, seed)) for arm in ARMS)
             if baseline is None or expanded is None:
                 continue
-            times = [_time_of_share(run, share) for run in (baseline, expanded)]
-            if None in times:
+            times = [time for run in (baseline, expanded) if (time := _time_of_share(run, share)) is not None]
+            if len(times) < 2:
                 continue
             self._due.remove(due)
             change = early_change([(baseline, expanded, trivial)], share)
             if change is not None:
                 of_seed = f" seed {seed}" if len(self._campaign.seeds) > 1 else ""
-                when = max(time for time in times if time is not None)
-                lines.append((when, f"{title_of(model, self._campaign.titles)}{of_seed}  change {change.words}"))
+                lines.append((max(times), f"{title_of(model, self._campaign.titles)}{of_seed}  change {change.words}"))
         return lines
 
     def _baselines(self, fold: int) -> dict[ArmName, TrivialBaselines | None]:

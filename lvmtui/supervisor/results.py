@@ -176,7 +176,7 @@ class Results:
         """Write what happened to the runs into the logs, and have the commands of `--on-event` told. One that fails is
         said in the monitor log."""
         for campaign in campaigns:
-            states = {name: track.state for name, track in campaign.tracks.items()}
+            states = {name: track.seen.state for name, track in campaign.tracks.items()}
             self._of(campaign).logs.catch_up(states)
         said = [self.teller.finish()]
         said += [
@@ -227,8 +227,8 @@ class _CampaignResults:
             return
         self._phases, self.stale = phases, False
         self.outcomes = tuple(
-            run_outcome(track.planned, track.seen.status, track.state.trainer.finished if track.state else None)
-            for track in campaign.tracks.values()
+            run_outcome(planned, seen.status, seen.state.trainer.finished if seen.state else None)
+            for planned, seen in ((track.planned, track.seen) for track in campaign.tracks.values())
         )
         self.tasks = due(
             self.campaign,

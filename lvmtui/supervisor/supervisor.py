@@ -137,26 +137,27 @@ class Supervisor:
             reached = engine.insist(places) if name == "KILL" else engine.ask(places)
             for track, reason in tracks:
                 sent = reached.get(track.folder.path, Sent())
-                if name == "KILL" and track.state:
-                    known = track.state.supervision.insisted
+                if name == "KILL" and track.seen.state:
+                    known = track.seen.state.supervision.insisted
                     sent = replace(sent, reached=tuple(pid for pid in sent.reached if pid not in known))
                 self._record_signal(track, name, sent, reason, engine.noun)
 
     def _start(self, track: Track) -> None:
-        assert track.state is not None, "only runs whose folder could be read are started"
-        generation = track.state.intent.generation
+        state = track.seen.state
+        assert state is not None, "only runs whose folder could be read are started"
+        generation = state.intent.generation
         try:
-            begun = self.engines[track.engine].start(self.observer.place_of(track), track.state.spec)
+            begun = self.engines[track.engine].start(self.observer.place_of(track), state.spec)
         except Occupied as error:
             track.later = self.clock() + self.rules.space_wait
             self._note(track.planned.run, f"not started: {error}", None)
             return
         except CannotStart as error:
             track.later = self.clock() + self.rules.insist_again
-            self._record(track, Lost(time.time(), generation, None, str(error), track.state.checkpoint_step, True))
+            self._record(track, Lost(time.time(), generation, None, str(error), state.checkpoint_step, True))
             return
         track.quiet_since = None
-        after = track.state.newest_launch
+        after = state.newest_launch
         launched = Launched(time.time(), generation, begun.process, track.engine, begun.devices, begun.launch, after)
         self._record(track, launched)
 
@@ -171,15 +172,15 @@ class Supervisor:
         return found
 
     def _record(self, track: Track, record: Record) -> None:
-        if track.state is not None:
+        if track.seen.state is not None:
             self.journal.write(track.folder, record)
 
     def _record_signal(self, track: Track, name: str, sent: Sent, reason: str, what: str) -> None:
-        before = track.state.supervision.signalled if track.state else None
+        before = track.seen.state.supervision.signalled if track.seen.state else None
         same_refusal = before is not None and (before.signal, before.refused) == (name, sent.refused)
         if not sent.reached and (not sent.refused or same_refusal):
             return
-        if track.state is not None:
+        if track.seen.state is not None:
             self.journal.write(track.folder, Signalled(time.time(), name, sent.reached, reason, what, sent.refused))
         else:  # no folder to write it into
             text = f"{name} to {what} {', '.join(map(str, sent.reached))}: {reason}"

@@ -161,7 +161,7 @@ class EventTeller:
 
     def _of_run(self, known: _CampaignTold, campaign: CampaignTrack, track: Track) -> list[Happening]:
         """What has happened to a run, found again only when something it depends on has changed."""
-        run, state, status = track.planned.run, track.state, track.seen.status
+        run, state, status = track.planned.run, track.seen.state, track.seen.status
         if state is None:
             return []
         trivial = self._trivial(known, campaign, track)

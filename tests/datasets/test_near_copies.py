@@ -61,7 +61,7 @@ def test_near_copies_stand_apart_from_neighbours(cosine: float, scattered: bool)
     found = find_groups([Part(vectors), Part(np.concatenate([walk(500, 2, 96), near(vectors[places], cosine)]))])
     assert np.array_equal(found.of[1][500:], places)
     assert np.array_equal(found.of[0], np.arange(4000)) and np.array_equal(found.of[1][:500], 4000 + np.arange(500))
-    assert found.same == pytest.approx(0.98 if cosine > 0.98 else 0.965) and not found.facts.chosen_by_hand
+    assert found.facts.same == pytest.approx(0.98 if cosine > 0.98 else 0.965) and not found.facts.chosen_by_hand
     assert found.facts.near_copies == 2 * 60 or cosine == 0.9999, "at .9999 rounding decides whether they are equal"
     assert found.facts.natural is not None and found.facts.natural < 0.9
 

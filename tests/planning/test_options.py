@@ -289,7 +289,7 @@ def test_any_values_are_taken_or_refused_in_one_line(values: dict[str, object]) 
 
 
 def test_the_demo_is_small_and_bundled() -> None:
-    assert demo().bundled and demo().size == "small" and demo().recipe == "tuned"
+    assert demo().baseline == demo().expanded == "bundled" and demo().size == "small" and demo().recipe == "tuned"
 
 
 @pytest.mark.parametrize(

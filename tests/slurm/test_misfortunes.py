@@ -165,10 +165,10 @@ def test_a_submission_that_was_not_written_down_is_found_by_its_name(world: Slur
         world.want("pause", "amn", arm)
     world.supervisor.tick()
     track = world.supervisor.observer.tracks[world.run().run]
-    assert track.state is not None
+    assert track.seen.state is not None
     place = world.supervisor.observer.place_of(track)
-    first = world.engine.start(place, track.state.spec)
-    second = world.engine.start(place, track.state.spec)  # and Slurm took it twice
+    first = world.engine.start(place, track.seen.state.spec)
+    second = world.engine.start(place, track.seen.state.spec)  # and Slurm took it twice
     world.new_supervisor()
     world.want("run")
     world.until(lambda: world.training())

@@ -85,7 +85,7 @@ class Program:
         self.spec: RunSpec
         self.own: OwnTrainer
         self.said: Said
-        self.child: subprocess.Popen[bytes] | None = None
+        self.child: subprocess.Popen[bytes]
         self.leaving: Leave | None = None
         self.suspended = False
         self.deadline = float("inf")
@@ -200,7 +200,6 @@ class Program:
 
     def follow(self) -> None:
         """Listen and obey until it has ended."""
-        assert self.child is not None
         self.said.show()
         while self.child.poll() is None:
             self._listen(LOOK)
@@ -227,13 +226,10 @@ class Program:
 
     def _printed(self) -> bytes:
         """What it printed since the last look; nothing once it has closed its output."""
-        for end in self.open_ends:
-            piece = _read_some(end)
-            if piece is None:
-                self.open_ends = []
-                os.close(end)
-            return piece or b""
-        return b""
+        piece = _read_some(self.open_ends[0]) if self.open_ends else b""
+        if piece is None:
+            os.close(self.open_ends.pop())
+        return piece or b""
 
     # -- orders ----------------------------------------------------------------------------------------------------
 
@@ -266,7 +262,6 @@ class Program:
         self.leaving = leave
         tree = self._tree()
         if self.said.can_checkpoint and leave.how is not Exit.CANCELLED:
-            assert self.child is not None
             ask_to_leave([p for p in tree if p.identity.pid == self.child.pid])
             resume_all(tree)
             wait = LEAVE_WAIT if leave.how is Exit.PAUSED else CHECKPOINT_WAIT
@@ -291,7 +286,6 @@ class Program:
 
     def end(self) -> Exit:
         """The program has ended: none of its processes stays behind, and the log says how it ended."""
-        assert self.child is not None
         left = kill_all(self._tree).reached
         if left and self.leaving is None:
             self.journal.say(f"it ended and left {len(left)} processes behind, which were killed")

@@ -261,8 +261,5 @@ def weights_of(steps: Steps) -> dict[str, Tensor]:
 
 def difference(a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> float:
     """Largest absolute difference; infinite where a number is not finite."""
-    worst = 0.0
-    for name, value in a.items():
-        distance = float((value - b[name]).abs().max()) if value.numel() else 0.0
-        worst = max(worst, distance if math.isfinite(distance) else math.inf)
-    return worst
+    distances = [float((value - b[name]).abs().max()) for name, value in a.items() if value.numel()]
+    return max((distance if math.isfinite(distance) else math.inf for distance in distances), default=0.0)

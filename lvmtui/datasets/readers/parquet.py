@@ -125,19 +125,16 @@ class ParquetSource:
         """Numbers in a vector."""
         import pyarrow.types as kinds
 
-        cell = schema.field(self.columns.vectors).type
-        inner = cell.value_type if self.columns.documents else cell
+        columns = self.columns
+        cell = schema.field(columns.vectors).type
+        inner = cell.value_type if columns.documents else cell
         if kinds.is_fixed_size_list(inner):
             dim = int(inner.list_size)
         else:
-            dim = 0
-            for cells in self._cells(self.columns.vectors, 16):
-                vectors = cells.flatten() if self.columns.documents else cells
-                if len(vectors):
-                    dim = int(_lengths(vectors)[0])
-                    break
+            found = (cells.flatten() if columns.documents else cells for cells in self._cells(columns.vectors, 16))
+            dim = next((int(_lengths(vectors)[0]) for vectors in found if len(vectors)), 0)
         if not 1 <= dim <= source.LARGEST_DIM:
-            where = f"{source.shown(self._path)}: {sanitise(self.columns.vectors, 40)}"
+            where = f"{source.shown(self._path)}: {sanitise(columns.vectors, 40)}"
             raise UserError(f"{where} has vectors of {dim:,} numbers; 1 to {source.LARGEST_DIM:,} are taken")
         return dim
 
