@@ -93,6 +93,8 @@ def check_model(request: Trial, maker: Any) -> TrialResult:
     trainable = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     if not trainable:
         raise UserError(f"{source}: has no parameters to train")
+    if other := next((f"{name} is {p.dtype}" for name, p in trainable if p.dtype != torch.float32), ""):
+        raise UserError(f"{source}: {other}; parameters are trained in torch.float32, forward() may compute otherwise")
     generator = torch.Generator().manual_seed(1)
     rows = unit(torch.randn(request.batch_size, request.context + 1, request.dim, generator=generator))
     context, target = rows[:, :-1].contiguous(), rows[:, -1].contiguous()

@@ -64,7 +64,13 @@ def built(maker: Any, source: str, options: Mapping[str, OptionValue], dim: int,
     module = maker(dim, context, **options)
     if not isinstance(module, nn.Module):
         raise UserError(f"{source}: returned {type(module).__name__}, not a torch.nn.Module")
+    module.register_forward_hook(_as_float32)
     return module
+
+
+def _as_float32(module: nn.Module, inputs: object, output: object) -> object:
+    """All else is in float32, whatever the user's network computes in."""
+    return output.float() if isinstance(output, Tensor) and output.is_floating_point() else output
 
 
 def fault_words(error: BaseException, folder: Path) -> str:

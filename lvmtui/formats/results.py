@@ -274,6 +274,8 @@ class Comparison:
     """None where figures are, and in files of earlier versions."""
     doubts: tuple[str, ...] = ()
     """Notes that bear on the scores: versions of libraries, and of files of the user's own trainer, that differ."""
+    unfit: tuple[str, ...] = ()
+    """Alarms of its runs that leave nothing to compare, as they were when this was made: a run's folder may go."""
 
     @property
     def failed(self) -> tuple[Check, ...]:

@@ -239,4 +239,4 @@ def write_spec(path: Path, spec: RunSpec) -> None:
 def read_spec(path: Path) -> RunSpec:
     """Read `spec.json`. Raises UserError if it is missing, damaged or of a later version."""
     cure = "restore the file, or start the campaign again"
-    return read_document(RunSpec, path, what="a run's spec", place="a run folder, and has it been moved", cure=cure)
+    return read_document(RunSpec, path, what="a run's spec", place="a run folder", cure=cure)

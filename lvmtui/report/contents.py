@@ -28,7 +28,7 @@ from lvmtui.state.attempt import RETRIED
 from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import FAILURES, Phase, interruptions
-from lvmtui.system.files import seal_of
+from lvmtui.system.files import seal_fault
 from lvmtui.system.numbers import numbered
 from lvmtui.system.text import grouped, sanitise
 from lvmtui.verdict.answer import answer
@@ -126,8 +126,8 @@ class RunDetail:
     best_model: str
     """File of the best weights; empty: there is none."""
     best_digest: str
-    best_lost: bool
-    """Its file is gone, or names another checksum than the run logged."""
+    best_lost: str
+    """That its file is gone, or names another checksum than the run logged; empty: it is as it was."""
     weights_digest: str
     heldout_digest: str
     data_fingerprint: str
@@ -348,7 +348,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         folder=planned.folder,
         best_model=_best_model(view, spec) if finished else "",
         best_digest=measured.best_digest if measured else "",
-        best_lost=bool(measured and measured.best_digest and seal_of(view.folder.best_model) != measured.best_digest),
+        best_lost=seal_fault(view.folder.best_model, measured.best_digest) if measured and measured.best_digest else "",
         weights_digest=measured.weights_digest if measured else "",
         heldout_digest=measured.heldout_digest if measured else "",
         data_fingerprint=spec.data.fingerprint if spec else "",

@@ -140,8 +140,8 @@ def _files(report: Report) -> list[Text]:
         ours = () if all(run.own_trainer for run in usual) else ("; weights in ", BEST)
         theirs = ("; what a trainer of your own wrote in ", OUT) if any(run.own_trainer for run in usual) else ()
         found.append(("Folders: ", Code(f"{folder}RUN"), ", with RUN like ", example, *ours, *theirs, "."))
-    if lost := ", ".join(run.run for run in report.runs if run.best_lost):
-        found.append((BEST, f" of {lost} was removed or changed since it was written; restore it from a copy."))
+    for what, runs in grouped((run.best_lost, run.run) for run in report.runs if run.best_lost).items():
+        found.append((BEST, f" of {', '.join(runs)} {what}."))
     for run in report.runs:
         if run not in usual:
             what = "weights" if run.best_model else "history" if run.imported_from else "folder"

@@ -45,7 +45,8 @@ class RunReader:
             try:
                 spec, self.fault = read_spec(self.folder.spec), ""
             except UserError as error:
-                self.state, self.fault = None, str(error)
+                gone = f"{self.folder.path} is gone: put it back, or train anew with a new campaign"
+                self.state, self.fault = None, str(error) if self.folder.path.exists() else gone
                 return None
             if self.state is None or self.state.spec != spec:
                 self._open_logs()

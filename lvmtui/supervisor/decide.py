@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import compress
 
 from lvmtui.formats.supervisor_log import Adopted, GaveUp, Lost, Stopped
-from lvmtui.formats.trainer_log import Exit, Failed, Finished, Interrupted, Started
+from lvmtui.formats.trainer_log import IN_THE_PLAN, Exit, Failed, Finished, Interrupted, Started
 from lvmtui.state.attempt import AS_ASKED, RETRIED, STALLED, UNBEGUN, Attempt, is_silent
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import GONE, Phase, goes_on_words, left_words
@@ -298,6 +298,7 @@ def _death(run: RunSeen, attempt: Attempt, state: RunState) -> WriteDown:
     # before any trainer of it has logged a start: the script of its job would fail again
     by_script = process.is_job and state.trainer.attempts == 0 and signalled is None
     if by_script and 0 < ended.code < KILLED and generation == state.intent.generation:
+        said += f"; lvmtui is not installed for the Python {IN_THE_PLAN}" * said.endswith("No module named trainers")
         return WriteDown(run.name, GaveUp(0.0, generation, said))
     return lose(said)
 

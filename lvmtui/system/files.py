@@ -187,15 +187,16 @@ def write_sealed(path: Path, write: Callable[[IO[bytes]], object], before: Path 
         return seal_archive(beside)
 
 
-def seal_of(path: Path) -> str:
-    """The checksum that a sealed archive names, without a look at the rest; empty where there is none."""
+def seal_fault(path: Path, digest: str) -> str:
+    """What became of a sealed archive that does not end in this checksum; empty: it does. The rest is not read."""
     try:
         with path.open("rb") as archive:
             archive.seek(-_COMMENT, os.SEEK_END)
-            mark, digest = archive.read(len(_MARK)), archive.read()
+            sealed = archive.read() == _MARK + digest.encode()
     except OSError:
-        return ""
-    return digest.decode(errors="replace") if mark == _MARK else ""
+        sealed = False
+    changed = "was changed since it was written; restore it from a copy" if path.exists() else "is gone"
+    return "" if sealed else changed
 
 
 def sealed_digest(path: Path) -> str | None:

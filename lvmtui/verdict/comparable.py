@@ -17,6 +17,7 @@ from lvmtui.formats.data_facts import PairFacts
 from lvmtui.formats.results import METRIC, Check
 from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.trainer_log import Started
+from lvmtui.state.campaign_reader import RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.system.numbers import cosine, numbered, plural
 from lvmtui.system.text import V, grouped, sanitise
@@ -134,6 +135,24 @@ def _by_value(values: Iterable[tuple[ComparedRun, V]]) -> dict[V, list[str]]:
 def settled(state: RunState) -> bool:
     """True if more of the same training would not have raised the run's validation cosine."""
     return state.improved_no_more or at_plateau(state.trainer.evaluations)
+
+
+SAME = "both arms told the same cosines to all digits, so both may have been trained on the same data"
+SAME_SCORES = (
+    "the predictions of both arms score the same to all digits, so they may not depend on the training, or both were "
+    "trained on the same data"
+)
+
+
+def told_the_same(baseline: RunView, expanded: RunView) -> str:
+    """That both runs did the same, held-out or at every evaluation: a program of the user's own may ignore its arm."""
+    states, ends = (baseline.state, expanded.state), (baseline.finished, expanded.finished)
+    if not (ends[0] and ends[1] and states[0] and states[1]):
+        return ""
+    if held := [end.heldout.cosine for end in ends if end and end.heldout.windows]:
+        return SAME_SCORES if len(held) == 2 and held[0] == held[1] else ""
+    told, other = ([e.cosine for e in state.trainer.evaluations] for state in states if state)
+    return SAME if told == other and any(told) else ""
 
 
 def contention_notes(baseline: RunState, expanded: RunState) -> tuple[str, ...]:

@@ -28,6 +28,8 @@ from lvmtui.system.numbers import plural
 from lvmtui.verdict.comparable import ComparedRun, check_code, checks_of, contention_notes, merged, version_doubts
 from lvmtui.verdict.comparison import REMAKES, complete_pairs, context_pairs, inputs_of, is_current, scores_fault
 from lvmtui.verdict.figures import Figures, ScoredPair, TrivialScores, WindowScores
+from lvmtui.verdict.ranking import Judgement
+from lvmtui.verdict.rows import unfit_words
 from lvmtui.verdict.single_windows import single_windows
 from lvmtui.verdict.words import of_context
 
@@ -96,6 +98,7 @@ def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
         judge_on=campaign.judge_on,
         contexts=_contexts(state, model),
         windows=single_windows(scored, _names(state, pairs), folds=campaign.folds) if whole else None,
+        unfit=unfit_words(state, model, Judgement(state).health),
     )
 
 

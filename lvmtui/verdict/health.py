@@ -236,10 +236,13 @@ def _failed_to_learn(
     train = finite(last.train_cosine)
     if cosine_of(last) >= bar or (cosine_of(best) >= bar and (train is None or train >= bar)):
         return None
-    end, kept = f"{words_of(last.cosine)} at the end, training {words_of(train)}", cosine_of(best) < bar
-    which = f"highest validation cosine {words_of(best.cosine)}, {best.where}" if kept else f"validation cosine {end}"
-    words = f"failed to learn: {which}, the context mean has {words_of(trivial.validation_mean)}"
-    if kept and train is not None and train >= bar and cosine_of(last) <= cosine_of(best) - OVERFIT_FALL:
+    end, known = f"{words_of(last.cosine)} at the end, training {words_of(train)}", words_of(trivial.validation_mean)
+    highest = f"{words_of(best.cosine)}, {best.where}"
+    if cosine_of(best) >= bar:
+        words = f"fell apart: validation cosine {end}, the context mean has {known}; its best was {highest}"
+        return Finding("failed_to_learn", True, words, "fell apart")
+    words = f"failed to learn: highest validation cosine {highest}, the context mean has {known}"
+    if train is not None and train >= bar and cosine_of(last) <= cosine_of(best) - OVERFIT_FALL:
         words += f"; then it overfitted: {end}"
     return Finding("failed_to_learn", True, words)
 

@@ -20,6 +20,7 @@ from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ENDED_EARLY, Phase
 from lvmtui.system.numbers import cosine as figure
 from lvmtui.system.text import grouped, sanitise
+from lvmtui.verdict.comparable import told_the_same
 from lvmtui.verdict.comparison import complete_pairs
 from lvmtui.verdict.health import Finding, cosine_of, finite, of_seeds, peak, scored
 from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row
@@ -34,7 +35,6 @@ BOTH_ARMS = "train both arms here (lvmtui run --baseline SMALL --expanded LARGE)
 """What helps where another program's weights do not fit our model."""
 FITTING = f"import the histories again with weights that fit, or {BOTH_ARMS}"
 """The same where none were taken in, beside runs that were trained here."""
-SAME = "both arms told the same cosines to all digits, so both may have been trained on the same data"
 SO_FAR = (
     "the change so far comes from validation cosines at equal progress, each arm against the recency mean on its own "
     "validation windows; the verdict is about other windows"
@@ -67,7 +67,7 @@ def draft_row(
     elif comparison is None:
         word = _waiting_verdict(state, model)
     elif unfair := [  # what a run did wrong says more than how it was trained
-        *_unfit(state, [view for _, *pair in complete_pairs(state, model) for view in pair], health),
+        *(comparison.unfit if gone else unfit_words(state, model, health)),
         *(check.words for check in comparison.failed),
     ]:
         remedies = {check.remedy for check in comparison.failed}
@@ -102,7 +102,7 @@ def draft_row(
         notes=(
             *((SO_FAR,) if early else (no_change,) if no_change else ()),
             *(comparison.doubts if comparison else ()),
-            *([SAME] if any(b and e and _same(b, e) for b, e in _pairs(state, model)) else []),
+            *dict.fromkeys(filter(None, (told_the_same(b, e) for b, e in _pairs(state, model) if b and e))),
             *([f"{compared}; the others: {', '.join(sorted(ended))}"] if judged and ended else []),
             *(f"compared before its run on {_label(state, v.planned.arm)} was {_ending(v)}" for v in gone),
         ),
@@ -204,16 +204,6 @@ def _pairs(state: CampaignState, model: str) -> list[tuple[RunView | None, RunVi
     return [(state.view(model, "baseline", seed), state.view(model, "expanded", seed)) for seed in state.campaign.seeds]
 
 
-def _same(baseline: RunView, expanded: RunView) -> bool:
-    """True if both told the same, held-out or at every evaluation: a program of the user's own may ignore the arm."""
-    if not (baseline.finished and expanded.finished and baseline.state and expanded.state):
-        return False
-    if (held := _heldout_cosine(baseline)) is not None:
-        return held == _heldout_cosine(expanded)
-    told, other = ([e.cosine for e in view.state.trainer.evaluations] for view in (baseline, expanded) if view.state)
-    return told == other and any(told)
-
-
 def _early(state: CampaignState, model: str, trivial: Trivials) -> EarlyChange | None:
     pairs = [
         (b.state, e.state, {v.planned.arm: trivial.get(v.planned.run) for v in (b, e)})
@@ -250,8 +240,13 @@ def _ending(view: RunView | None, *, cause: bool = True) -> str:
     return ended.value + (f": {sanitise(reason, LONGEST_REASON)}" if cause and reason else "")
 
 
+def unfit_words(state: CampaignState, model: str, health: Health) -> tuple[str, ...]:
+    """Alarms of a model's complete pairs that leave nothing to compare."""
+    return tuple(_unfit(state, [view for _, *pair in complete_pairs(state, model) for view in pair], health))
+
+
 def _unfit(state: CampaignState, views: Sequence[RunView], health: Health) -> list[str]:
-    """Alarms of the runs compared, `views`, that leave nothing to compare."""
+    """The same of the runs `views`."""
     return [
         f"{_label(state, arm)} {finding.words}"
         for arm in ARMS

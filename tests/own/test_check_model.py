@@ -140,6 +140,12 @@ FAULTS = {
         + GOOD.removeprefix(HEAD).replace("return self", "KEPT.append(b'x' * (8 << 20)); return self"),
         "more with each step",
     ),
+    "precision": (
+        GOOD.replace("x.flatten(1))", "x.flatten(1).double())").replace(
+            "    def forward", "        self.double()\n    def forward"
+        ),
+        "line.weight is torch.float64; parameters are trained in torch.float32, forward() may compute otherwise",
+    ),
     "no parameters": (
         HEAD + "class Model(nn.Identity):\n    def forward(self, x): return x.mean(1)\n",
         "has no parameters",

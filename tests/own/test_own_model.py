@@ -90,6 +90,16 @@ def test_batch_statistics_reach_the_weights_that_are_kept(tmp_path: Path) -> Non
     assert kept["model.norm.num_batches_tracked"] > 0 and kept["model.norm.running_mean"].abs().max() > 0
 
 
+@pytest.mark.parametrize("kind", ["double", "bfloat16"])
+def test_a_model_may_compute_in_another_precision(tmp_path: Path, kind: str) -> None:
+    """All of its runs died in our step, three times each, and a retry was advised."""
+    (tmp_path / "model.py").write_text(BATCH_NORM.replace("x.flatten(1)))", f"x.flatten(1))).{kind}()"))
+    run = planned(tmp_path, f"{tmp_path}/model.py:Model")
+    assert train_here(run) is Exit.FINISHED
+    loaded = load_forecaster(run.best_model, run_its_code=True)
+    assert loaded(torch.randn(3, read_spec(run.spec).context, read_spec(run.spec).dim)).dtype == torch.float32
+
+
 def test_a_model_that_breaks_later_fails_with_its_own_line(tmp_path: Path) -> None:
     (tmp_path / "model.py").write_text(
         BATCH_NORM.replace("return self", "assert len(x) != 32, 'no 32'\n        return self")

@@ -122,7 +122,7 @@ def test_a_run_folder_that_is_gone_leaves_its_comparison(tmp_path: Path) -> None
     folder.rename(tmp_path / "gone")
     report, md = report_of(workspace, campaign)
     assert words(report) == {"amn": "leans up"}
-    assert "Not finished: AMN 23k: missing (" in md and "spec.json: cannot be read" in md
+    assert "Not finished: AMN 23k: missing (" in md and " is gone: put it back, or train anew" in md
 
 
 def test_all_collapsed(tmp_path: Path) -> None:

@@ -43,11 +43,12 @@ def test_why_a_run_was_started_again_is_said(tmp_path: Path) -> None:
 def test_weights_that_are_no_longer_what_the_run_wrote_are_named(tmp_path: Path) -> None:
     workspace, campaign = finished(tmp_path, UP, seeds=(1,))
     gone, other, *_ = campaign.runs
-    assert "since it was written" not in markdown(page_of(read_report(state_of(workspace, campaign), now=NOW)))
+    assert "`best_model.pt` of" not in markdown(page_of(read_report(state_of(workspace, campaign), now=NOW)))
     workspace.run(gone).best_model.unlink()
     workspace.run(other).best_model.write_bytes(b"xx")
     md = markdown(page_of(read_report(state_of(workspace, campaign), now=NOW)))
-    assert f"`best_model.pt` of {gone.run}, {other.run} was removed or changed since it was written" in md
+    assert f"`best_model.pt` of {gone.run} is gone." in md
+    assert f"`best_model.pt` of {other.run} was changed since it was written; restore it from a copy." in md
 
 
 def test_the_versions_of_every_attempt_whose_work_counts_are_told(tmp_path: Path) -> None:

@@ -204,7 +204,10 @@ def test_a_folder_that_the_node_does_not_see(world: SlurmWorld) -> None:
     ("python", "said"),
     [
         ('PYTHONPATH={lame}:$PYTHONPATH exec {python} "$@"', "No module named 'torch'"),
-        ('cd /; unset PYTHONPATH; exec {python} -S "$@"', "No module named trainers"),
+        (
+            'cd /; unset PYTHONPATH; exec {python} -S "$@"',
+            "No module named trainers; lvmtui is not installed for the Python of",
+        ),
         ("exec /no/such/python", "not found"),
     ],
 )

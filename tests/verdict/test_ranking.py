@@ -17,10 +17,11 @@ from lvmtui.formats.results import Comparison
 from lvmtui.models import title_of
 from lvmtui.report.make import write_report
 from lvmtui.verdict.answer import answer
+from lvmtui.verdict.comparable import SAME, SAME_SCORES
 from lvmtui.verdict.compare import compare
 from lvmtui.verdict.comparison import trivial_by_run
 from lvmtui.verdict.ranking import Judgement, ranked, table_of
-from lvmtui.verdict.rows import SAME, SO_FAR
+from lvmtui.verdict.rows import SO_FAR
 from lvmtui.verdict.table import ArmCell, Row, TrivialRow
 from lvmtui.verdict.words import UNFINISHED, Verdict, Word
 from tests.factory import State, bring_to, make_campaign, planned_run
@@ -288,6 +289,12 @@ def test_a_baseline_that_failed_to_learn_wins_no_medal(tmp_path: Path) -> None:
     assert gru and (gru.rank, gru.medal, gru.change) == (None, "", None)
     assert gru.verdict.sentence.startswith("not comparable: 8k failed to learn")
     assert table.average == pytest.approx(1.54, abs=0.1)
+    folders = [workspace.run(run).path for run in campaign.runs if run.model == "gru"]
+    for gone in folders:  # a run less is no reason for a verdict
+        gone.rename(tmp_path / "gone")
+        gru = read_table(state_of(workspace, campaign)).row("gru")
+        assert gru and gru.verdict.sentence.startswith("not comparable: 8k failed to learn"), gone.name
+        (tmp_path / "gone").rename(gone)
 
 
 def test_the_average_is_that_of_the_windows(tmp_path: Path) -> None:
@@ -357,9 +364,9 @@ def test_a_point_estimate_needs_two_runs_that_ended_by_themselves_and_learned(tm
 def test_arms_that_told_the_same_are_doubted(tmp_path: Path) -> None:
     """A program of the user's own may ignore which arm it is given."""
     state = state_of(*finished(tmp_path, {"same": (0.5, 0.5), "other": (0.45, 0.6)}, seeds=(1,)))
-    for one in (state, by_own_trainer(by_own_trainer(state, "same"), "other")):
+    for one, said in ((state, SAME_SCORES), (by_own_trainer(by_own_trainer(state, "same"), "other"), SAME)):
         rows = {row.model: row for row in read_table(one).rows}
-        assert SAME in rows["same"].notes and SAME not in rows["other"].notes
+        assert said in rows["same"].notes and said not in rows["other"].notes
 
 
 def test_a_point_estimate_of_a_run_with_an_alarm_is_none(tmp_path: Path) -> None:
