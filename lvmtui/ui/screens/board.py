@@ -163,8 +163,9 @@ class BoardScreen(RunsView):
     # -- the mouse ---------------------------------------------------------------------------------------------------
 
     def pressed(self, target: str, again: bool) -> None:
+        super().pressed(target, again)
         kind, _, name = target.partition(":")
-        if kind in ("run", "row") and self.snapshot and (run := self.snapshot.run(name)):
+        if kind == "run" and self.snapshot and (run := self.snapshot.run(name)):
             if again and run.name == self.ui.selected:
                 self.ui.open_run()
             else:

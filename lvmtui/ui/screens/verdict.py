@@ -116,14 +116,8 @@ class VerdictScreen(RunsView):
             models = [row.model for row in sorted_rows(self.snapshot, self._by)]
             here = self.snapshot.model(self.ui.selected)
             at = models.index(here.model) if here and here.model in models else 0
-            self._select(models[max(0, min(len(models) - 1, at + by))] if models else "")
+            self.select_model(models[max(0, min(len(models) - 1, at + by))] if models else "")
         self.redraw()
-
-    def _select(self, name: str) -> None:
-        """Select the model's run on the arm that is selected."""
-        model = next((m for m in self.snapshot.models if m.model == name and m.runs), None) if self.snapshot else None
-        if model is not None:
-            self.ui.select_model(model)
 
     def action_page(self, by: int) -> None:
         self.action_move(by * max(1, self.canvas("body").size.height - 1))
@@ -138,12 +132,6 @@ class VerdictScreen(RunsView):
             self.redraw()
         elif self.snapshot and (model := self.snapshot.model(self.ui.selected)):
             self.ui.step(model.runs, by)
-
-    def pressed(self, target: str, again: bool) -> None:
-        kind, _, name = target.partition(":")
-        if kind == "row":
-            self._select(name)
-            self.action_open() if again else self.redraw()
 
 
 def _shifted(line: Line, by: int) -> Line:

@@ -226,6 +226,19 @@ class RunsView(View):
     def action_move(self, by: int) -> None:
         raise NotImplementedError
 
+    def select_model(self, name: str) -> None:
+        """Select the model's run on the arm that is selected."""
+        model = next((m for m in self.snapshot.models if m.model == name and m.runs), None) if self.snapshot else None
+        if model is not None:
+            self.ui.select_model(model)
+
+    def pressed(self, target: str, again: bool) -> None:
+        """A row of the verdict's table was clicked: its model is meant."""
+        kind, _, name = target.partition(":")
+        if kind == "row":
+            self.select_model(name)
+            self.action_open() if again else self.redraw()
+
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         self.action_move(self.WHEEL)
 

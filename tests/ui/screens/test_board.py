@@ -9,6 +9,7 @@ import pytest
 from textual.geometry import Region
 
 from lvmtui.ui.screens.board import BoardScreen, ModelPanel
+from lvmtui.ui.screens.run import RunScreen
 from lvmtui.ui.widgets.canvas import Canvas
 from tests.ui.conftest import MakeApp, shown, until
 from tests.ui.showcase import end, every_state, many, middle
@@ -112,6 +113,22 @@ async def test_the_mouse_finds_runs(tmp_path: Path, make_app: MakeApp) -> None:
                 frame = next(y for y, line in enumerate(shown(app).splitlines()) if "╭─ AMN" in line)
                 await pilot.click(offset=(2, frame))
                 assert app.selected.startswith("amn_8k"), "the frame belongs to the panel"
+
+
+async def test_the_mouse_finds_models_in_the_ranking_beside_the_runs(tmp_path: Path, make_app: MakeApp) -> None:
+    end(tmp_path)
+    app = make_app(tmp_path)
+    async with app.run_test(size=(200, 50)) as pilot:
+        await pilot.pause()
+        ranking = app.screen.query_one("#ranking").region
+        for title, run in (("LSTM", "lstm_"), ("AMN", "amn_")):
+            lines = shown(app).splitlines()[ranking.y : ranking.bottom]
+            y = next(y for y, line in enumerate(lines, ranking.y) if f" {title} " in line[ranking.x :])
+            await pilot.click(offset=(ranking.x + 12, y))
+            assert app.selected.startswith(run)
+        await pilot.click(offset=(ranking.x + 12, y))
+        await pilot.pause()
+        assert isinstance(app.screen, RunScreen), "as in the panels, a second click opens the run"
 
 
 async def test_text_is_marked_with_the_mouse_and_copied(tmp_path: Path, make_app: MakeApp) -> None:
