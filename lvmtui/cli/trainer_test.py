@@ -71,8 +71,7 @@ def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]
     """What the patterns understand of a log, a line each, and whether they understand anything. Raises UserError."""
     reader = pattern_reader(patterns)
     lines = evaluations = behind = 0
-    newest = {True: -math.inf, False: -math.inf}
-    """Of the evaluations that tell their epoch only, and of the others."""
+    newest = {True: -math.inf, False: -math.inf}  # the evaluations that tell their epoch only, and the others
     shown: list[str] = []
     facts, unread = LogFacts(log.name), ""
     try:

@@ -115,6 +115,7 @@ def _taken_in_before(workspace: Workspace, histories: Sequence[ImportedHistory])
 
 
 def _same(before: Imported, history: ImportedHistory) -> bool:
+    """True if they have one history, and no weights that differ."""
     theirs, ours = before.weights_file, history.folder / history.weights
     other = theirs.is_file() and ours.is_file() and not filecmp.cmp(theirs, ours, shallow=False)
     return before.digest == history.digest and not other

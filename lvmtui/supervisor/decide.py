@@ -298,7 +298,8 @@ def _death(run: RunSeen, attempt: Attempt, state: RunState) -> WriteDown:
     # before any trainer of it has logged a start: the script of its job would fail again
     by_script = process.is_job and state.trainer.attempts == 0 and signalled is None
     if by_script and 0 < ended.code < KILLED and generation == state.intent.generation:
-        said += f"; lvmtui is not installed for the Python {IN_THE_PLAN}" * said.endswith("No module named trainers")
+        if said.endswith("No module named trainers"):
+            said += f"; lvmtui is not installed for the Python {IN_THE_PLAN}"
         return WriteDown(run.name, GaveUp(0.0, generation, said))
     return lose(said)
 
