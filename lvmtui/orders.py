@@ -89,7 +89,7 @@ def why_not(order: Order, view: RunView) -> str:
         imported = view.state is not None and view.state.spec.history
         return "was imported, not trained by lvmtui" if imported else "was trained before, in another campaign"
     if view.state is None:
-        return view.status.reason
+        return f"cannot be read: {view.status.reason}"
     if order not in PHASES[phase].orders:
         return _why_not_in(order, view)
     wanted = view.state.intent.want

@@ -115,7 +115,7 @@ def facts_of(state: CampaignState, happening: Happening) -> dict[str, Any]:
         "campaign": campaign.id,
         "report": str(state.dir.workspace.final_comparison(campaign)),
         "run": run_as_json(view, campaign_eta(state, now), found) if view else None,
-        "model": model_as_json(row) if row else None,
+        "model": model_as_json(row, table.seeds) if row else None,
         "verdict": encode(outcome := outcome_of(campaign.id, table)) | {"line": outcome.line},
     }
 
@@ -127,7 +127,8 @@ def _sentence(
         return f"all runs have ended: {state.progress_words}. {answer(table)}"
     if happening.kind == "pair_compared":
         row = table.row(happening.subject)
-        return f"{row.title} is compared: {model_as_json(row)['words']}" if row else f"{happening.subject} is compared"
+        told = f": {model_as_json(row, table.seeds)['words']}" if row else ""
+        return f"{row.title if row else happening.subject} is compared{told}"
     if view is None:
         return happening.key
     planned, run = view.planned, view.state

@@ -96,12 +96,14 @@ def rows_of(state: CampaignState, eta: CampaignEta, known: Judgement) -> list[Ru
     return [_row(state, view, eta, known) for view in state.runs]
 
 
-def _change_words(row: ModelRow) -> str:
-    """The change once runs are compared; before that how it looks so far, or why nothing is known."""
+def _change_words(row: ModelRow, seeds: int) -> str:
+    """The change once runs are compared, with fewer seeds than planned how many; before that how it looks so far, or
+    why nothing is known."""
     if row.early is not None:
         return row.early.words
     if row.interval is not None:
-        return f"{words.percent(row.change)} {interval_words(row.interval)}"
+        some = f", {row.seeds} of {seeds} seeds" if row.seeds < seeds else ""
+        return f"{words.percent(row.change)} {interval_words(row.interval)}{some}"
     if row.change is None and row.moved is None:
         return row.no_change or row.verdict.sentence
     return f"{row.figure}, {row.verdict.reason or row.verdict.words}"
@@ -186,7 +188,7 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, columns: i
     known = Judgement(state)
     titles, about = titles_of(state)
     small, large = (state.campaign.arm(arm).label for arm in ARMS)
-    changes = aligned([(row.title, _change_words(row)) for row in known.table.rows])
+    changes = aligned([(row.title, _change_words(row, known.table.seeds)) for row in known.table.rows])
     above = (f"campaign {state.campaign.id}", progress_line(state, eta, supervised=supervisor is not None), "")
     specs = [view.state.spec for view in state.runs if view.state]
     equal = (EPOCH,) if any(spec.recipe.equal_updates and not spec.foreign for spec in specs) else ()
@@ -258,18 +260,18 @@ def status_as_json(state: CampaignState, supervisor: Identity | None) -> dict[st
         "trouble": state.trouble,
         "eta": encode(eta.eta),
         "verdict": encode(outcome := outcome_of(state.campaign.id, table)) | {"line": outcome.line},
-        "models": [model_as_json(row) for row in table.rows],
+        "models": [model_as_json(row, table.seeds) for row in table.rows],
         "runs": [run_as_json(view, eta, known.health.get(view.planned.run, ())) for view in state.runs],
     }
 
 
-def model_as_json(row: ModelRow) -> dict[str, Any]:
+def model_as_json(row: ModelRow, seeds: int) -> dict[str, Any]:
     return {
         "model": row.model,
         "change_percent": row.change,
         "interval": encode(row.interval),
         "early": encode(row.early),
-        "words": _change_words(row),
+        "words": _change_words(row, seeds),
     }
 
 

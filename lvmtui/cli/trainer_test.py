@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import math
 import re
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -61,9 +63,16 @@ def trainer(given: argparse.Namespace) -> int:
     most = f"for up to {given.seconds:.0f} s, and up to {CANCEL_WAIT:.0f} s more until it has left"
     print(f"reading and checking bundled vectors (15 s of work, not counted), then trying it {most}", file=sys.stderr)
     parts = try_trainer(given.trainer, patterns, checkpoints=given.checkpoints, folder=Path.cwd(), limit=given.seconds)
-    for found in parts:
-        print(found.line, flush=True)
-        failed |= found.needed and not found.works
+    for number in (signal.SIGTERM, signal.SIGHUP):  # its terminal may be closed: then the trainer has to go, too
+        signal.signal(number, signal.default_int_handler)
+    try:
+        with closing(parts):
+            for found in parts:
+                print(found.line, flush=True)
+                failed |= found.needed and not found.works
+    except KeyboardInterrupt:
+        print("\nlvmtui: interrupted; the trainer was ended", file=sys.stderr)
+        return ExitCode.LEFT
     return ExitCode.RUNS_FAILED if failed else ExitCode.OK
 
 
@@ -144,7 +153,7 @@ class PartFound:
 
 def try_trainer(
     command: str, patterns: Sequence[str], *, checkpoints: bool, folder: Path, limit: float = LIMIT
-) -> Iterator[PartFound]:
+) -> Generator[PartFound, None, None]:
     """Run a trainer on bundled vectors for `limit` seconds and tell, part by part, what works. Raises UserError."""
     with tempfile.TemporaryDirectory(prefix="lvmtui-trainer-") as root:
         test = _Test(_planned(Path(root), command, patterns, checkpoints, folder), limit)
@@ -178,7 +187,7 @@ class _Test:
         self.launches: set[str] = set()
         self.killed = False
 
-    def parts(self) -> Iterator[PartFound]:
+    def parts(self) -> Generator[PartFound, None, None]:
         self._start()
         self._wait(lambda: len(self._told()) > 0 or self._over())
         told = self._told()
@@ -216,7 +225,7 @@ class _Test:
         behind = plural(left, "process") if left else "nobody"
         yield PartFound("cancel", not left, f"it {how} and left {behind} behind")
 
-    def _leaving(self) -> Iterator[PartFound]:
+    def _leaving(self) -> Generator[PartFound, None, None]:
         """Pause it, and go on. One that cannot is suspended."""
         can = self._can_checkpoint()
         self._want("pause")
@@ -258,7 +267,7 @@ class _Test:
         words = f"went on after step {begun:,}, {then}" if begun else "it began again from the start"
         yield PartFound("resume", 0 < begun < (first or 0), words, needed=True)
 
-    def _predictions(self) -> Iterator[PartFound]:
+    def _predictions(self) -> Generator[PartFound, None, None]:
         self._wait(self._over)
         finished = self._newest(trainer_log.Finished)
         if self.killed:

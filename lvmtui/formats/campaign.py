@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -211,6 +211,11 @@ class CampaignIntent:
     by: str = ""
     time: float = 0.0
     version: int = 1
+
+
+def told(doubts: Iterable[str]) -> tuple[str, ...]:
+    """Doubts as sentences."""
+    return tuple(f"{doubt[0].upper()}{doubt[1:]}." for doubt in doubts)
 
 
 def with_context(model: str, context: int, contexts: Sequence[int]) -> str:

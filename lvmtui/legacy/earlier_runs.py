@@ -20,7 +20,7 @@ from lvmtui.estimate.cost import parameters_of
 from lvmtui.formats.campaign import PlannedRun
 from lvmtui.formats.paths import RunDir, Workspace
 from lvmtui.formats.spec import Imported, Recipe, RunSpec
-from lvmtui.legacy.importer import NOT_KNOWN, size_of, sizes_that_fit
+from lvmtui.legacy.importer import NOT_KNOWN, mislabelled, sizes_that_fit
 from lvmtui.models import title_of
 from lvmtui.state.run_reader import RunReader
 from lvmtui.system.errors import UserError
@@ -85,6 +85,10 @@ class Earlier:
                 other = f"its weights are those of --size {size}, not {spec.size}; give that"
                 _refuse(str(run), other if size else f"{fault}; import its folder again, and its history serves alone")
 
+    def doubt(self, baseline: Arm) -> str:
+        """Why they may have been trained on other vectors; empty: they were trained on these."""
+        return ""
+
     def arm(self, workspace: Workspace, normalise: bool) -> Arm:
         """The vectors they were trained on. Raises UserError if they are gone."""
         return arm_again("baseline", self.spec.data, workspace.root)
@@ -122,6 +126,9 @@ class ImportedRuns(Earlier):
             return None
         return replace(spec.imported, run=os.fspath(folder.path))
 
+    def doubt(self, baseline: Arm) -> str:
+        return mislabelled(self.spec.label, baseline.vectors, baseline.title)
+
     def arm(self, workspace: Workspace, normalise: bool) -> Arm:
         return file_arm("baseline", Path(self.spec.data.file), workspace.root, normalise=normalise)
 
@@ -144,12 +151,6 @@ class ImportedRuns(Earlier):
             "updates those runs took and which windows they validated on is unknown. What their histories do not say "
             "about their recipe is taken from the reference recipe"
         ]
-        named = size_of(self.spec.label)
-        if named is not None and int(named // 1000) != baseline.vectors // 1000:
-            notes.append(
-                f"{baseline.title} has {baseline.vectors:,} vectors, but the runs are labelled {self.spec.label}. If "
-                "they were trained on other vectors, they may have seen held-out ones"
-            )
         lacking = [title_of(s.model) for s in self.specs if self.weights_of(s.model, s.seed) is None]
         if lacking:
             models = ", ".join(dict.fromkeys(lacking))

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Literal
 
 from lvmtui import __version__
+from lvmtui.datasets.readers.source import SourceFacts
 from lvmtui.datasets.vector_files import open_source
 from lvmtui.estimate.cost import parameters_of
 from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, write_campaign
@@ -77,31 +78,40 @@ def import_folders(
         raise UserError("; ".join(faults))
     again = _taken_in_before(workspace, histories)
     if trained_on is not None:
-        dim = _dim_of(histories, arm, trained_on)
-        runs, unfit = _take_in_baseline(workspace, histories, arm, trained_on, dim)
+        facts = _facts_of(histories, arm, trained_on)
+        label = arm or next((history.label for history in histories if history.label), None)
+        if label is None:
+            raise UserError(NO_SIZE.format(histories[0].folder))
+        runs, unfit = _take_in_baseline(workspace, histories, label, trained_on, facts.dim)
         named = " ".join(shlex.quote(str(run)) for run in runs)
         models = " ".join(_models(histories))
-        lacking = [f"{h.folder}: no weights beside its history; {NO_WEIGHTS}" for h in histories if not h.weights]
+        doubt = mislabelled(label, facts.rows, trained_on.name) if facts.kind == "vectors" else ""
+        lacking = [doubt] * bool(doubt)
+        lacking += [f"{h.folder}: no weights beside its history; {NO_WEIGHTS}" for h in histories if not h.weights]
         lacking += [f"{fault}; it gets only a point estimate, no verdict, from its history" for fault in unfit]
         command = f"lvmtui run --arms expanded --models {models} --baseline-runs {named} --expanded FILE"
-        further = f"train the other arm: {command}" if len(lacking) < len(histories) else NOTHING_TO_JUDGE
+        judged = len(lacking) - bool(doubt) < len(histories)
+        further = f"train the other arm: {command}" if judged else NOTHING_TO_JUDGE
         return (*(f"run {run}" for run in runs), *again, *lacking, further)
     campaign = _take_in_campaign(workspace, with_arms(histories, arm))
     return (*campaign.notes, *again, f"campaign {campaign.id}", f"report {write_report(workspace, campaign.id)}")
 
 
-def _dim_of(histories: Sequence[ImportedHistory], arm: str | None, trained_on: Path) -> int:
-    """The dimension of the file. Raises UserError if the runs cannot all have been trained on it."""
-    sizes = sorted({label for label in (arm, *(history.label for history in histories)) if label})
+def _facts_of(histories: Sequence[ImportedHistory], arm: str | None, trained_on: Path) -> SourceFacts:
+    """Facts of the file. Raises UserError if the runs cannot all have been trained on it."""
+    sizes = sorted({history.label for history in histories if history.label})
     if len(sizes) > 1:
         of = f"the folders are of {len(sizes)} sizes ({', '.join(sizes)}), and a file has the vectors of one"
         raise UserError(f"--trained-on {trained_on}: {of}; import the folders of each size with its own file")
-    dim = open_source(trained_on).facts.dim
+    if arm and sizes not in ([], [arm]):
+        raise UserError(f"--arm {arm}: the folders say that they are of {sizes[0]}; leave it out")
+    facts = open_source(trained_on).facts
+    dim = facts.dim
     for history in histories:
         if history.dim not in (0, dim):
             of = f"its vectors have {dim} numbers, those of {history.folder} had {history.dim}"
             raise UserError(f"--trained-on {trained_on}: {of}; name the file that it was trained on")
-    return dim
+    return facts
 
 
 def _taken_in_before(workspace: Workspace, histories: Sequence[ImportedHistory]) -> list[str]:
@@ -122,16 +132,10 @@ def _same(before: Imported, history: ImportedHistory) -> bool:
 
 
 def _take_in_baseline(
-    workspace: Workspace, histories: Sequence[ImportedHistory], arm: str | None, trained_on: Path, dim: int
+    workspace: Workspace, histories: Sequence[ImportedHistory], arm: str, trained_on: Path, dim: int
 ) -> tuple[tuple[Path, ...], list[str]]:
     """Take in histories of one size as runs without a campaign, for `--baseline-runs`. Returns their folders, and why
-    our models cannot hold some of their weights: these runs are histories only.
-
-    Raises UserError if neither the histories nor `arm` name that size.
-    """
-    arm = arm or next((history.label for history in histories if history.label), None)
-    if arm is None:
-        raise UserError(NO_SIZE.format(histories[0].folder))
+    our models cannot hold some of their weights: these runs are histories only."""
     workspace.models.mkdir(parents=True, exist_ok=True)
     histories = [replace(history, label=arm, dim=dim) for history in histories]
     ended = max(history.ended for history in histories)  # they are named after the time they ended
@@ -183,6 +187,17 @@ def size_of(label: str) -> float | None:
     """Number of vectors that a label stands for: 80,000 for `80k`; None if it is not a size."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([km])", label.lower())
     return float(found.group(1)) * {"k": 1e3, "m": 1e6}[found.group(2)] if found else None
+
+
+SEEN = "they may have seen held-out ones"
+
+
+def mislabelled(label: str, vectors: int, file: str) -> str:
+    """That a file has not as many vectors as the label of its runs says; empty where it has, or that is no size."""
+    named = size_of(label)
+    if named is None or int(named // 1000) == vectors // 1000:
+        return ""
+    return f"{file} has {vectors:,} vectors, but the runs are labelled {label}. If trained on other vectors, {SEEN}"
 
 
 def sizes_that_fit(runs: Sequence[Path], size: str, dim: int) -> list[tuple[Literal["", "small", "full"], str]]:

@@ -105,9 +105,9 @@ def _open_files(options: Options, earlier: Earlier | None, workspace: Workspace,
     if len(set(labels)) < len(labels):
         twice = next(label for label in labels if labels.count(label) > 1)
         both = "both arms" if len(labels) == 2 else "two arms"
-        raise UserError(
-            f"{both} would be called {twice}; tell them apart, as in --labels {' '.join(str(a.vectors) for a in arms)}"
-        )
+        counts = [str(arm.vectors) for arm in arms]
+        names = counts if len(set(counts)) == len(counts) else list("abcdefghijkl"[: len(arms)])
+        raise UserError(f"{both} would be called {twice}; tell them apart, as in --labels {' '.join(names)}")
     named = dict(zip(arm_names(len(arms)), arms, strict=True))
     return CampaignData(named, labels, check, splits, notes, contexts)
 

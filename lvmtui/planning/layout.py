@@ -131,6 +131,7 @@ class Layout:
         data, facts, contexts = self.data, self.facts, self.data.contexts
         nearly = data.check.neighbours.nearly if data.check.neighbours else None
         doubt = uneven(facts["baseline"]) if options.sizes else ""
+        other = self.earlier.doubt(data.arms["baseline"]) if self.earlier else ""
         judged, judge_on = judging(data.splits), population_of(options, data.splits)
         held = [windows for split in judged for windows in held_out_lengths(split, judge_on)]
         return Campaign(
@@ -159,7 +160,7 @@ class Layout:
             engine_settings=options.engine_settings,
             first=tuple(specs[run].run for run in way.first),
             notes=data.notes,
-            doubts=tuple(filter(None, (data.check.warning, nearly.words if nearly else "", doubt, *own.doubts))),
+            doubts=tuple(filter(None, (other, data.check.warning, nearly.words if nearly else "", doubt, *own.doubts))),
             titles=own.titles,
             folds=bool(options.folds),
             cluster_cap=options.cluster_cap or default_cap(held),

@@ -177,14 +177,15 @@ def _gains_most(table: Table) -> Recommendation:
     what = f"Gained most from {table.labels[0]} to {table.labels[1]}"
     gained = [row for row in table.ranked if row.gains]
     rows = [row for row in gained if not row.expanded.lies_below]
-    if not rows:
-        up = [row.verdict.word for row in table.ranked if (row.change or 0) > 0]
-        slight = bool(up) and set(up) == {Word.NEGLIGIBLE}
-        who = "gain is more than negligible" if slight else "model has a gain clear of zero"
-        return Recommendation(what, (), f"no {'model that gained beats the best trivial baseline' if gained else who}")
     surer = [
         row for row in table.ranked if row.verdict.word is Word.NEGLIGIBLE and row.adjusted and row.adjusted[0] > 0
     ]
+    if not rows:
+        slight = surer or {row.verdict.word for row in table.ranked if (row.change or 0) > 0} == {Word.NEGLIGIBLE}
+        who = "known gain is more than negligible" if slight else "model has a gain clear of zero"
+        if gained:
+            who = "model with more than a negligible gain beats the best trivial baseline"
+        return Recommendation(what, (), f"no {who}")
     rows = [row for row in table.ranked if row in rows or (row in surer and not row.expanded.lies_below)]
     mine = rows[0].interval
     equals = [row for row in rows[1:] if mine and row.interval and row.interval[1] > mine[0]]

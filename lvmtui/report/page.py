@@ -6,6 +6,7 @@ the evidence (`evidence.py`) and where everything came from (`provenance.py`).
 
 from __future__ import annotations
 
+from lvmtui.formats.campaign import told
 from lvmtui.formats.results import Comparison, Interval
 from lvmtui.report.blocks import Bar, Block, Code, Heading, Paragraph, Strong, Text, bullets, table
 from lvmtui.report.contents import Report
@@ -125,10 +126,11 @@ def _how_to_read(report: Report, *, bars: bool) -> list[str]:
     number += " " * bool(number)
     if whole.judge_on != "both":
         number += f"({whole.population(whole.judge_on)}) "
+    known = ", as far as is known of imported runs" if any(run.imported_from for run in report.runs) else ""
     said = [
         f"The {base} and {expanded} columns show the mean cosine between predicted and true next vector on the "
         f"{number}held-out windows ({report.campaign_facts.context_words} consecutive vectors and the one that "
-        f"follows, which no run {'that is judged on them ' if whole.folds else ''}trained or validated on); "
+        f"follows, which no run {'that is judged on them ' if whole.folds else ''}trained or validated on{known}); "
         f"{whole.weights}.",
         f"Change is the difference in percent of {base}."
         + (" The bars draw its 95 % interval (├──●──┤) around zero (│)." if bars else ""),
@@ -155,8 +157,7 @@ def _doubts(report: Report) -> list[Block]:
     data = report.data
     unordered = [f"{file.unordered}." for file in data.files if file.unordered] if data else []
     other = [data.pair.other_data] if data and data.pair and data.pair.other_data else []
-    planned = [f"{doubt[0].upper()}{doubt[1:]}." for doubt in (*other, *report.campaign_facts.doubts)]
-    items = bullets(dict.fromkeys([*unordered, *report.caveats, *planned, *_recipes(report), *said]))
+    items = bullets(dict.fromkeys([*unordered, *report.caveats, *told(other), *_recipes(report), *said]))
     return [Heading("What to doubt"), *items] if items else []
 
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from statistics import fmean
 
+from lvmtui.formats.campaign import told
 from lvmtui.formats.results import STRATA, Comparison, Effects, Estimate, Population, Stratum
 from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.state.campaign_reader import CampaignState
+from lvmtui.state.status import Phase
 from lvmtui.system.text import grouped, sanitise
 from lvmtui.verdict.average import correlations, estimate_of, joint_level
 from lvmtui.verdict.caveats import caveats
@@ -20,7 +22,7 @@ from lvmtui.verdict.cross_checks import disagreement, figure_words, forward_doub
 from lvmtui.verdict.health import finite, health_of
 from lvmtui.verdict.rows import Health, Trivials, draft_row
 from lvmtui.verdict.table import Average, Row, SourceAverage, Table, TrivialRow
-from lvmtui.verdict.words import MORE_SEEDS, UNFINISHED, Word, chances, interval_words, of_context, verdict
+from lvmtui.verdict.words import MORE_SEEDS, PUT_BACK, UNFINISHED, Word, chances, interval_words, of_context, verdict
 
 MEDALS = {1: "🥇", 2: "🥈", 3: "🥉"}
 
@@ -55,7 +57,7 @@ class Judgement:
     @cached_property
     def doubts(self) -> tuple[str, ...]:
         """What a reader must know before believing the table. Reads the held-out scores once, to tell lost ones."""
-        return (*lost_scores(self.state), *caveats(self.table))
+        return (*lost_scores(self.state), *told(self.state.campaign.doubts), *caveats(self.table))
 
 
 def table_of(state: CampaignState, comparisons: Mapping[str, Comparison], trivial: Trivials, health: Health) -> Table:
@@ -190,7 +192,8 @@ def _judged(row: Row, level: float, baseline: str, *, tested: int, seeds: int) -
         return row
     word = verdict(row.estimate, seeds=row.seeds, alpha=level)
     if word.remedy == MORE_SEEDS and row.seeds < seeds:
-        word = replace(word, remedy=UNFINISHED)
+        gone = Phase.MISSING.value in f"{row.baseline.status} {row.expanded.status}"
+        word = replace(word, remedy=PUT_BACK if gone else UNFINISHED)
     alone = verdict(row.estimate, seeds=row.seeds)
     adjusted = row.estimate.interval(level)
     notes = list(row.notes)

@@ -35,6 +35,7 @@ LEFT_OUT = "windows that hold a copy of a held-out or validation vector, or lie 
 
 MORE_SEEDS = "more seeds (--seeds)"
 UNFINISHED = "the planned seeds that did not finish (lvmtui retry)"
+PUT_BACK = "the planned seeds of which a run folder is gone (put it back)"
 """What to do about seeds that are too few, where all that were planned are compared, and where they are not."""
 
 

@@ -346,7 +346,8 @@ def test_folders_of_one_size_with_their_vectors_can_serve_as_a_baseline(tmp_path
             assert command not in "".join(lines)
         torch.save({"state_dict": build("gru", 64, "small").state_dict()}, folders[1] / WEIGHTS[0])
         assert (f"taken in before as run {first}, run gru_80k" in lines[2]) is again
-        told = lines[2 + again]
+        other, told = lines[2 + again : 4 + again]
+        assert other.startswith("v.npz has 20 vectors, but the runs are labelled 80k")
         assert told.startswith(
             f"{folders[0]}: no weights beside its history; it gets only a point estimate, no verdict"
         )

@@ -124,8 +124,9 @@ def test_a_name_that_does_not_fit_the_vectors_is_noted(tmp_path: Path) -> None:
         arms="expanded",
         baseline_runs=(lines[0].removeprefix("run "),),
     )
-    notes = make_plan(options, workspace).campaign.notes
-    assert any("has 576 vectors, but the runs are labelled 80k" in note for note in notes)
+    plan = make_plan(options, workspace)
+    assert "small.npz has 576 vectors, but the runs are labelled 80k" in plan.campaign.doubts[0]
+    assert plan.campaign.doubts[0] in doubts_of(plan, workspace), "it asks before it trains"
 
 
 def test_what_is_left_out_is_explained_and_files_that_cannot_be_kept_apart_are_a_doubt(

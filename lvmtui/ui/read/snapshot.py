@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from lvmtui.estimate.cost import parameters_of_run
 from lvmtui.estimate.eta import CampaignEta, campaign_eta
+from lvmtui.formats.campaign import told
 from lvmtui.formats.data_facts import TrivialBaselines
 from lvmtui.formats.results import Comparison
 from lvmtui.formats.spec import ArmName
@@ -143,7 +144,8 @@ class Builder:
         """Compute what depends on all runs together: the ranked table, and the time left."""
         health = {view.planned.run: self._health_of(view) for view in state.runs}
         self._table = table_of(state, self._comparisons, self._trivial, health)
-        self._said = (headline(self._table), answer(self._table), *self._lost, *caveats(self._table))
+        doubts = (*self._lost, *told(state.campaign.doubts), *caveats(self._table))
+        self._said = (headline(self._table), answer(self._table), *doubts)
         self._eta = campaign_eta(state, now)
 
     def build(self, state: CampaignState, now: float) -> Snapshot:
