@@ -117,7 +117,7 @@ def test_a_larger_gain_that_is_known_is_not_passed_over_as_negligible() -> None:
     for word in (Word.TOO_CLOSE, Word.NEGLIGIBLE):
         found = {r.what: r for r in recommendations(table(first, row("b", 0.4, 0.5, word)), COSTS)}
         assert found["Gained most from 8k to 23k"].words == "no known gain is more than negligible"
-    found = {r.what: r for r in recommendations(table(row("b", 0.4, 0.5, Word.TOO_CLOSE)), COSTS)}
+    found = {r.what: r for r in recommendations(table(*(row(m, 0.4, 0.5, Word.TOO_CLOSE) for m in "ab")), COSTS)}
     assert found["Gained most from 8k to 23k"].words == "no model has a gain clear of zero"
 
 
