@@ -100,6 +100,8 @@ def check_arms(
         pair = pair_facts(arms[0], arms[-1], ends, context)
         try:
             refuse_unfit(arms[0], arms[-1])
+            if pair.baseline_is_part and not pair.new_vectors:
+                raise UserError(f"{arms[-1].title}: has no vector that {arms[0].title} lacks; name a larger file")
         except UserError as error:
             faults = (*faults, str(error))
     neighbours = groups.facts if groups else None

@@ -254,6 +254,8 @@ def test_status_says_when_it_is_too_early_and_gives_the_interval_at_the_end(tmp_
     assert low < model["change_percent"] < high and model["early"] is None
     unknown = Estimate(0.24, 0.2, 2.3, 2000, 60, 40, cluster_df=30)
     row = replace(made_row("amn", 0.24), estimate=unknown, interval=None, verdict=verdict(unknown, seeds=2))
+    fewer = replace(made_row("amn", 1.0), seeds=2)
+    assert [model_as_json(fewer, seeds)["words"].endswith(", 2 of 3 seeds") for seeds in (2, 3)] == [False, True]
     assert model_as_json(row, 2)["words"].startswith(
         "+0.24 %, 2 seeds do not tell how much they vary (2.3 degrees of free"
     )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import signal
 import sys
+import threading
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +20,7 @@ from lvmtui.cli.trainer_test import try_trainer
 from lvmtui.cli.watch_logs import Watch, log_table
 from lvmtui.planning.options import Options
 from tests.trainers.tiny import tiny_options
+from tests.waiting import wait_for
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PATTERN = r"epoch (?P<epoch>\d+) val (?P<cosine>\S+)"
@@ -239,6 +243,33 @@ def test_a_trainer_that_fails_after_it_was_asked_fails_the_test(
     lines = shown.out.splitlines()
     assert any(line.startswith("no  predictions  left with exit code 1: RuntimeError") for line in lines), lines
     assert any(line.startswith("no  leave        it tells of no checkpoint") for line in lines), "it had been asked"
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_test_that_is_ended_takes_its_trainer_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: signal.Signals
+) -> None:
+    """With its terminal closed the script went on, in a folder that nobody sees."""
+    monkeypatch.chdir(tmp_path)
+    script = "import os, time; open('pid.new', 'w').write(str(os.getpid())); os.rename('pid.new', 'pid')\n"
+    (tmp_path / "train.py").write_text(f"{script}print('epoch 1 val 0.5', flush=True); time.sleep(600)")
+
+    def end() -> None:
+        wait_for((tmp_path / "pid").exists)
+        os.kill(os.getpid(), number)
+
+    before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGHUP)}
+    thread = threading.Thread(target=end)
+    thread.start()
+    try:
+        code = main(["trainer", "test", "--command", f"{sys.executable} train.py", "--pattern", PATTERN])
+    finally:
+        thread.join()
+        for one, handler in before.items():
+            signal.signal(one, handler)
+    assert code == 130 and capsys.readouterr().err.endswith("lvmtui: interrupted; the trainer was ended\n")
+    assert not Path("/proc", (tmp_path / "pid").read_text()).exists()
 
 
 @pytest.mark.usefixtures("tiny")

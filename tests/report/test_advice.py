@@ -68,7 +68,10 @@ def test_too_few_seeds_hide_no_model_that_is_below_the_best_trivial_baseline() -
     assert avoid.models == ("b", "a") and "a (below ridge, too few seeds to be sure)" in avoid.words
     assert not any(r.models for r in found.values())
     assert found["Highest accuracy"].words.startswith("no model beats ridge (.5560); the best one is c")
-    assert found["Gained most from 8k to 23k"].words == "no model with more than a negligible gain beats the best trivial baseline"
+    assert (
+        found["Gained most from 8k to 23k"].words
+        == "no model with more than a negligible gain beats the best trivial baseline"
+    )
     assert not any(r.medal for r in table(*lost).rows), "no medal stands beside 'do not use'"
     (gained,) = (r for r in recommendations(table(*lost, row("d", 1.5, 0.57)), COSTS) if "Gained" in r.what)
     assert gained.models[0] == "d"

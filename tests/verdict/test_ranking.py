@@ -23,7 +23,7 @@ from lvmtui.verdict.comparison import trivial_by_run
 from lvmtui.verdict.ranking import Judgement, ranked, table_of
 from lvmtui.verdict.rows import SO_FAR
 from lvmtui.verdict.table import ArmCell, Row, TrivialRow
-from lvmtui.verdict.words import UNFINISHED, Verdict, Word
+from lvmtui.verdict.words import PUT_BACK, UNFINISHED, Verdict, Word
 from tests.factory import State, bring_to, make_campaign, planned_run
 from tests.history import Curve
 from tests.verdict.scenes import by_own_trainer, finished, read_table, report_of, state_of
@@ -244,6 +244,9 @@ def test_planned_seeds_that_failed_are_to_be_retried_before_there_are_more(tmp_p
     assert report.table.rows[0].verdict.remedy == UNFINISHED and "more seeds" not in md
     assert "To judge AMN: the planned seeds that did not finish (lvmtui retry)." in report.caveats
     assert ["lvmtui retry all" in step for step in report.next_steps] == [True]
+    shutil.rmtree(workspace.run(planned_run(campaign, "amn", "expanded", campaign.seeds[-1])).path)
+    (row,) = read_table(state_of(workspace, campaign)).rows
+    assert row.verdict.remedy == PUT_BACK, "nothing is there that could be tried again"
 
 
 def test_a_run_folder_that_was_removed_is_missing_and_not_a_run_that_failed(tmp_path: Path) -> None:
