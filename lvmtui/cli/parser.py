@@ -90,16 +90,7 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
     added = command("tensorboard", "write the curves as TensorBoard event files", chosen)
     added.add_argument("--output", metavar="DIR", help="default: logs/tensorboard in the workspace")
     added.add_argument("--once", action="store_true", help="write what is there now; do not go on while runs go on")
-    added = command("report", "write the comparison again, also while runs are missing", chosen)
-    _add_choice(added, "--format", tuple(FORMATS), help="default: as --output is named, or md")
-    added.add_argument(
-        "--output", metavar="FILE", help="write to this file instead; - for stdout. Markdown brings its pictures along"
-    )
-    tables = ("runs", "curves", "heldout", "comparisons")
-    _add_choice(added, "--table", tables, help="as CSV: this table, in full")
-    added.add_argument(
-        "--self-contained", action="store_true", help="Markdown that holds its pictures itself; HTML always does"
-    )
+    _add_report_options(command("report", "write the comparison again, also while runs are missing", chosen))
 
     command("pause", "save a checkpoint, free the memory and stop; survives a reboot", chosen, runs)
     command("resume", "continue a paused run from its checkpoint", chosen, runs)
@@ -180,6 +171,18 @@ def _add_embed_options(parser: Parser) -> None:
     parser.add_argument("--half", action="store_true", help="keep float16: half the file, three digits")
     parser.add_argument("--text-field", metavar="NAME", help="field of a JSON line with the text; default: found")
     parser.add_argument("--title-field", metavar="NAME", help="field of a JSON line with the title; default: found")
+
+
+def _add_report_options(added: Parser) -> None:
+    _add_choice(added, "--format", tuple(FORMATS), help="default: as --output is named, or md")
+    added.add_argument(
+        "--output", metavar="FILE", help="write to this file instead; - for stdout. Markdown brings its pictures along"
+    )
+    tables = ("runs", "curves", "heldout", "comparisons")
+    _add_choice(added, "--table", tables, help="as CSV: this table, in full")
+    added.add_argument(
+        "--self-contained", action="store_true", help="Markdown that holds its pictures itself; HTML always does"
+    )
 
 
 def _add_own_trainers(command: Callable[..., Parser], common: Parser) -> None:
