@@ -243,9 +243,8 @@ class OpenCampaign:
     @cached_property
     def comparisons(self) -> Rows[ComparisonRecord]:
         """In the order of the ranking."""
-        return Rows(
-            ComparisonRecord, (_comparison(self.id, self.report.table.labels, row) for row in self.report.table.rows)
-        )
+        table = self.report.table
+        return Rows(ComparisonRecord, (_comparison(self.id, table.labels, row) for row in table.rows))
 
     def centre(self, seed: int | None = None) -> Centre | None:
         """What maps vectors to the centred space and back (`centre.back`), with folds that of a seed; None where

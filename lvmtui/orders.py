@@ -299,6 +299,5 @@ def _write(folder: Path, write: Callable[[], object]) -> None:
         raise UserError(f"{folder}: the order cannot be written ({error.strerror or error})") from None
     if not allowed:
         owner = user_name(folder.stat().st_uid)
-        raise UserError(
-            f"{folder}: orders are taken from {owner}, and from the folder's group if its mode lets the group write"
-        )
+        whose = f"from {owner}, and from the folder's group if its mode lets the group write"
+        raise UserError(f"{folder}: orders are taken {whose}")

@@ -42,13 +42,10 @@ def as_text(findings: Sequence[MachineFinding], width: int) -> str:
         lines += textwrap.wrap(finding.words, room, initial_indent=head, subsequent_indent=below) or [head]
         if finding.remedy:
             lines += textwrap.wrap(finding.remedy, room, initial_indent=f"{below}> ", subsequent_indent=f"{below}  ")
-    faults = sum(f.state == "fault" for f in findings)
-    notes = sum(f.state == "note" for f in findings)
-    if faults:
-        lines += ["", f"{plural(faults, 'fault')}: something here will fail"]
-    else:
-        lines += ["", f"nothing stands in the way; {plural(notes, 'note')}" if notes else "nothing stands in the way"]
-    return "\n".join(lines)
+    faults, notes = (sum(f.state == state for f in findings) for state in ("fault", "note"))
+    noted = f"; {plural(notes, 'note')}" if notes else ""
+    closing = f"{plural(faults, 'fault')}: something here will fail" if faults else f"nothing stands in the way{noted}"
+    return "\n".join([*lines, "", closing])
 
 
 def as_json(findings: Sequence[MachineFinding], records: Sequence[Any]) -> dict[str, Any]:

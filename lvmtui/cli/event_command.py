@@ -77,9 +77,8 @@ def tell_command(command: str, facts: dict[str, Any], folder: Path, *, seconds: 
         stdin.write(json.dumps(facts).encode() + b"\n")
         stdin.seek(0)
         try:
-            process = spawn(
-                ("/bin/sh", "-c", command), output=output, environment=environment, folder=folder, stdin=stdin
-            )
+            shell = ("/bin/sh", "-c", command)
+            process = spawn(shell, output=output, environment=environment, folder=folder, stdin=stdin)
         except OSError as error:
             return f"could not be started ({error.strerror or error})"
         try:

@@ -35,9 +35,8 @@ def check(given: argparse.Namespace) -> int:
     if not given.files:
         raise UserError("check: name one or two vector files, or give --split for a campaign's proof")
     if model := next((f for f in given.files if f.partition(":")[0].endswith(".py")), None):
-        raise UserError(
-            f"check: {model}: only vector files; a model is tried by lvmtui run ... --models {model} --plan"
-        )
+        cure = f"a model is tried by lvmtui run ... --models {model} --plan"
+        raise UserError(f"check: {model}: only vector files; {cure}")
     say = announcer()
     found = check_files(
         [Path(f) for f in given.files],

@@ -31,9 +31,8 @@ def report(given: argparse.Namespace) -> int:
         raise UserError("--self-contained: says how Markdown is written to a file; give --format md and --output FILE")
     if given.table:
         if form.format != "csv" or not given.output:
-            raise UserError(
-                f"--table {given.table}: is CSV; give --output FILE.csv, or --format csv --output - to see it"
-            )
+            cure = "give --output FILE.csv, or --format csv --output - to see it"
+            raise UserError(f"--table {given.table}: is CSV; {cure}")
         return _long_table(given, folder)
     if given.output == "-":
         print(render_report(folder.workspace, folder.id, form), end="")

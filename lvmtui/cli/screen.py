@@ -27,9 +27,8 @@ def screen(given: argparse.Namespace) -> int:
         if not all(stream is not None and stream.isatty() for stream in (sys.__stdin__, sys.__stderr__)):
             raise UserError("the screen needs a terminal; 'lvmtui status' and 'lvmtui attach --headless' do not")
         if os.environ.get("TERM") in ("dumb", "unknown"):
-            raise UserError(
-                "TERM names a terminal that cannot be drawn on; 'lvmtui attach --headless' needs no drawing"
-            )
+            fault = "TERM names a terminal that cannot be drawn on"
+            raise UserError(f"{fault}; 'lvmtui attach --headless' needs no drawing")
         for name in ("COLUMNS", "LINES"):  # exported somewhere above us, they would stand for the size for ever
             os.environ.pop(name, None)
     log_to(None if given.read_only else workspace.screen_log)

@@ -77,9 +77,8 @@ def findings(results: Sequence[DeviceRecord]) -> list[MachineFinding]:
         failed = [check for check in record.results if check.ok is False]
         done = sum(check.ok is True for check in record.results)
         words = f"{record.device}: {done} checks passed in {record.seconds:.0f} s"
-        found.append(
-            MachineFinding(subject, "note" if failed else "ok", words + (f", {len(failed)} failed" if failed else ""))
-        )
+        words += f", {len(failed)} failed" if failed else ""
+        found.append(MachineFinding(subject, "note" if failed else "ok", words))
         for check in failed:
             serious = check.name in ("kernels", "gradients", "optimizer")
             remedy = "use --device cpu, or another build of torch" if serious else _remedy(check.name)

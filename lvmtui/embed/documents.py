@@ -96,9 +96,8 @@ def _text_files(folder: Path) -> Iterator[Document]:
         try:
             text = raw.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            raise UserError(
-                f"{source}: not UTF-8 at byte {error.start:,}; convert it, for example with iconv"
-            ) from None
+            fault = f"not UTF-8 at byte {error.start:,}"
+            raise UserError(f"{source}: {fault}; convert it, for example with iconv") from None
         yield Document(sanitise(file.stem, LONGEST_TITLE), source, text, read)
 
 

@@ -112,9 +112,8 @@ def _shard_folder(output: Path, settings: dict[str, Any]) -> Iterator[Path]:
             replace_file(kept, json.dumps(begun).encode())
         elif before != begun:
             changed = ", ".join(key for key in begun if begun[key] != before.get(key))
-            raise UserError(
-                f"{sanitise(str(folder))}: was begun with other values of {changed}; delete it, or choose another -o"
-            )
+            fault = f"was begun with other values of {changed}"
+            raise UserError(f"{sanitise(str(folder))}: {fault}; delete it, or choose another -o")
         try:
             yield folder
         finally:
@@ -166,9 +165,8 @@ def _write_shard(file: Path, shard: list[Cut], encoder: Encoder, settings: Embed
     pieces = [piece for *_, found in kept for piece in found]
     vectors = encoder.encode(pieces) if pieces else np.empty((0, 0), np.float32)
     if vectors.ndim != 2 or len(vectors) != len(pieces):
-        raise UserError(
-            f"--model {encoder.name}: made {vectors.shape} of {len(pieces)} pieces; one vector each is needed"
-        )
+        fault = f"made {vectors.shape} of {len(pieces)} pieces"
+        raise UserError(f"--model {encoder.name}: {fault}; one vector each is needed")
     with np.errstate(over="ignore"):
         stored = vectors.astype(settings.dtype)
     bad = np.flatnonzero(~np.isfinite(stored).all(axis=1))

@@ -99,14 +99,9 @@ def plain_uuid(uuid: str) -> str:
     return re.sub("[^0-9a-z-]", "", uuid.lower().removeprefix("gpu-"))
 
 
-def read_record(uuid: str) -> SelfTest | None:
-    """The record of a device; None where there is none that can be read."""
-    return find_document(SelfTest, record_path(uuid))
-
-
 def record_for(uuid: str, torch: str) -> SelfTest | None:
     """The record of a device if it was tested with this torch and with the driver and the code of now."""
-    record = read_record(uuid)
+    record = find_document(SelfTest, record_path(uuid))
     now = torch, driver_version(), training_code()
     return record if record and (record.torch, record.driver, record.code) == now else None
 

@@ -154,7 +154,6 @@ class CampaignReader:
         self._runs = {p.run: RunReader(workspace.run(p)) for p in self.campaign.runs}
         self._owners = Owners()
         self._pulse = PulseReader(workspace.pulse)
-        self._pulse.refresh()
 
     def refresh(self) -> CampaignState:
         """Read what is new in all run folders. Raises UserError if `campaign.json` cannot be read."""
@@ -204,8 +203,7 @@ class CampaignReader:
 
     def look_at_pulse(self) -> frozenset[str]:
         """Read the supervisor's pulse, which the views of runs on other hosts come from. Returns the runs with news."""
-        self._pulse.refresh()
-        return self._pulse.moved
+        return self._pulse.refresh()
 
 
 def campaign_or_fault(folder: CampaignDir) -> CampaignState | str:

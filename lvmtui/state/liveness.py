@@ -36,11 +36,9 @@ def longest_quiet(progress: Progress | None) -> float:
     evaluation or checkpoint may take longer; one evaluation comes before the first step and shows nothing."""
     if progress is None:
         return 3 * UNKNOWN_STEP
-    shown = {"starting": False, "evaluating": progress.evaluations > 2, "saving": progress.checkpoints > 1}.get(
-        progress.activity, True
-    )
-    usual = progress.longest_gap if shown and progress.longest_gap is not None else UNKNOWN_STEP
-    return explained(usual)
+    shown = {"starting": False, "evaluating": progress.evaluations > 2, "saving": progress.checkpoints > 1}
+    known = progress.longest_gap if shown.get(progress.activity, True) else None
+    return explained(UNKNOWN_STEP if known is None else known)
 
 
 def lacks_steps(progress: Progress | None, seconds: float, *, stopped: bool = False) -> bool:
@@ -90,18 +88,17 @@ class PulseReader:
         self._path = path
         self._seen = Seen()
         self.pulse: Pulse | None = None
-        self.moved: frozenset[str] = frozenset()
-        """Runs about which the supervisor did something between the last two looks, as far as it tells."""
+        self.refresh()
 
-    def refresh(self) -> Pulse | None:
-        """Read it if it has changed."""
-        self.moved = frozenset()
-        if self._seen.changed(self._path, asked=True):
-            before, self.pulse = self.pulse, read_pulse(self._path)
-            if self.pulse is not None:
-                since = before.beat if before else 0
-                self.moved = frozenset(run for run, beat in self.pulse.changed.items() if beat > since)
-        return self.pulse
+    def refresh(self) -> frozenset[str]:
+        """Read it if it has changed. Returns the runs about which the supervisor did something since the last look, as
+        far as it tells."""
+        if not self._seen.changed(self._path, asked=True):
+            return frozenset()
+        since = self.pulse.beat if self.pulse else 0
+        self.pulse = read_pulse(self._path)
+        changed = self.pulse.changed if self.pulse else {}
+        return frozenset(run for run, beat in changed.items() if beat > since)
 
 
 def silence_of(pulse: Pulse | None, campaign: str, now: float) -> str:

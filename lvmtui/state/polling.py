@@ -23,7 +23,6 @@ class Polling:
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
         self._pulse = PulseReader(workspace.pulse)
-        self._pulse.refresh()
         self._seen = Seen()
         self._runs: list[RunDir] = []
         self._turn = 0
@@ -46,8 +45,7 @@ class Polling:
             changed.add(str(workspace.models / "run"))
         few = (path for of in newest for path in (of.comparisons, of.baselines, of.intent, of.report))
         changed |= {str(path) for path in (workspace.supervisor, *few) if self._seen.changed(path)}
-        self._pulse.refresh()
-        changed |= {str(RunDir(workspace.models / run).events) for run in self._pulse.moved}
+        changed |= {str(RunDir(workspace.models / run).events) for run in self._pulse.refresh()}
         first = self._turn if self._turn < len(self._runs) else 0
         self._turn = first + AT_ONCE
         for run in self._runs[first : self._turn]:

@@ -58,9 +58,8 @@ class RunReader:
             state = replace(state, trainer=fold(events, TrainerState() if restarted else state.trainer))
         if self._seen.changed(self.folder.supervision):
             records, restarted = self._records.read()
-            state = replace(
-                state, supervision=fold_records(records, SupervisionState() if restarted else state.supervision)
-            )
+            before = SupervisionState() if restarted else state.supervision
+            state = replace(state, supervision=fold_records(records, before))
         if self._seen.changed(self.folder.intent, asked=asked):
             state = replace(state, intent=read_intent(self.folder.intent, state.intent))
         if digits and self._seen.changed(self.folder.progress):

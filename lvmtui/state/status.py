@@ -72,37 +72,33 @@ class PhaseFacts:
     style: str
     """A name from `ui/draw/styles.py`."""
     pace: Pace
-    orders: frozenset[Order]
+    orders: tuple[Order, ...]
     """Orders that can make sense. `orders.why_not` also looks at the run: only what is to be paused can be resumed."""
     has_process: bool = False
     """A process may hold memory."""
 
 
-def _orders(*names: Order) -> frozenset[Order]:
-    return frozenset(names)
-
-
-_STOP = _orders("pause", "cancel", "kill")
-_HALT = _STOP | _orders("suspend")
-_AGAIN = _orders("retry", "restart")
+_STOP: tuple[Order, ...] = ("pause", "cancel", "kill")
+_HALT: tuple[Order, ...] = (*_STOP, "suspend")
+_AGAIN: tuple[Order, ...] = ("retry", "restart")
 
 PHASES: Mapping[Phase, PhaseFacts] = {
-    Phase.QUEUED: PhaseFacts("○", "queued", "waits", _STOP | _orders("restart")),
+    Phase.QUEUED: PhaseFacts("○", "queued", "waits", (*_STOP, "restart")),
     Phase.STARTING: PhaseFacts("▸", "running", "works", _HALT, has_process=True),
     Phase.RUNNING: PhaseFacts("▸", "running", "works", _HALT, has_process=True),
-    Phase.STALLED: PhaseFacts("!", "alarm", "held", _HALT | _AGAIN, has_process=True),
-    Phase.PAUSING: PhaseFacts("◌", "waiting", "stopping", _orders("resume", "cancel", "kill"), has_process=True),
-    Phase.PAUSED: PhaseFacts("‖", "waiting", "held", _orders("resume", "cancel", "kill", "restart")),
-    Phase.SUSPENDED: PhaseFacts("‖", "waiting", "held", _orders("resume", "cancel", "kill"), has_process=True),
-    Phase.CANCELLING: PhaseFacts("◌", "waiting", "stopping", _orders("kill"), has_process=True),
+    Phase.STALLED: PhaseFacts("!", "alarm", "held", (*_HALT, *_AGAIN), has_process=True),
+    Phase.PAUSING: PhaseFacts("◌", "waiting", "stopping", ("resume", "cancel", "kill"), has_process=True),
+    Phase.PAUSED: PhaseFacts("‖", "waiting", "held", ("resume", "cancel", "kill", "restart")),
+    Phase.SUSPENDED: PhaseFacts("‖", "waiting", "held", ("resume", "cancel", "kill"), has_process=True),
+    Phase.CANCELLING: PhaseFacts("◌", "waiting", "stopping", ("kill",), has_process=True),
     Phase.CANCELLED: PhaseFacts("✗", "dim", "over", _AGAIN),
-    Phase.INTERRUPTED: PhaseFacts("◌", "waiting", "waits", _STOP | _AGAIN),
-    Phase.NO_SPACE: PhaseFacts("!", "alarm", "held", _STOP | _AGAIN | _orders("resume")),
+    Phase.INTERRUPTED: PhaseFacts("◌", "waiting", "waits", (*_STOP, *_AGAIN)),
+    Phase.NO_SPACE: PhaseFacts("!", "alarm", "held", (*_STOP, *_AGAIN, "resume")),
     Phase.FAILED: PhaseFacts("✗", "failed", "over", _AGAIN),
-    Phase.MISSING: PhaseFacts("✗", "failed", "over", _orders()),
+    Phase.MISSING: PhaseFacts("✗", "failed", "over", ()),
     Phase.DIVERGED: PhaseFacts("✗", "failed", "over", _AGAIN),
-    Phase.FINISHED: PhaseFacts("✓", "done", "over", _orders()),
-    Phase.UNKNOWN: PhaseFacts("?", "waiting", "held", _STOP | _orders("resume")),
+    Phase.FINISHED: PhaseFacts("✓", "done", "over", ()),
+    Phase.UNKNOWN: PhaseFacts("?", "waiting", "held", (*_STOP, "resume")),
 }
 """Everything that depends on the phase alone. The rest of the program asks this table."""
 

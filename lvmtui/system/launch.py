@@ -27,9 +27,8 @@ def _take_ours() -> None:
     root = Path(__file__).resolve().parents[2]
     for name in PACKAGES:
         folder = root / name
-        spec = importlib.util.spec_from_file_location(
-            name, folder / "__init__.py", submodule_search_locations=[str(folder)]
-        )
+        file = folder / "__init__.py"
+        spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=[str(folder)])
         if spec is None or spec.loader is None or not folder.is_dir():
             raise SystemExit(f"{folder}: our package is not there; install lvmtui again")
         sys.modules[name] = package = importlib.util.module_from_spec(spec)

@@ -209,10 +209,8 @@ def _table_psutil() -> Iterator[Process]:
 
 
 def _process(identity: Identity, parent: int, leader: bool, stopped: bool, environment: Mapping[str, str]) -> Process:
-    mark, folder, launch = (
-        environment.get(name, "") for name in (process_id.RUN_MARK, process_id.FOLDER_MARK, process_id.LAUNCH_MARK)
-    )
-    return Process(identity, parent, leader, stopped, mark, folder, launch, environment.get("CUDA_VISIBLE_DEVICES", ""))
+    names = (process_id.RUN_MARK, process_id.FOLDER_MARK, process_id.LAUNCH_MARK, "CUDA_VISIBLE_DEVICES")
+    return Process(identity, parent, leader, stopped, *(environment.get(name, "") for name in names))
 
 
 def _variables(environment: bytes) -> dict[str, str]:
@@ -230,9 +228,8 @@ def process_of(identity: Identity) -> Process | None:
         leader = os.getsid(identity.pid) == identity.pid
     except OSError:
         return None
-    return _process(
-        identity, 0, leader, state in "Tt", _variables(process_id.read_small(f"/proc/{identity.pid}/environ"))
-    )
+    environment = process_id.read_small(f"/proc/{identity.pid}/environ")
+    return _process(identity, 0, leader, state in "Tt", _variables(environment))
 
 
 # Whose it is ----------------------------------------------------------------------------------------------------------

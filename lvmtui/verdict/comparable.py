@@ -81,9 +81,8 @@ def _of_seeds(same: Mapping[int, Check]) -> Check:
     first = next(iter(shown.values()))
     if len(told) == 1 and len(shown) == len(same):
         return first
-    return replace(
-        first, words="; ".join(f"{numbered(seeds, 'seed')}: {words}" for words, seeds in told.items() if words)
-    )
+    said = (f"{numbered(seeds, 'seed')}: {words}" for words, seeds in told.items() if words)
+    return replace(first, words="; ".join(said))
 
 
 def check_code(sides: Sequence[ComparedRun]) -> Check:

@@ -79,9 +79,8 @@ def context_means(state: CampaignState, trivial: Mapping[str, TrivialBaselines |
 
 def inputs_of(state: CampaignState, model: str) -> str:
     """sha256 over everything a comparison is made from: the checksums the runs logged, and the trivial baselines."""
-    digest = hashlib.sha256(
-        f"comparison {VERSION}.{REVISION} metric {METRIC} {state.campaign.split_fingerprint}\n".encode()
-    )
+    version = f"comparison {VERSION}.{REVISION} metric {METRIC}"
+    digest = hashlib.sha256(f"{version} {state.campaign.split_fingerprint}\n".encode())
     compared = [complete_pairs(state, model), *(context_pairs(state, model, arm) for arm in ARMS)]
     for seed, *views in (pair for pairs in compared for pair in pairs):
         for view in views:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from lvmtui.formats.results import STRATA, ArmScores, Effects, Estimate, Population, Retrieval, Skill, Stratum
 from lvmtui.formats.spec import ARMS, ArmName
@@ -156,24 +155,17 @@ class Figures:
     def arm(self, arm: ArmName) -> ArmScores:
         scores, cosines = [pair.scores[arm] for pair in self.pairs], self.cosines[arm]
         by_seed = self._seed_means(cosines)
-
-        def mean(of: Callable[[WindowScores], npt.NDArray[np.floating]]) -> float:
-            return self._mean([of(s) for s in scores])
-
-        trivial = {
-            name: self._mean([p.trivial[arm][name].cosine for p in self.pairs]) for name in self._trivial_names(arm)
-        }
+        measures = ("hit_1", "hit_5", "hit_10", "mrr")
+        names = self._trivial_names(arm)
+        trivial = {name: self._mean([pair.trivial[arm][name].cosine for pair in self.pairs]) for name in names}
         return ArmScores(
-            cosine=mean(lambda s: s.cosine),
-            margin=mean(lambda s: s.cosine - s.last_cosine),
-            hit_1=mean(lambda s: retrieval_of("hit_1", s.rank)),
-            hit_5=mean(lambda s: retrieval_of("hit_5", s.rank)),
-            hit_10=mean(lambda s: retrieval_of("hit_10", s.rank)),
+            cosine=self.mean(arm),
+            margin=self._mean([s.cosine - s.last_cosine for s in scores]),
             validation=float(np.mean([pair.validation[arm] for pair in self.pairs])),
             seed_deviation=float(by_seed[0].std(ddof=1)) if by_seed and len(self.pairs) > 1 else None,
             skill=self._skill(arm, cosines, trivial),
-            mrr=mean(lambda s: retrieval_of("mrr", s.rank)),
             trivial=trivial,
+            **{name: self._mean([retrieval_of(name, s.rank) for s in scores]) for name in measures},
         )
 
     # Parts ------------------------------------------------------------------------------------------------------------
@@ -183,9 +175,8 @@ class Figures:
         if not trivial:
             return None
         against = max(trivial, key=trivial.__getitem__)
-        return Skill(
-            against, trivial[against], self._gain(cosines, [p.trivial[arm][against].cosine for p in self.pairs])
-        )
+        theirs = [pair.trivial[arm][against].cosine for pair in self.pairs]
+        return Skill(against, trivial[against], self._gain(cosines, theirs))
 
     def _gain(self, mine: Sequence[Floats], theirs: Sequence[Floats]) -> Estimate:
         """A trained arm less a trivial baseline, which has no seeds."""

@@ -222,22 +222,20 @@ def _failed_to_learn(
 ) -> Finding | None:
     """Even its highest validation cosine is below that of the mean of the context; or it ended there, and not
     because it overfitted. Of another program's run: on the held-out windows."""
+    highest = f"{words_of(best.cosine)}, {best.where}"
     if trivial is None:
         if judged is None or judged[0] >= (mean := judged[1].get("mean", -1.0)) - BELOW:
             return None
         means = f"held-out cosine {words_of(judged[0])}, the context mean has {words_of(mean)} (plain means)"
         words = f"failed to learn: {means}"
         if cosine_of(last) <= cosine_of(best) - OVERFIT_FALL:
-            words += (
-                f"; its validation cosine fell from {words_of(best.cosine)}, {best.where}, to {words_of(last.cosine)}"
-            )
+            words += f"; its validation cosine fell from {highest}, to {words_of(last.cosine)}"
         return Finding("failed_to_learn", True, words, on_heldout=True)
     bar = trivial.validation_mean - BELOW
     train = finite(last.train_cosine)
     if cosine_of(last) >= bar or (cosine_of(best) >= bar and (train is None or train >= bar)):
         return None
     end, known = f"{words_of(last.cosine)} at the end, training {words_of(train)}", words_of(trivial.validation_mean)
-    highest = f"{words_of(best.cosine)}, {best.where}"
     if cosine_of(best) >= bar:
         words = f"fell apart: validation cosine {end}, the context mean has {known}; its best was {highest}"
         return Finding("failed_to_learn", True, words, "fell apart")

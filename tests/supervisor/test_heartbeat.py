@@ -20,15 +20,12 @@ def test_it_names_the_runs_something_was_done_about(world: World) -> None:
 def test_a_reader_is_told_each_change_once(tmp_path: Path) -> None:
     path = tmp_path / "pulse.json"
     reader = PulseReader(path)
-    assert reader.refresh() is None and not reader.moved
+    assert not reader.refresh() and reader.pulse is None
     write_live(path, Pulse(1.0, 5, changed={"a": 4, "b": 5}))
-    reader.refresh()
-    assert reader.moved == {"a", "b"}
-    reader.refresh()
-    assert not reader.moved
+    assert reader.refresh() == {"a", "b"}
+    assert not reader.refresh()
     write_live(path, Pulse(2.0, 7, changed={"a": 7, "b": 5}))
-    reader.refresh()
-    assert reader.moved == {"a"}
+    assert reader.refresh() == {"a"}
 
 
 def test_its_words_are_sanitised_and_a_broken_one_is_none(tmp_path: Path) -> None:

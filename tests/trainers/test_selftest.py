@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from lvmtui.formats.json_codec import decode, encode
-from lvmtui.formats.selftest import Fallbacks, SelfTest, read_record, training_code, write_record
+from lvmtui.formats.json_codec import decode, encode, find_document
+from lvmtui.formats.selftest import Fallbacks, SelfTest, record_path, training_code, write_record
 from lvmtui.formats.user_code import digest_of_folder
 from tests.threads import ONE_THREAD
 from tests.trainers.taping import Taping
@@ -167,7 +167,8 @@ def test_a_record_holds_until_code_torch_or_driver_change(tmp_path: Path, monkey
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     found = replace(examined(("amn",)), uuid="GPU-12ab", fallbacks=Fallbacks(no_graph=True, float32=True))
     write_record(found)
-    assert read_record("12AB") == found and read_record("GPU-99") is None  # torch writes no prefix
+    assert find_document(SelfTest, record_path("12AB")) == found  # torch writes no prefix
+    assert find_document(SelfTest, record_path("GPU-99")) is None
     monkeypatch.setattr(device_module, "uuid_of", lambda device: "12ab")
     gpu = torch.device("meta")
     assert device_module.fallbacks_on(gpu) == found.fallbacks and len(found.fallbacks.sentences) == 2
