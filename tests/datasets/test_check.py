@@ -100,8 +100,7 @@ def test_faults_of_a_pair(tmp_path: Path) -> None:
         again = dict(arrays)
     np.savez(tmp_path / "again.npz", more=np.ones(1), **again)  # another file, with another fingerprint
     assert (
-        "again.npz: has no vector that e.npz lacks"
-        in check_files([large, tmp_path / "again.npz"], tmp_path).faults[0]
+        "again.npz: has no vector that e.npz lacks" in check_files([large, tmp_path / "again.npz"], tmp_path).faults[0]
     )
     wide = check_files([small, tmp_path / "wide.npy"], tmp_path)
     assert "24 numbers and wide.npy of 32" in wide.faults[0]

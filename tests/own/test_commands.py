@@ -255,9 +255,13 @@ def test_a_test_that_is_ended_takes_its_trainer_along(
     script = "import os, time; open('pid.new', 'w').write(str(os.getpid())); os.rename('pid.new', 'pid')\n"
     (tmp_path / "train.py").write_text(f"{script}print('epoch 1 val 0.5', flush=True); time.sleep(600)")
 
+    over = threading.Event()
+
     def end() -> None:
         wait_for((tmp_path / "pid").exists)
         os.kill(os.getpid(), number)
+        while not over.wait(10):  # where it arrives in a callback of the garbage collector, it is lost
+            os.kill(os.getpid(), number)
 
     before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGHUP)}
     thread = threading.Thread(target=end)
@@ -265,6 +269,7 @@ def test_a_test_that_is_ended_takes_its_trainer_along(
     try:
         code = main(["trainer", "test", "--command", f"{sys.executable} train.py", "--pattern", PATTERN])
     finally:
+        over.set()
         thread.join()
         for one, handler in before.items():
             signal.signal(one, handler)

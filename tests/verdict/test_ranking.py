@@ -245,8 +245,7 @@ def test_planned_seeds_that_failed_are_to_be_retried_before_there_are_more(tmp_p
     assert "To judge AMN: the planned seeds that did not finish (lvmtui retry)." in report.caveats
     assert ["lvmtui retry all" in step for step in report.next_steps] == [True]
     shutil.rmtree(workspace.run(planned_run(campaign, "amn", "expanded", campaign.seeds[-1])).path)
-    (row,) = read_table(state_of(workspace, campaign)).rows
-    assert row.verdict.remedy == PUT_BACK, "nothing is there that could be tried again"
+    assert read_table(state_of(workspace, campaign)).rows[0].verdict.remedy == PUT_BACK, "nothing can be tried again"
 
 
 def test_a_run_folder_that_was_removed_is_missing_and_not_a_run_that_failed(tmp_path: Path) -> None:
