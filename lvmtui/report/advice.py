@@ -163,7 +163,7 @@ def _accurate(table: Table, compared: int) -> Recommendation:
         verb = "is" if len(near) == 1 else "are"
         words += f"; {named(near)} {verb} less than {NEGLIGIBLE} % below, which is negligible"
     if skill and cell.skill_words == "no better":
-        words += f"; {the_trivial(skill.against)} does about as well without training"
+        words += f"; {the_trivial(skill.against)} does about as well without a network"
     return Recommendation(what, (best.model,), words)
 
 
@@ -193,7 +193,7 @@ def _gains_most(table: Table) -> Recommendation:
     if beaten := [row for row in table.ranked[: table.ranked.index(rows[0])] if row in gained]:
         doubt += f"; {named(beaten)} gained more, but a trivial baseline does better"
     if (skill := rows[0].expanded.skill) and rows[0].expanded.skill_words == "no better":
-        doubt += f"; {the_trivial(skill.against)} does about as well without training"
+        doubt += f"; {the_trivial(skill.against)} does about as well without a network"
     models = tuple(row.model for row in (rows[0], *equals))
     return Recommendation(what, models, f"{rows[0].title}, {rows[0].change_words}{doubt}")
 

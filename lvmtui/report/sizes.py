@@ -57,7 +57,8 @@ def curve_answer(curve: LearningCurve | None, seeds: int) -> str:
     rising = {m.model: v for m in curve.models if m.word in WORDS[:2] and (v := m.doubling and m.doubling.value)}
     sentence = f"At {largest}, {'; '.join(said)}."
     if rising:
-        who = "them" if len(said) == 1 else listed([curve.title(model) for model in rising])
+        who = listed([curve.title(model) for model in rising])
+        who = who if len(said) > 1 else "it" if len(rising) == 1 else "them"
         worth = spread([*rising.values()], percent)
         sentence += f" A doubling would bring {who} {worth} (an extrapolation)."
     if seeds == 1:

@@ -108,7 +108,7 @@ def unbeaten(table: Table) -> str:
     who = "it" if len(skills) == 1 else f"the best, {best.title}," if len(alike) == len(skills) else best.title
     none = f"{best.title} does not beat" if len(skills) == 1 else f"none of {len(skills)} models beats"
     return (
-        f"With {table.labels[1]}, {none} {the_trivial(skill.against)}, which needs no training "
+        f"With {table.labels[1]}, {none} {the_trivial(skill.against)}, which needs no network "
         f"({cosine(skill.cosine)}; {who} has {cosine(best.expanded.cosine)})."
     )
 
@@ -121,7 +121,7 @@ def _below(table: Table) -> str:
     against = dict.fromkeys(the_trivial(skill.against) for row in below if (skill := row.expanded.skill))
     counted = f"; the average counts {'it' if len(below) == 1 else 'them'} too" if table.primary else ""
     lies = "is" if len(below) == 1 else "are"
-    return f"{named(below)} {lies} below {listed(tuple(against))}, which needs no training{counted}."
+    return f"{named(below)} {lies} below {listed(tuple(against))}, which needs no network{counted}."
 
 
 # The change ---------------------------------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ def _single(table: Table) -> str:
     (row,) = table.ranked
     change, interval = change_and_interval(row.change, row.interval)
     told = f", 95 % interval {interval}" if interval else ""
-    lean = f"; {ONE_SEED}" if row.verdict.word in LEANS else ""
+    lean = f"; {lean}" if (lean := _one_seed(table)) else ""
     few = f"; {no_interval(row.estimate)}" if row.verdict.word is Word.NO_VERDICT else ""
     return _as_it_stands(table, f"{_effect(row)}{_judged_on(table)}: {change}{told}{lean}{few}.")
 
@@ -157,11 +157,14 @@ def _models(table: Table) -> str:
 
 
 def _one_seed(table: Table) -> str:
-    """Of whom one seed allows only a lean; empty: of none. An average is as sure as its least sure model."""
+    """Of whom one seed allows only a lean, or leaves training noise out of what is called negligible; empty: of none.
+    An average is as sure as its least sure model."""
     leaning, single = table.with_word(*LEANS), [row for row in table.ranked if row.seeds == 1]
     average = bool(table.primary and not table.opposite and table.primary.verdict.word in LEANS)
     if not leaning and not average:
-        return ""
+        of = "" if len(single) == len(table.ranked) else f" of {named(single)}"
+        bare = f"with one seed{of} the interval holds no training noise"
+        return bare if any(row.verdict.word is Word.NEGLIGIBLE for row in single) else ""
     if len(single) == len(table.ranked):
         return ONE_SEED
     who = " and ".join(filter(None, (named(leaning), "the average" * average)))

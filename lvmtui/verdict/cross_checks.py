@@ -50,7 +50,7 @@ def retrieval_doubt(table: Table) -> str:
         every = "every model" if len(first) == len(table.rows) else "every model judged"
         models = every if len(below) == len(first) else f"{len(below)} of {len(first)} models"
         said.append(
-            f"hit@1 of {words.the_trivial(against)}, which needs no training, is {cosine(best, 3)}, above that of "
+            f"hit@1 of {words.the_trivial(against)}, which needs no network, is {cosine(best, 3)}, above that of "
             f"{models} trained on {larger} (at most {cosine(max(below), 3)})."
         )
     lower = [title for name, title in TITLES.items() if rows and all(name in row.fell for row in rows)]

@@ -100,15 +100,14 @@ def test_any_mixture_has_an_answer(words: list[Word], average: float | None, err
 def test_models_that_no_training_beats_come_first_whatever_more_data_did() -> None:
     below = [with_skill(made_row(f"m{i}", 34.0), -0.02 - i / 100) for i in range(3)]
     assert answer(made_table(below, 34.0)).startswith(
-        "With 23k, none of 3 models beats the recency mean, which needs no training (.5166; the best, m0, has .4966). "
+        "With 23k, none of 3 models beats the recency mean, which needs no network (.5166; the best, m0, has .4966). "
         "More data helped: +34.00 % on average"
     )
     above = with_skill(made_row("m3", 1.0), 0.01)
     some = answer(made_table([*below, above], 34.0))
     assert some.startswith("More data helped")
     assert (
-        "; all 4 improved. m0, m1 and m2 are below the recency mean, which needs no training; the average counts"
-        in some
+        "; all 4 improved. m0, m1 and m2 are below the recency mean, which needs no network; the average counts" in some
     )
     assert "below" not in answer(made_table([above, with_skill(made_row("m4", 1.0), 0.02)], 34.0))
     folds = [replace(row, compared=seeds) for row, seeds in zip(below, ((1, 2), (1, 2), (1,)), strict=True)]
@@ -120,9 +119,7 @@ def test_models_that_no_training_beats_come_first_whatever_more_data_did() -> No
     alone = [replace(row, compared=seeds) for row, seeds in zip(below, ((1,), (1, 2), (1, 2)), strict=True)]
     assert "; m1 has .4866)" in answer(replace(going, rows=tuple(alone))), "what is named is of the same windows"
     one = answer(made_table(below[:1]))
-    assert one.startswith(
-        "With 23k, m0 does not beat the recency mean, which needs no training (.5166; it has .4966). "
-    )
+    assert one.startswith("With 23k, m0 does not beat the recency mean, which needs no network (.5166; it has .4966). ")
 
 
 def test_a_change_that_is_rather_negligible_says_so() -> None:
@@ -252,7 +249,7 @@ def test_retrieval_is_a_doubt_where_its_digits_and_intervals_show_it() -> None:
     ids, said, joint = doubts((0.266, 0.27), 0.370)
     assert ids.startswith("The vectors of 8k name no articles"), "what makes every cosine too high comes first"
     assert said == (
-        "hit@1 of the recency mean, which needs no training, is .281, above that of every model trained on 23k (at "
+        "hit@1 of the recency mean, which needs no network, is .281, above that of every model trained on 23k (at "
         "most .270). hit@1 and MRR are lower with 23k for every model, although the cosine is higher."
     )
     assert doubts((0.266, 0.27), 0.380)[1].endswith(
