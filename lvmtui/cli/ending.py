@@ -118,7 +118,7 @@ def next_commands(state: CampaignState, table: Table, program: str) -> list[tupl
     """Commands worth typing now, each with its purpose, the most useful first."""
     steps = []
     unfinished = [view for view in state.runs if view.status.phase is not Phase.FINISHED]
-    if retried := [view for view in unfinished if view.planned.trained_here and view.retry_helps]:
+    if retried := [view for view in unfinished if view.retry_helps]:
         failed = [view for view in retried if view.status.phase in FAILURES] or retried  # cancelled ones come last
         runs = "all" if 1 < len(failed) == len(unfinished) else " ".join(view.planned.run for view in failed)
         steps.append((f"{program} retry {runs}", "try again what did not finish"))

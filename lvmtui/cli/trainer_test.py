@@ -193,7 +193,8 @@ class _Test:
         told = self._told()
         if not told:
             last = last_line(self.run.log)
-            why = self._ending_words() or f"nothing it said in {self.limit:.0f} s is understood; the log ends: {last}"
+            why = f"nothing it said in {self.limit:.0f} s is understood; the log ends: {last}"
+            why = self._ending_words() if self._over() and not self._newest(trainer_log.Finished) else why
             yield PartFound("events", False, why, needed=True)
             return
         self._wait(lambda: self._over() or self._can_checkpoint(), ASK_AFTER)

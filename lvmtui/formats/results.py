@@ -144,8 +144,8 @@ class ArmScores:
     """Share of windows whose true next vector is the nearest of all held-out targets."""
     hit_5: float
     hit_10: float
-    validation: float
-    """Cosine of the best models on the arm's own validation windows, which differ between the arms."""
+    validation: float | None
+    """Cosine of the best models on the arm's own validation windows, which differ between the arms; None: not told."""
     seed_deviation: float | None
     """Standard deviation of the cosine over seeds; None with one seed."""
     skill: Skill | None

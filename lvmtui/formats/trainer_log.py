@@ -189,8 +189,8 @@ class Finished:
     stopped_early: bool
     best_step: int
     best_epoch: float
-    best_cosine: float
-    """Validation cosine of the best model."""
+    best_cosine: float | None
+    """Validation cosine of the best model; None where a program of the user's own told none."""
     heldout: HeldoutScores
     latency_p50_ms: float = 0.0
     """Milliseconds for one prediction, batch 1, on the run's device: median. 0: not measured, as the next."""

@@ -130,8 +130,7 @@ def _evaluations(entries: list[dict[str, Any]], total: float, ended: float, mode
     The best has the lowest validation loss, at which the weights were kept; of GraphMERT-LVM, and where no epoch has
     both, the highest validation cosine.
     """
-    told = [step for step, entry in enumerate(entries, 1) if entry.keys() & {"val_loss", "val_cosine"}]
-    evaluated = set(told or range(1, len(entries) + 1))
+    told = [{entry.get("val_loss"), entry.get("val_cosine")} != {None} for entry in entries]  # NaN is told, null is not
     pairs = [(_number(entry.get("val_loss")), _number(entry.get("val_cosine"))) for entry in entries]
     by_loss = not model.startswith("graphmert") and any(None not in pair for pair in pairs)
     seconds = [max(0.0, _number(entry.get("epoch_time")) or 0.0) for entry in entries]
@@ -141,7 +140,7 @@ def _evaluations(entries: list[dict[str, Any]], total: float, ended: float, mode
     active, least = 0.0, math.inf
     for step, (entry, took, (loss, cosine)) in enumerate(zip(entries, seconds, pairs, strict=True), 1):
         active += took
-        if step not in evaluated:
+        if any(told) and not told[step - 1]:
             continue
         number = _number(entry.get("epoch"))
         measure = loss if by_loss else None if cosine is None else -cosine

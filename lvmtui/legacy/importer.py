@@ -13,6 +13,7 @@ import json
 import re
 import shlex
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -69,7 +70,7 @@ def import_folders(
     if trained_on is not None and not trained_on.is_file():
         raise UserError(f"--trained-on {trained_on}: no such file; name the vectors the runs were trained on")
     histories, faults = [], []
-    for folder in folders:
+    for folder in {folder.resolve(): folder for folder in folders}.values():
         try:
             histories.append(replace(read_history(folder), context=context))
         except UserError as error:
@@ -89,7 +90,9 @@ def import_folders(
         lacking = [doubt] * bool(doubt)
         lacking += [f"{h.folder}: no weights beside its history; {NO_WEIGHTS}" for h in histories if not h.weights]
         lacking += [f"{fault}; it gets only a point estimate, no verdict, from its history" for fault in unfit]
-        command = f"lvmtui run --arms expanded --models {models} --baseline-runs {named} --expanded FILE"
+        several = max(Counter(history.model for history in histories).values())
+        seeds = f" --seeds {' '.join(map(str, range(1, several + 1)))}" if several > 1 else ""
+        command = f"lvmtui run --arms expanded --models {models} --baseline-runs {named}{seeds} --expanded FILE"
         judged = len(lacking) - bool(doubt) < len(histories)
         further = f"train the other arm: {command}" if judged else NOTHING_TO_JUDGE
         return (*(f"run {run}" for run in runs), *again, *lacking, further)

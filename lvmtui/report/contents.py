@@ -217,7 +217,8 @@ def report_of(
     place = {name: i for i, name in enumerate((*campaign.models, *campaign.arms))}  # not that in which they started
     views = sorted(state.runs, key=lambda v: (place.get(v.planned.model, -1), place[v.planned.arm], v.planned.seed))
     runs = tuple(_detail(state, view, known.health.get(view.planned.run, ())) for view in views)
-    doomed = (v.planned.model for v in views if v.state and v.status.phase in FAILURES and not v.retry_helps)
+    here = [view for view in views if view.state and view.planned.trained_here]
+    doomed = (v.planned.model for v in here if v.status.phase in FAILURES and not v.retry_helps)
     costs = _costs(campaign, runs)
     compared = tuple(comparisons[model] for model in campaign.models if model in comparisons)
     progress = _progress(state, runs)

@@ -62,9 +62,10 @@ class RunView:
 
     @property
     def retry_helps(self) -> bool:
-        """False where another try would end the same way, by what is in the plan or in own code, which was copied."""
+        """False where another try would end the same way, by what is in the plan or in own code, which was copied, and
+        of runs that were not trained here."""
         ended_so = self.status.phase in FAILURES and IN_THE_PLAN in self.status.reason
-        return self.state is not None and not ended_so
+        return self.state is not None and self.planned.trained_here and not ended_so
 
 
 @dataclass(frozen=True)

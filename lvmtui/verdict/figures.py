@@ -54,7 +54,7 @@ class ScoredPair:
     """The scores of one seed's two runs, on the same windows."""
 
     scores: Mapping[ArmName, WindowScores]
-    validation: Mapping[ArmName, float]
+    validation: Mapping[ArmName, float | None]
     trivial: Mapping[ArmName, Mapping[str, TrivialScores]]
     """By the name of the trivial baseline, of several contexts `ridge@3`, as far as they are there."""
 
@@ -155,13 +155,14 @@ class Figures:
     def arm(self, arm: ArmName) -> ArmScores:
         scores, cosines = [pair.scores[arm] for pair in self.pairs], self.cosines[arm]
         by_seed = self._seed_means(cosines)
+        validation = [found for pair in self.pairs if (found := pair.validation[arm]) is not None]
         measures = ("hit_1", "hit_5", "hit_10", "mrr")
         names = self._trivial_names(arm)
         trivial = {name: self._mean([pair.trivial[arm][name].cosine for pair in self.pairs]) for name in names}
         return ArmScores(
             cosine=self.mean(arm),
             margin=self._mean([s.cosine - s.last_cosine for s in scores]),
-            validation=float(np.mean([pair.validation[arm] for pair in self.pairs])),
+            validation=float(np.mean(validation)) if validation else None,
             seed_deviation=float(by_seed[0].std(ddof=1)) if by_seed and len(self.pairs) > 1 else None,
             skill=self._skill(arm, cosines, trivial),
             trivial=trivial,

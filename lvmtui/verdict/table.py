@@ -194,9 +194,11 @@ class Row:
 
     @property
     def fault(self) -> str:
-        """What is wrong with its expanded arm, whatever its change; empty for nothing."""
+        """What is wrong with its expanded arm, whatever its change, or with either history; empty for nothing."""
         if self.expanded.alarms:
             return self.expanded.alarms[0].split(": ")[0]  # its figures are listed under Health
+        if self.history and self.baseline.alarms:  # a change from what it never reached
+            return f"{self.baseline.label} {self.baseline.alarms[0].split(': ')[0]}"
         failed = self.expanded.status == Phase.FAILED.value
         return self.expanded.status if failed else self.expanded.below_words
 

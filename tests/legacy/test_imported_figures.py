@@ -121,6 +121,52 @@ def test_other_weights_of_one_history_are_no_second_copy(tmp_path: Path) -> None
     assert ["second copy" in said for said in told] == [False, True, False], told
 
 
+def test_a_folder_that_is_named_twice_is_one_run(tmp_path: Path) -> None:
+    folder = write_training_history(tmp_path / "gru_a", "gru", curve(0.5))
+    np.savez(tmp_path / "v.npz", vectors=np.ones((20, 64), np.float32))
+    (tmp_path / "x").mkdir()
+    lines = import_folders(
+        Workspace(tmp_path), [folder, tmp_path / "x/../gru_a"], arm="1k", trained_on=tmp_path / "v.npz"
+    )
+    assert sum(line.startswith("run ") for line in lines) == 1
+
+
+def test_an_epoch_that_was_not_evaluated_is_no_failure(tmp_path: Path) -> None:
+    """Exporters write null for it; it was called diverged."""
+    folder = write_training_history(tmp_path / "gru_80k", "gru", curve(0.5, 6))
+    history = json.loads((folder / "training_history.json").read_text())
+    for entry in history["history"][1::2]:
+        entry |= {"val_loss": None, "val_cosine": None}
+    (folder / "training_history.json").write_text(json.dumps(history))
+    assert [e.step for e in read_history(folder).evaluations] == [1, 3, 5]
+
+
+def test_the_command_that_trains_the_other_arm_names_the_seeds(tmp_path: Path) -> None:
+    weights = build("gru", 64, "small").state_dict()
+    folders = [write_training_history(tmp_path / f"gru_{n}", "gru", curve(0.5 + n / 100)) for n in range(2)]
+    for folder in folders:
+        torch.save({"state_dict": weights}, folder / WEIGHTS[0])
+    np.savez(tmp_path / "v.npz", vectors=np.ones((1500, 64), np.float32))
+    lines = import_folders(Workspace(tmp_path / "ws"), folders, arm="1k", trained_on=tmp_path / "v.npz")
+    assert lines[-1].endswith(" --seeds 1 2 --expanded FILE"), lines[-1]
+
+
+def test_an_alarm_of_a_history_stands_beside_its_figure_on_either_arm(tmp_path: Path) -> None:
+    for arm, labels in enumerate(("80k", "232k")):
+        folders = []
+        for number, label in enumerate(("80k", "232k")):
+            folder = write_training_history(tmp_path / labels / f"gru_{label}", "gru", curve(0.5))
+            history = json.loads((folder / "training_history.json").read_text())
+            if number == arm:
+                history["history"][-1] |= {"val_loss": float("nan"), "val_cosine": float("nan")}
+            (folder / "training_history.json").write_text(json.dumps(history))
+            folders.append(folder)
+        state = imported(tmp_path / labels, folders)
+        (row,) = read_table(state).rows
+        assert "diverged" in row.remark and (("80k" in row.remark) is (arm == 0)), row.remark
+        assert not any("lvmtui retry" in step for step in read_report(state, now=NOW).next_steps)
+
+
 def test_the_vectors_must_be_those_of_every_folder(tmp_path: Path) -> None:
     folders = write_originals(tmp_path / "original")
     vectors = tmp_path / "v.npz"

@@ -55,6 +55,17 @@ def test_one_figure_that_is_not_finite_is_told_by_the_kit_as_by_a_pattern(tmp_pa
     assert state and [(f.kind, f.alarm) for f in health_of(state, None)][:1] == [("diverged", True)]
 
 
+def test_predictions_alone_make_no_validation_cosine(tmp_path: Path) -> None:
+    """The held-out cosine stood in its place, and a script that had run to its end was said to have ended early."""
+    bench = Bench(tmp_path)
+    kit = "from lvmtui.trainer_kit import Run; run = Run.open(); run.predicted(run.heldout_contexts.mean(axis=1))"
+    run = bench.plan(kit)
+    assert bench.to_the_end() is Exit.FINISHED
+    state = RunReader(run).refresh()
+    assert state and state.trainer.finished and state.trainer.finished.heldout.windows
+    assert state.trainer.finished.best_cosine is None and not state.trainer.finished.stopped_early
+
+
 @pytest.mark.parametrize("more", [{}, {"steps": 50}])
 def test_how_long_it_trains_is_its_own_choice_where_nobody_says_so(tmp_path: Path, more: dict[str, int]) -> None:
     """It was called stopped early by a guess, and both arms were said to have been given as many updates."""

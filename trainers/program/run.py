@@ -324,15 +324,14 @@ class Program:
         if fault:
             self.journal.say(f"not judged: {fault}")
         best, spec = self.said.best, self.spec
-        cosine = best.cosine if best and best.cosine is not None else scores.cosine
         self.journal.event(
             Finished(
                 time=time.time(),
                 step=self.said.step,
-                stopped_early=self.said.step < spec.total_steps and not self.own.guessed,
+                stopped_early=0 < self.said.step < spec.total_steps and not self.own.guessed,
                 best_step=best.step if best else self.said.step,
                 best_epoch=best.epoch if best else spec.epoch_of(self.said.step),
-                best_cosine=cosine,
+                best_cosine=best.cosine if best else None,
                 heldout=scores,
                 train_seconds=self.journal.clock.of("training"),
                 peak_memory_bytes=1024 * resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss,
