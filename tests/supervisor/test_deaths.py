@@ -326,7 +326,7 @@ def test_a_folder_that_vanishes_takes_its_processes_along(world: World, move: bo
         while world.folder().path.exists():  # the trainer writes into the folder that is being emptied
             shutil.rmtree(world.folder().path, ignore_errors=True)
     world.until(lambda: not world.processes(world.folder()))
-    assert "TERM to process" in world.monitor() and "spec.json" in world.monitor()
+    assert "TERM to process" in world.monitor() and " is gone: put it back" in world.monitor()
     world.until(lambda: world.training("amn", "expanded"))
 
 
