@@ -181,7 +181,7 @@ def with_arms(histories: Sequence[ImportedHistory], arm: str | None = None) -> t
     if faults:
         raise UserError("; ".join(faults))
     if len(labels) < 2:
-        cure = "name folders of the other size too, or their size with --arm"
+        cure = "name folders of the other size too, or with --trained-on the file of their vectors"
         raise UserError(f"import: all folders are of {next(iter(labels))}; {cure}")
     return tuple(labelled)
 
