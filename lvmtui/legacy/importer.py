@@ -87,15 +87,13 @@ def import_folders(
         named = " ".join(shlex.quote(str(run)) for run in runs)
         models = " ".join(_models(histories))
         doubt = mislabelled(label, facts.rows, trained_on.name) if facts.kind == "vectors" else ""
-        lacking = [doubt] * bool(doubt)
-        lacking += [f"{h.folder}: no weights beside its history; {NO_WEIGHTS}" for h in histories if not h.weights]
+        lacking = [f"{h.folder}: no weights beside its history; {NO_WEIGHTS}" for h in histories if not h.weights]
         lacking += [f"{fault}; it gets only a point estimate, no verdict, from its history" for fault in unfit]
         several = max(Counter(history.model for history in histories).values())
         seeds = f" --seeds {' '.join(map(str, range(1, several + 1)))}" if several > 1 else ""
         command = f"lvmtui run --arms expanded --models {models} --baseline-runs {named}{seeds} --expanded FILE"
-        judged = len(lacking) - bool(doubt) < len(histories)
-        further = f"train the other arm: {command}" if judged else NOTHING_TO_JUDGE
-        return (*(f"run {run}" for run in runs), *again, *lacking, further)
+        further = f"train the other arm: {command}" if len(lacking) < len(histories) else NOTHING_TO_JUDGE
+        return (*(f"run {run}" for run in runs), *again, *filter(None, [doubt]), *lacking, further)
     campaign = _take_in_campaign(workspace, with_arms(histories, arm))
     return (*campaign.notes, *again, f"campaign {campaign.id}", f"report {write_report(workspace, campaign.id)}")
 

@@ -102,6 +102,11 @@ def draft_row(
         notes=(
             *((SO_FAR,) if early else (no_change,) if no_change else ()),
             *(comparison.doubts if comparison else ()),
+            *dict.fromkeys(
+                f"{_label(state, view.planned.arm)} ended at {run.step:,} of {run.spec.total_steps:,} {run.spec.unit}s"
+                for view in views
+                if (run := view.state) and run.spec.own_trainer and view.finished and view.finished.stopped_early
+            ),
             *dict.fromkeys(filter(None, (told_the_same(b, e) for b, e in _pairs(state, model) if b and e))),
             *([f"{compared}; the others: {', '.join(sorted(ended))}"] if judged and ended else []),
             *(f"compared before its run on {_label(state, v.planned.arm)} was {_ending(v)}" for v in gone),

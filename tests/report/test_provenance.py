@@ -16,7 +16,7 @@ from lvmtui.state.run_state import fold, fold_records
 from lvmtui.system.process_id import Identity
 from tests.history import START
 from tests.report.made_campaigns import UP
-from tests.verdict.scenes import NOW, finished, state_of
+from tests.verdict.scenes import NOW, by_own_trainer, finished, read_table, state_of
 
 
 def test_why_a_run_was_started_again_is_said(tmp_path: Path) -> None:
@@ -65,6 +65,20 @@ def test_the_versions_of_every_attempt_whose_work_counts_are_told(tmp_path: Path
     run = replace(view, state=replace(view.state, trainer=trainer))
     report = read_report(replace(state, runs=(run, *state.runs[1:])), now=NOW)
     assert report.runs[0].versions == {"torch": "2.0, then 2.1", "training code": "2.0, then 2.1"}
+
+
+def test_a_script_that_ended_before_its_planned_steps_is_doubted(tmp_path: Path) -> None:
+    """It stood in the table of runs only."""
+    state = by_own_trainer(state_of(*finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,))), "amn")
+    runs = []
+    for view in state.runs:
+        assert view.state and view.finished
+        early = replace(view.state.trainer, ending=replace(view.finished, stopped_early=view.planned.arm == "expanded"))
+        runs.append(replace(view, state=replace(view.state, trainer=early)))
+    (row,) = read_table(replace(state, runs=tuple(runs))).rows
+    run = runs[1].state
+    assert run and f"23k ended at {run.step:,} of {run.spec.total_steps:,} {run.spec.unit}s" in row.notes
+    assert not any(note.startswith("8k ended at") for note in row.notes)
 
 
 def test_runs_that_were_taken_over_are_not_part_of_the_time(tmp_path: Path) -> None:
