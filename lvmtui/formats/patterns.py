@@ -1,6 +1,6 @@
 r"""Reads what a training script prints: regular expressions with named groups, line by line.
 
-    epoch (?P<epoch>\d+).*val_cosine (?P<cosine>\S+)
+    epoch (?P<epoch>\d+).*val_cosine (?P<cosine>[-\d.e]+)
 
 A line with `cosine` or `val_loss` is an evaluation; one with `loss`, `train_loss` or `train_cosine` a point of the
 training curve, and both may be in one line. `step` or `epoch` says where; a line with neither counts one further, and

@@ -130,7 +130,7 @@ def _evaluations(entries: list[dict[str, Any]], total: float, ended: float, mode
     The best has the lowest validation loss, at which the weights were kept; of GraphMERT-LVM, and where no epoch has
     both, the highest validation cosine.
     """
-    told = [{entry.get("val_loss"), entry.get("val_cosine")} != {None} for entry in entries]  # NaN is told, null is not
+    told = [any(entry.get(key) is not None for key in ("val_loss", "val_cosine")) for entry in entries]  # NaN is told
     pairs = [(_number(entry.get("val_loss")), _number(entry.get("val_cosine"))) for entry in entries]
     by_loss = not model.startswith("graphmert") and any(None not in pair for pair in pairs)
     seconds = [max(0.0, _number(entry.get("epoch_time")) or 0.0) for entry in entries]

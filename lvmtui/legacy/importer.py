@@ -45,6 +45,8 @@ NOT_KNOWN = "not known"
 NO_SIZE = "{}: does not say what size it was trained on; name it with --arm, like --arm 80k"
 NO_WEIGHTS = f"it gets only a point estimate, no verdict. If there are some, name the file {' or '.join(WEIGHTS)} there"
 NOTHING_TO_JUDGE = f"without weights that fit, training the other arm gives no verdict: {FITTING}"
+SEEN = "they may have seen held-out ones"
+"""The end of what is said of runs whose label does not fit their file."""
 PATIENCE = 300.0
 """Seconds in which a short process opens all weights; five files of 100 MB take five."""
 NOWHERE = Identity(host="", boot_id="", pid=0, start_ticks=0)
@@ -188,9 +190,6 @@ def size_of(label: str) -> float | None:
     """Number of vectors that a label stands for: 80,000 for `80k`; None if it is not a size."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([km])", label.lower())
     return float(found.group(1)) * {"k": 1e3, "m": 1e6}[found.group(2)] if found else None
-
-
-SEEN = "they may have seen held-out ones"
 
 
 def mislabelled(label: str, vectors: int, file: str) -> str:
