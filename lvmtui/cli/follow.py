@@ -25,7 +25,7 @@ from lvmtui.formats.results import ReportedRuns
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView, supervisor_of
 from lvmtui.state.status import ALIVE, Phase
 from lvmtui.supervisor.container import leave, listen_for_term
-from lvmtui.supervisor.lock import ensure_supervisor
+from lvmtui.supervisor.lock import ENSURE, ensure_supervisor
 from lvmtui.system import numbers as words
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import grouped
@@ -33,8 +33,6 @@ from lvmtui.verdict.ranking import Judgement
 
 EVERY = 1.0
 """Seconds between two looks."""
-ENSURE = 10.0
-"""Seconds between two attempts to get a supervisor."""
 PATIENCE = 60.0
 """Seconds to wait for the report of a finished campaign once nobody is at work on it, or in vain."""
 SILENT = 2.0
@@ -86,8 +84,7 @@ def _how(view: RunView) -> str:
 
 
 def _states(reader: CampaignReader) -> Iterator[CampaignState]:
-    """The state every `EVERY` seconds, until all runs are over. Paused ones are waited for; a supervisor that has died
-    is replaced."""
+    """The state every `EVERY` seconds, until all runs are over. Paused ones are waited for, a dead supervisor replaced."""
     ensured = time.monotonic()
     while True:
         state = reader.refresh()

@@ -63,8 +63,16 @@ def trainer(given: argparse.Namespace) -> int:
     most = f"for up to {given.seconds:.0f} s, and up to {CANCEL_WAIT:.0f} s more until it has left"
     print(f"reading and checking bundled vectors (15 s of work, not counted), then trying it {most}", file=sys.stderr)
     parts = try_trainer(given.trainer, patterns, checkpoints=given.checkpoints, folder=Path.cwd(), limit=given.seconds)
-    for number in (signal.SIGTERM, signal.SIGHUP):  # its terminal may be closed: then the trainer has to go, too
-        signal.signal(number, signal.default_int_handler)
+    leaving = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def leave(*_: object) -> None:
+        """End the trainer too. A closed terminal may send two signals: the second would leave the trainer behind."""
+        for number in leaving:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for number in leaving:
+        signal.signal(number, leave)
     try:
         with closing(parts):
             for found in parts:
@@ -192,8 +200,7 @@ class _Test:
         self._wait(lambda: len(self._told()) > 0 or self._over())
         told = self._told()
         if not told:
-            last = last_line(self.run.log)
-            why = f"nothing it said in {self.limit:.0f} s is understood; the log ends: {last}"
+            why = f"nothing it said in {self.limit:.0f} s is understood; the log ends: {last_line(self.run.log)}"
             why = self._ending_words() if self._over() and not self._newest(trainer_log.Finished) else why
             yield PartFound("events", False, why, needed=True)
             return

@@ -109,10 +109,9 @@ def _facts_of(histories: Sequence[ImportedHistory], arm: str | None, trained_on:
     if arm and sizes not in ([], [arm]):
         raise UserError(f"--arm {arm}: the folders say that they are of {sizes[0]}; leave it out")
     facts = open_source(trained_on).facts
-    dim = facts.dim
     for history in histories:
-        if history.dim not in (0, dim):
-            of = f"its vectors have {dim} numbers, those of {history.folder} had {history.dim}"
+        if history.dim not in (0, facts.dim):
+            of = f"its vectors have {facts.dim} numbers, those of {history.folder} had {history.dim}"
             raise UserError(f"--trained-on {trained_on}: {of}; name the file that it was trained on")
     return facts
 

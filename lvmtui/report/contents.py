@@ -385,8 +385,7 @@ def _first_start(run: RunState) -> float | None:
     launched = run.supervision.first_launched
     if process is not None and process.is_job:
         launched = None if trainer.last_time is None else trainer.last_time - trainer.worked
-    first = (start.time for start in trainer.starts[:1])
-    return min((time for time in (launched, *first) if time is not None), default=None)
+    return min((time for time in (launched, *(s.time for s in trainer.starts[:1])) if time is not None), default=None)
 
 
 def _best_model(view: RunView, spec: RunSpec | None) -> str:

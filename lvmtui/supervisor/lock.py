@@ -29,6 +29,8 @@ RIVAL_WAIT = 1.0
 """Seconds to wait for the lock: somebody who only asks whether there is a supervisor holds it for a moment."""
 PATIENCE = 20.0
 """Seconds a new supervisor gets to take the lock: on a slow disk an interpreter needs some."""
+ENSURE = 10.0
+"""Seconds between two attempts to get a supervisor for runs that wait, where one has died."""
 EXIT_SUPERVISED = 3
 """Exit code of a supervisor that found another one."""
 

@@ -121,8 +121,7 @@ class _EarlyChanges:
             if len(times) < 2:
                 continue
             self._due.remove(due)
-            change = early_change([(baseline, expanded, trivial)], share)
-            if change is not None:
+            if change := early_change([(baseline, expanded, trivial)], share):
                 of_seed = f" seed {seed}" if len(self._campaign.seeds) > 1 else ""
                 lines.append((max(times), f"{title_of(model, self._campaign.titles)}{of_seed}  change {change.words}"))
         return lines

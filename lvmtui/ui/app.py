@@ -19,6 +19,7 @@ from textual.screen import Screen
 from lvmtui import orders
 from lvmtui.formats.paths import Workspace
 from lvmtui.supervisor.container import ends_the_container
+from lvmtui.supervisor.lock import ENSURE
 from lvmtui.system.numbers import plural
 from lvmtui.ui.ask_orders import AskOrders
 from lvmtui.ui.draw.header import troubled
@@ -33,8 +34,6 @@ from lvmtui.ui.talk import Talks
 from lvmtui.ui.terminal import Departure, alert, driver, in_browser
 from lvmtui.ui.themes import DARK, LIGHT, css_variables
 
-ENSURE = 30.0
-"""Seconds between two attempts to get a supervisor for runs that wait."""
 TOUCHES = (events.Key, events.Paste, events.MouseDown, events.MouseScrollDown, events.MouseScrollUp)
 NAMES = {"enter": "enter", "tab": "tab", "escape": "esc", "question_mark": "?", "space": "space"}
 """What keys are called in the last line, where Textual has a symbol."""

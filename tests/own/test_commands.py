@@ -260,10 +260,11 @@ def test_a_test_that_is_ended_takes_its_trainer_along(
     def end() -> None:
         wait_for((tmp_path / "pid").exists)
         os.kill(os.getpid(), number)
+        os.kill(os.getpid(), number)  # a closed terminal sends HUP, and so does its shell
         while not over.wait(10):  # where it arrives in a callback of the garbage collector, it is lost
             os.kill(os.getpid(), number)
 
-    before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGHUP)}
+    before = {one: signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     thread = threading.Thread(target=end)
     thread.start()
     try:
