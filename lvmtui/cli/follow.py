@@ -84,7 +84,7 @@ def _how(view: RunView) -> str:
 
 
 def _states(reader: CampaignReader) -> Iterator[CampaignState]:
-    """The state every `EVERY` seconds, until all runs are over. Paused ones are waited for, a dead supervisor replaced."""
+    """The state every `EVERY` seconds until all is over. Paused runs are waited for, a dead supervisor is replaced."""
     ensured = time.monotonic()
     while True:
         state = reader.refresh()
