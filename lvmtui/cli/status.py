@@ -97,8 +97,7 @@ def rows_of(state: CampaignState, eta: CampaignEta, known: Judgement) -> list[Ru
 
 
 def _change_words(row: ModelRow, seeds: int) -> str:
-    """The change once runs are compared, with fewer seeds than planned how many; before that how it looks so far, or
-    why nothing is known."""
+    """The change once runs are compared, and of how many seeds if not of all; before that, how it looks so far."""
     if row.early is not None:
         return row.early.words
     if row.interval is not None:

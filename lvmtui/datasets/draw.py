@@ -91,8 +91,7 @@ def draw_folds(
     groups: Groups | None = None,
     context: int = USUAL_CONTEXT,
 ) -> tuple[Split, ...]:
-    """Draw `folds` splits whose held-out clusters are disjoint; None: one split, without folds. Raises UserError where
-    the data are too few."""
+    """Draw `folds` splits whose held-out clusters are disjoint (None: one). Raises UserError where data are too few."""
     ground = _ground((baseline, *larger), cross_articles, False, groups, context)
     return tuple(_draw_held_out(ground, seed, folds))
 

@@ -192,7 +192,7 @@ def size_of(label: str) -> float | None:
 
 
 def mislabelled(label: str, vectors: int, file: str) -> str:
-    """That a file has not as many vectors as the label of its runs says; empty where it has, or that is no size."""
+    """Said of a file without as many vectors as the label of its runs; empty where it fits, or is no size."""
     named = size_of(label)
     if named is None or int(named // 1000) == vectors // 1000:
         return ""

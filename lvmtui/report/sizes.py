@@ -15,7 +15,7 @@ from lvmtui.verdict.words import listed, of_context, trivial_title, worth_words
 ALL = "learning_curves.svg"
 """The picture of all models."""
 MEANING = {
-    "still rising": f"a doubling of the data {{known}} help, and may by more than {FLAT} %",
+    "still rising": f"a doubling of the data {{known}} help, perhaps by more than {FLAT} %",
     "flattening": "a doubling still helps, but less than half as much as the first one did",
     "flat": f"a doubling {{known}} change less than {FLAT} %",
     "falling": "a doubling {known} hurt",
