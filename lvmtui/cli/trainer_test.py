@@ -216,7 +216,9 @@ class _Test:
         elif self._newest(trainer_log.Failed):
             yield PartFound("leave", False, f"it failed before it was asked: {self._ending_words()}", needed=True)
         else:
-            ended = "it ended before it was asked"
+            ended, state = "it ended before it was asked", RunReader(self.run).refresh()
+            if state and state.trainer.finished and state.trainer.finished.stopped_early:
+                ended += f", after {state.step:,} of {state.spec.total_steps:,} {state.spec.unit}s,"
             if not self._can_checkpoint():
                 ended += " and told of no checkpoint; if it writes one on TERM, add --checkpoints"
             yield PartFound("leave", False, ended)

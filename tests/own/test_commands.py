@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import signal
+import re
 import sys
 import threading
 from functools import partial
@@ -194,6 +195,14 @@ def test_a_trainer_that_only_prints_is_told_what_it_lacks(tmp_path: Path) -> Non
     assert found["events"].works and found["cancel"].works
     assert not found["leave"].works and "memory stays taken" in found["leave"].words
     assert not found["predictions"].works
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_trainer_that_ends_before_its_planned_epochs_says_after_how_many(tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("print('epoch 1 val 0.5', flush=True)\n")
+    command = f"{sys.executable} train.py --epochs {{epochs}}"
+    found = {f.part: f for f in try_trainer(command, [PATTERN], checkpoints=False, folder=tmp_path, limit=60)}
+    assert re.match(r"it ended before it was asked, after 1 of \d+ epochs, and told", found["leave"].words)
 
 
 @pytest.mark.usefixtures("tiny")
