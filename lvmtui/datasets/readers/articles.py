@@ -119,6 +119,16 @@ def arranged(
     return Articles(numbers[by], titles, np.argsort(by), tuple(notes))
 
 
+def order_of(file: str, named: str, rows: int, blocks: Iterable[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """The place of each of `rows` rows in its article (N,), from blocks (n,) or (n, 1). Raises UserError for others."""
+    order = np.concatenate([block.reshape(-1) for block in blocks])
+    if order.dtype.kind not in "iuf" or (order.dtype.kind == "f" and not np.isfinite(order).all()):
+        raise UserError(f"{file}: {sanitise(named, 40)} has rows that are no numbers; give another --order")
+    if len(order) != rows:
+        raise UserError(f"{file}: {sanitise(named, 40)} has {len(order):,} numbers for {rows:,} vectors; give one each")
+    return order
+
+
 def titles_by_number(names: Sequence[Any] | None) -> tuple[str, ...]:
     """The ids themselves as titles, where they are not the numbers of the articles."""
     return () if names is None else tuple(article_title(name) for name in names[:MOST_TITLES])

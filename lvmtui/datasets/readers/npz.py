@@ -21,15 +21,13 @@ import numpy as np
 from lvmtui.datasets.readers import articles, npy
 from lvmtui.datasets.readers.articles import MOST_TITLES, Articles, Numbers
 from lvmtui.datasets.readers.roles import EXPECTED, ONE_ARRAY, PAIRS, Roles, choose_roles, is_float
-from lvmtui.datasets.readers.source import ARTICLE_NAMES, BLOCK_BYTES, FileKind, Floats, SourceFacts, shown
+from lvmtui.datasets.readers.source import ARTICLE_NAMES, BLOCK_BYTES, MOST_NAMED, FileKind, Floats, SourceFacts, shown
 from lvmtui.formats.spec import LONGEST_CONTEXT, Reading
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise
 
 LARGEST_TITLE = 1 << 20
 """Bytes of one title."""
-NAMED = 24
-"""Arrays that are named in a note."""
 TOLD_BY_EMBED = {"sources", "encoder", "made_by"}
 """Arrays in which `lvmtui embed` says what it read and how. Nobody needs to hear that they hold no vectors."""
 
@@ -75,8 +73,8 @@ class NpzSource:
         roles, first = self.roles, ("vectors", "q", "target_vectors")
         if roles.vectors in first and roles.contexts in ("", PAIRS[0][0]) and not roles.documents:
             by_name = roles.article if roles.article != ARTICLE_NAMES[0] else ""
-            return by_name + (" grouped" if self.articles.places is not None else "")
-        return json.dumps(asdict(roles))
+            return by_name + (f" grouped{roles.order}" if self.articles.places is not None else "")
+        return json.dumps({role: name for role, name in asdict(roles).items() if role != "order" or name})
 
     def blocks(self) -> Iterator[Floats]:
         roles = self.roles
@@ -113,7 +111,12 @@ class NpzSource:
             titles = self._article_titles(by_row, names)
         if roles.contexts:  # windows stay in the order of the file, in which they follow each other
             return Articles(by_row, titles)
-        return articles.arranged(by_row, titles, roles.article)
+        if not roles.order:
+            return articles.arranged(by_row, titles, roles.article)
+        with npy.read_errors(self._path), self._array(roles.order) as (stream, size):
+            blocks = npy.array_blocks(self._path, roles.order, stream, size)
+            order = articles.order_of(shown(self._path), roles.order, self.facts.rows, blocks)
+        return articles.arranged(by_row, titles, roles.article, order, roles.order)
 
     def _documents(self) -> Articles:
         """Each entry is an article, without the zero rows that fill it up."""
@@ -226,6 +229,7 @@ def _notes(roles: Roles, headers: Mapping[str, npy.Header], faults: Mapping[str,
         "contexts": roles.contexts,
         "targets" if roles.contexts else "vectors": roles.vectors,
         "article": roles.article,
+        "order": roles.order,
         "titles": roles.titles,
     }
     other = [f"{sanitise(name, 40)} as {role}" for role, name in taken.items() if name and name not in first]
@@ -235,8 +239,8 @@ def _notes(roles: Roles, headers: Mapping[str, npy.Header], faults: Mapping[str,
         yield "each entry of the array is one document"
     rest = [sanitise(name, 40) for name in (*headers, *faults) if name not in roles.arrays() | TOLD_BY_EMBED]
     if rest:
-        more = f" and {len(rest) - NAMED} more" if len(rest) > NAMED else ""
-        yield f"not read: {', '.join(rest[:NAMED])}{more}"
+        more = f" and {len(rest) - MOST_NAMED} more" if len(rest) > MOST_NAMED else ""
+        yield f"not read: {', '.join(rest[:MOST_NAMED])}{more}"
 
 
 def _without_padding(document: Floats) -> Floats:

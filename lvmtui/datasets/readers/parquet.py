@@ -87,16 +87,11 @@ class ParquetSource:
         ids = (_ids(cells, source.shown(self._path), columns.article) for cells in self._cells(columns.article))
         by_row, names = articles.numbered(f"{source.shown(self._path)}: {columns.article}", self.facts.rows, ids)
         titles = articles.titles_of_rows(by_row, self._titles()) or articles.titles_by_number(names)
-        order = self._order() if columns.order else None
+        if not columns.order:
+            return articles.arranged(by_row, titles, columns.article)
+        cells = (cells.to_numpy(zero_copy_only=False) for cells in self._cells(columns.order))
+        order = articles.order_of(source.shown(self._path), columns.order, self.facts.rows, cells)
         return articles.arranged(by_row, titles, columns.article, order, columns.order)
-
-    def _order(self) -> npt.NDArray[Any]:
-        order = np.concatenate([cells.to_numpy(zero_copy_only=False) for cells in self._cells(self.columns.order)])
-        if order.dtype.kind not in "iuf" or (order.dtype.kind == "f" and not np.isfinite(order).all()):
-            raise UserError(
-                f"{source.shown(self._path)}: {self.columns.order} has rows that are no numbers; give another --order"
-            )
-        return order
 
     def _titles(self) -> Iterator[str]:
         """The title in each row; none where no column has them."""
@@ -172,10 +167,7 @@ def choose_columns(file: str, schema: pa.Schema, reading: Reading) -> tuple[Colu
     Raises UserError where no column holds vectors, where several do, and for named columns that are not there.
     """
     vectors = {field.name: _is_vector(field.type) for field in schema if _is_vector(field.type) is not None}
-    for option, name in (("--vectors", reading.vectors), ("--article", reading.article), ("--order", reading.order)):
-        if name and name not in schema.names:
-            there = ", ".join(sanitise(n, 40) for n in schema.names[:12]) + source.ONE_EACH
-            raise UserError(f"{file}: {option} {sanitise(name, 40)} is no column of it; there are: {there}")
+    source.check_named(file, "column", schema.names, reading)
     name = reading.vectors or source.choose_by_name(file, list(vectors), source.VECTOR_NAMES, "columns of vectors")
     if name not in vectors:
         raise UserError(f"{file}: --vectors {sanitise(name, 40)} is {schema.field(name).type}, no list of floats")
@@ -191,8 +183,9 @@ def choose_columns(file: str, schema: pa.Schema, reading: Reading) -> tuple[Colu
     columns = Columns(name, documents, title=first(source.TITLE_NAMES, text), split=first(source.SPLIT_NAMES, text))
     if not documents:
         article = reading.article or first(source.ARTICLE_NAMES, (*whole, *text)) or columns.title
-        order = reading.order or (first(source.ORDER_NAMES, whole) if article else "")
+        order = (reading.order or first(source.ORDER_NAMES, whole)) if article else ""
         columns = replace(columns, article=article, order=order)
+    source.check_ordered(file, reading, columns.order)
     return columns, _notes(columns, schema, reading)
 
 

@@ -6,7 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from lvmtui.datasets.readers.npy import BFLOAT16, Header, described
-from lvmtui.datasets.readers.source import ARTICLE_NAMES, ONE_EACH, TITLE_NAMES, VECTOR_NAMES, choose_by_name
+from lvmtui.datasets.readers.source import (
+    ARTICLE_NAMES,
+    ORDER_NAMES,
+    TITLE_NAMES,
+    VECTOR_NAMES,
+    check_named,
+    check_ordered,
+    choose_by_name,
+)
 from lvmtui.formats.spec import Reading
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise
@@ -40,9 +48,11 @@ class Roles:
     documents: bool = False
     article: str = ""
     titles: str = ""
+    order: str = ""
+    """Places of the rows in their article."""
 
     def arrays(self) -> set[str]:
-        return {self.vectors, self.scale, self.contexts, self.article, self.titles} - {""}
+        return {self.vectors, self.scale, self.contexts, self.article, self.titles, self.order} - {""}
 
 
 def choose_roles(file: str, headers: Mapping[str, Header], faults: Mapping[str, str], reading: Reading) -> Roles:
@@ -50,23 +60,24 @@ def choose_roles(file: str, headers: Mapping[str, Header], faults: Mapping[str, 
 
     Raises UserError where no array can be the vectors, where several can, and for a named array that is not there.
     """
-    for option, asked in (("--vectors", reading.vectors), ("--article", reading.article)):
-        if asked and asked not in headers:
-            if asked in faults:
-                raise UserError(faults[asked])
-            there = ", ".join(sanitise(name, 40) for name in (*headers, *faults)) + ONE_EACH
-            raise UserError(f"{file}: {option} {sanitise(asked, 40)} is no array of it; there are: {there}")
+    check_named(file, "array", (*headers, *faults), reading)
     roles = _vector_roles(file, headers, faults, reading.vectors)
-    for name in (roles.contexts, roles.vectors):
+    for name in (roles.contexts, roles.vectors, reading.article, reading.order):
         if name in faults:
             raise UserError(faults[name])
     if ONE_ARRAY in headers:
+        check_ordered(file, reading, "")
         return roles
     rows = (*headers[roles.vectors].shape, 0)[0]  # 0: a lone number, which is refused later
     rest = {name: header for name, header in headers.items() if name not in roles.arrays()}
     article = "" if roles.documents else reading.article or _article_role(file, rest, faults, rows)
     titles = next((n for n in TITLE_NAMES if n in rest and len(rest[n].shape) == 1 and rest[n].dtype.kind in "US"), "")
-    return replace(roles, article=article, titles=titles if article or roles.documents else "")
+    places = (
+        n for n in ORDER_NAMES if n in rest and rest[n].shape in ((rows,), (rows, 1)) and rest[n].dtype.kind in "iu"
+    )
+    order = (reading.order or next(places, "")) if article and not roles.contexts else ""
+    check_ordered(file, reading, order)
+    return replace(roles, article=article, order=order, titles=titles if article or roles.documents else "")
 
 
 def _vector_roles(file: str, headers: Mapping[str, Header], faults: Mapping[str, str], asked: str) -> Roles:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lvmtui.datasets.readers.articles import Articles
+from lvmtui.formats.spec import Reading
 from lvmtui.system.errors import UserError
 from lvmtui.system.text import sanitise
 
@@ -42,7 +43,24 @@ ARTICLE_NAMES = (
 ORDER_NAMES = ("paragraph_id", "chunk_id", "chunk_index", "sentence_id", "sent_id", "position", "order")
 TITLE_NAMES = ("title", "titles", "name", "url")
 SPLIT_NAMES = ("split", "subset", "fold")
-ONE_EACH = "; give each file a name of its own where they differ, in the order of the files"
+MOST_NAMED = 24
+"""Names of a file that a message lists."""
+
+
+def check_named(file: str, what: str, there: Sequence[str], reading: Reading) -> None:
+    """Raises UserError for a name that is no column or array (`what`) of those `there`. `file` is for messages."""
+    for option, name in (("--vectors", reading.vectors), ("--article", reading.article), ("--order", reading.order)):
+        if name and name not in there:
+            said = ", ".join(sanitise(one, 40) for one in there[:MOST_NAMED])
+            each = "; give each file a name of its own where they differ, in the order of the files"
+            raise UserError(f"{file}: {option} {sanitise(name, 40)} is no {what} of it; there are: {said}{each}")
+
+
+def check_ordered(file: str, reading: Reading, order: str) -> None:
+    """Raises UserError where an order is asked for and none is taken."""
+    if reading.order and not order:
+        lacks = "it orders the rows of articles, and this file has no column of articles"
+        raise UserError(f"{file}: --order {sanitise(reading.order, 40)}: {lacks}; leave it out, or give --article")
 
 
 @dataclass(frozen=True)

@@ -181,6 +181,17 @@ SCHEMAS: dict[str, Schema] = {
         ),
         notes=("vectors emb, article wiki_id, order paragraph_id, title title", "not read: id"),
     ),
+    "vectors, in another order by page": Schema(
+        npz(vectors=VECTORS[SHUFFLED], article_id=IDS[SHUFFLED], page=PLACES[SHUFFLED].astype(float)),
+        Reading(order="page"),
+        notes=("were grouped", "put in the order of page"),
+        same_rows=False,
+    ),
+    "vectors, in another order": Schema(
+        npz(vectors=VECTORS[SHUFFLED], article_id=IDS[SHUFFLED], chunk_index=PLACES[SHUFFLED]),
+        notes=("read: chunk_index as order", "were grouped", "put in the order of chunk_index"),
+        same_rows=False,
+    ),
     "parquet in another order": Schema(
         table(SHUFFLED, wiki_id=IDS.tolist(), paragraph_id=PLACES.tolist(), emb=ROWS),
         notes=("were grouped", "put in the order of paragraph_id"),

@@ -44,11 +44,15 @@ def test_every_schema_gives_the_same_articles(tmp_path: Path, name: str) -> None
     assert open_source(path, schema.reading).fingerprint() == store.facts.fingerprint
 
 
-def test_an_ordered_table_gives_the_order_back(tmp_path: Path) -> None:
-    shuffled, ordered = (SCHEMAS[f"parquet {words}"] for words in ("in another order", "with wiki_id and paragraph_id"))
+@pytest.mark.parametrize(
+    "name", ["parquet in another order", "vectors, in another order", "vectors, in another order by page"]
+)
+def test_an_ordered_file_gives_the_order_back(tmp_path: Path, name: str) -> None:
+    shuffled, ordered = SCHEMAS[name], SCHEMAS["parquet with wiki_id and paragraph_id"]
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
-    first, second = convert(shuffled.make(tmp_path / "a"), tmp_path), convert(ordered.make(tmp_path / "b"), tmp_path)
+    first = convert(shuffled.make(tmp_path / "a"), tmp_path, reading=shuffled.reading)
+    second = convert(ordered.make(tmp_path / "b"), tmp_path)
     assert first.article_of is not None and second.article_of is not None
     for number in set(IDS.tolist()):
         assert np.array_equal(first.vectors[first.article_of == number], second.vectors[second.article_of == number])
@@ -95,6 +99,16 @@ BAD_TABLES: dict[str, tuple[Callable[[Path], Path], Reading, str]] = {
     ),
     "a missing id": (table(emb=ROWS, doc_id=_null(IDS.tolist(), 3)), Reading(), "doc_id is missing in some rows"),
     "no rows": (table(np.arange(0), emb=ROWS), Reading("emb"), "no rows|no list of floats"),
+    "an order of no articles": (
+        table(emb=ROWS, n=PLACES.tolist()),
+        Reading(order="n"),
+        "--order n: it orders the rows",
+    ),
+    "an order in words": (
+        table(emb=ROWS, doc_id=IDS.tolist(), n=["a"] * len(ROWS)),
+        Reading(order="n"),
+        "n has rows that are no numbers; give another --order",
+    ),
     "no rows of lists": (_without_rows, Reading(), "vectors.parquet: has no rows; make the file again"),
 }
 
