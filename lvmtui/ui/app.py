@@ -104,6 +104,8 @@ class LvmApp(Talks, inherit_bindings=False):
         self._live = live
         self._newest: Snapshot | None = None
         self._waiting = False
+        self._leaving = False
+        """What is typed from then on is for the shell."""
         self._ensured = -ENSURE
         self._touched = -QUIET
         """When a key was pressed last, by the monotonic clock."""
@@ -150,6 +152,7 @@ class LvmApp(Talks, inherit_bindings=False):
             self._loop.call_soon_threadsafe(self.call_later, self.exit, 0)
 
     def action_leave(self) -> None:
+        self._leaving = True
         self.source.stop()
         self.exit(0)
 
@@ -243,7 +246,8 @@ class LvmApp(Talks, inherit_bindings=False):
         return () if run is None or self.read_only else orders.allowed(run.view)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return not (isinstance(self.screen, View) and self.screen.TYPING and action in LETTERS_DO)
+        typed = isinstance(self.screen, View) and self.screen.TYPING and action in LETTERS_DO
+        return not (typed or self._leaving)
 
     def get_key_display(self, binding: Binding) -> str:
         return NAMES.get(binding.key, super().get_key_display(binding))

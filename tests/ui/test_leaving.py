@@ -45,20 +45,20 @@ def started(root: Path, **options: object) -> Terminal:
     return terminal
 
 
-@pytest.mark.parametrize("way", ["TERM", "HUP", "INT", "ctrl+c", "q"])
+@pytest.mark.parametrize("way", ["TERM", "HUP", "INT", "ctrl+c", "q", "q, and what is typed next"])
 def test_the_terminal_is_clean_whatever_way_it_ends(root: Path, way: str) -> None:
     before = {path: path.read_bytes() for path in Workspace(root).models.rglob("intent.json")}
     with started(root) as terminal:
         settings = termios.tcgetattr(terminal.master)
         assert not settings[3] & termios.ECHO, "it has the terminal now"
-        if way in ("q", "ctrl+c"):
-            terminal.press({"q": "q", "ctrl+c": "\x03"}[way])
+        if pressed := {"q": "q", "ctrl+c": "\x03", "q, and what is typed next": "qcne"}.get(way):
+            terminal.press(pressed)
         else:
             os.kill(terminal.pid, getattr(signal, f"SIG{way}"))
         began = time.monotonic()
         code = terminal.wait_end()
         assert time.monotonic() - began < 3
-        assert code == (0 if way in ("q", "ctrl+c") else 128 + getattr(signal, f"SIG{way}"))
+        assert code == (0 if pressed else 128 + getattr(signal, f"SIG{way}"))
         for sequence in CLEAN:
             assert bytes(terminal.raw).rfind(sequence) > bytes(terminal.raw).rfind(b"\x1b[?1049h")
         assert termios.tcgetattr(terminal.master)[3] & termios.ECHO
