@@ -56,13 +56,14 @@ def sentence_of(event: Event | Record, unit: str = "step") -> Sentence | None:  
             return Sentence(_finished(event, unit), "done")
         case Launched():
             where = f", CUDA device {sanitise(event.devices, 20)}" if event.devices else ""
-            return Sentence(f"launched, {sanitise(event.process.words, 60)}{where}")
+            return Sentence(f"launched {sanitise(event.process.words, 60)}{where}")
         case Adopted():
-            return Sentence(f"found running, {sanitise(event.process.words, 60)}")
+            return Sentence(f"found {sanitise(event.process.words, 60)} running")
         case Signalled():
             return Sentence(_signalled(event), "waiting")
         case Lost():
-            return Sentence(f"ended: {sanitise(event.reason, 200)}", "alarm")
+            which = sanitise(event.process.words, 60) if event.process else "its process"
+            return Sentence(f"{which} ended: {sanitise(event.reason, 200)}", "alarm")
         case Stopped():
             what = sanitise(event.what, 12)
             killed = words.numbered(event.killed[:MOST_NUMBERS], what)

@@ -33,7 +33,7 @@ from lvmtui.system.process_id import LAUNCH_MARK
 from lvmtui.system.processes import Process, kill_all, marked_processes
 from lvmtui.system.programs import spawn, unmarked_environment
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.health import health_of
+from lvmtui.verdict.health import finite, health_of
 
 E = TypeVar("E")
 SHOWN = 12
@@ -87,7 +87,7 @@ def trainer(given: argparse.Namespace) -> int:
 def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]:
     """What the patterns understand of a log, a line each, and whether they understand anything. Raises UserError."""
     reader = pattern_reader(patterns)
-    lines = evaluations = behind = 0
+    lines = evaluations = behind = lost = 0
     newest = {True: -math.inf, False: -math.inf}  # the evaluations that tell their epoch only, and the others
     shown: list[str] = []
     facts, unread = LogFacts(log.name), ""
@@ -104,8 +104,9 @@ def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]
                 if reading.evaluated and at is not None and at <= newest[by_epoch]:
                     behind, words = behind + 1, f"{words}; left out: not past the evaluation before"
                     reading = replace(reading, cosine=None)
-                elif reading.evaluated and at is not None:
-                    newest[by_epoch] = at
+                elif reading.evaluated:
+                    newest[by_epoch] = newest[by_epoch] if at is None else at
+                    lost += finite(reading.cosine) is None and finite(reading.loss) is None
                 evaluations += reading.evaluated
                 facts = facts.after(reading)
                 if len(shown) < SHOWN:
@@ -121,6 +122,8 @@ def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]
     if not evaluations:
         cure = "name a group 'cosine' (-1 to 1, no percentage) or 'val_loss' for a figure of the validation windows"
         says.append(f"no line is an evaluation: {cure}")
+    if lost:
+        says.append(f"{plural(lost, 'evaluation')} without a finite figure: a run with one counts as diverged")
     if behind:
         says.append(f"a run leaves out {behind:,} of the evaluations: their count began again")
     return [*says, *shown, *more], True

@@ -21,6 +21,7 @@ from lvmtui.verdict.table import ArmCell, Row, Table, named
 from lvmtui.verdict.words import DOWN, NEGLIGIBLE, Word, listed, no_interval, the_trivial
 
 NONE = "none, since something speaks against every model"
+UNBEATEN = "none, since no sound model is known to beat the best trivial baseline"
 NEAR_BEST = 0.01
 """How far below the best cosine, as a share of it, a model may be and still be a balanced choice."""
 IMPORT = (
@@ -52,16 +53,12 @@ def recommendations(table: Table, costs: Mapping[str, UseCost]) -> tuple[Recomme
         return (Recommendation("Highest accuracy", (), words), *_avoid(table))
     if len(table.rows) == 1:  # what gained most or costs least of one model is no advice
         return (_accurate(alike, len(table.ranked)), *_avoid(table))
-    rows = (
-        row
-        for row in alike.rows
-        if not against(row, table) and not row.expanded.lies_below and row.expanded.skill_words != "no better"
-    )
-    advisable = replace(alike, rows=tuple(rows))
+    sound = [row for row in alike.rows if not against(row, table)]
+    better = tuple(row for row in sound if row.expanded.skill is None or row.expanded.skill_words == "better")
     return (
         _accurate(alike, len(table.ranked)),
         _gains_most(table),
-        _balanced(priced_models(advisable, costs), table.labels[1]),
+        _balanced(priced_models(replace(alike, rows=better), costs), table.labels[1], UNBEATEN if sound else NONE),
         *_avoid(table),
     )
 
@@ -158,7 +155,9 @@ def _accurate(table: Table, compared: int) -> Recommendation:
     if skill and cell.lies_below:
         none = f"no model beats {the_trivial(skill.against)} ({cosine(skill.cosine)})"
         unsure = "" if cell.skill_words else f"; {no_interval(skill.gain)} to be sure"
-        return Recommendation(what, (), f"{none}; the best one is {words}{unsure}")
+        alarms = any(row.cell(arm).alarms for row in table.rows for arm in ARMS)
+        which = "the best one without an alarm is" if alarms else "the best one is"
+        return Recommendation(what, (), f"{none}; {which} {words}{unsure}")
     if near := [row for value, row, _ in better if row is not best and small_lead(top - value, top)]:
         verb = "is" if len(near) == 1 else "are"
         words += f"; {named(near)} {verb} less than {NEGLIGIBLE} % below, which is negligible"
@@ -198,10 +197,10 @@ def _gains_most(table: Table) -> Recommendation:
     return Recommendation(what, models, f"{rows[0].title}, {rows[0].change_words}{doubt}")
 
 
-def _balanced(usable: Sequence[PricedModel], label: str) -> Recommendation:
-    """The cheapest of those nearly as good as the best of the expanded arm, `label`."""
+def _balanced(usable: Sequence[PricedModel], label: str, none: str) -> Recommendation:
+    """The cheapest of those nearly as good as the best of the expanded arm, `label`. `none`: why there are none."""
     if not usable:
-        return Recommendation("Best balance", (), NONE)
+        return Recommendation("Best balance", (), none)
     near = [choice for choice in usable if choice.cosine >= usable[0].cosine * (1 - NEAR_BEST) and choice.on_front]
     priced = [choice for choice in near if choice.price is not None]
     if not priced:

@@ -161,8 +161,9 @@ def _explained(report: Report, skills: Sequence[Skill]) -> list[str]:
         said.append(f"Gain: held-out cosine minus that of the best trivial baseline ({names}), with its 95 % interval.")
     base, expanded = report.table.labels
     found = (
-        f"hit@k ({base}{ARROW}{expanded}): share of windows whose true next vector is among the k held-out vectors "
-        "nearest to the prediction. MRR: mean reciprocal rank of it. The interval is that of the difference "
+        f"hit@k ({base}{ARROW}{expanded}): share of windows whose true next vector is among the k candidates "
+        "nearest to the prediction: the next vectors of all held-out windows, where copies count once, without those "
+        "in the window's own context. MRR: mean reciprocal rank of it. The interval is that of the difference "
         f"({100 * (1 - report.table.level / FIGURES):.1f} %, because these figures are judged together); where it is "
         "clear of zero, the figure rose or fell. It has degrees of freedom of its own, at least "
         f"{LEAST_DF:.0f}: seeds that differ much in cosine may differ little in it."
@@ -226,9 +227,9 @@ def _contexts(report: Report) -> list[Block]:
             "Held-out cosine of the same model with two contexts, trained on the same arm and judged on the same "
             f"targets: those with {report.campaign_facts.context} vectors before them in their article. The best "
             "trivial baseline of each context stands beside it: what it gains needs no network. A network profits from "
-            "more context only if its own cosine rises, and by more than the baseline's: over a baseline that gets "
-            "worse a gain grows by itself. The intervals are for each row alone; among many rows some exclude zero by "
-            "chance."
+            "more context only if its own cosine rises, by more than the baseline's, and ends above it: over a "
+            "baseline that gets worse a gain grows by itself. The intervals are for each row alone; among many rows "
+            "some exclude zero by chance."
         ),
         table(
             ["model", "trained on", "context", "cosine", "change", "95 % interval", " or ".join(names), "gain over it"],

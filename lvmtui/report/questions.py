@@ -98,7 +98,9 @@ def _largest(table: Table, alike: Table, costs: Mapping[str, UseCost], unlike: s
         return f"No: {largest.title} ({count(sizes[largest.model])} parameters) {largest.fault}."
     usable = priced_models(alike, costs)
     mine = next((choice for choice in usable if choice.model == largest.model), None)
-    others = [choice for choice in usable if choice.model != largest.model]
+    network = largest.model.partition("@")[0]  # with a shorter context it is as large
+    rest = [choice for choice in usable if choice.model != largest.model]
+    others = [choice for choice in rest if choice.model.partition("@")[0] != network] or rest
     if mine is None or not others:
         lacking = f"{largest.title}, the largest, has" if mine is None else "all others have"
         return unlike or f"Unknown: {lacking} no {table.labels[1]} cosine to compare."
@@ -147,7 +149,8 @@ MOVES = {1: "raise the cosine of", -1: "lower the cosine of", 0: "do not clearly
 
 
 def context_questions(table: Table, comparisons: Iterable[Comparison]) -> tuple[Question, ...]:
-    """What longer contexts change of models trained on the expanded arm; none with one context."""
+    """What longer contexts change of models trained on the expanded arm; none with one context. They pay where a model
+    gains more than the best trivial baseline of its context does, and ends above it."""
     gains = [(one.model, gain) for one in comparisons for gain in one.contexts if gain.arm == "expanded"]
     steps = grouped((f"{gain.context} vectors instead of {gain.shorter}", (model, gain)) for model, gain in gains)
     titles = {row.model: row.title.partition("@")[0] for row in table.rows}
@@ -157,15 +160,19 @@ def context_questions(table: Table, comparisons: Iterable[Comparison]) -> tuple[
         said.append(f"{step} {listed([f'{MOVES[side]} {listed(told[side])}' for side in MOVES if side in told])}")
     if not said:
         return ()
-    sides = {gain.difference.side() for _, gain in gains}
     known = ((row.model, over_own(row.expanded, row.context)) for row in table.rows)
     skills = {model: over[2] for model, over in known if over}
-    shorter = {(model, gain.shorter): f"{model.partition('@')[0]}@{gain.shorter}" for model, gain in gains}
-    over = [skills[m] - skills[s] for (m, _), s in shorter.items() if m in skills and s in skills]
-    pays = "Yes" if sides == {1} else "For some" if 1 in sides else "No" if -1 in sides else "Not shown"
-    if 1 in sides and -1 not in sides and over and max(over) < 0:
-        pays = "Not beyond what a trivial baseline gains"
-    paid = "What a trivial baseline gains as well needs no network: see the report's table of longer contexts."
+    sides, pay = {gain.difference.side() for _, gain in gains}, []
+    for model, gain in gains:
+        before, after = skills.get(f"{model.partition('@')[0]}@{gain.shorter}"), skills.get(model)
+        beyond = before is None or after is None or after > max(before, 0.0)
+        pay.append(gain.difference.side() == 1 and beyond)
+    unpaid = "Not beyond a trivial baseline" if 1 in sides else "No" if -1 in sides else "Not shown"
+    pays = "Yes" if all(pay) else "For some" if any(pay) else unpaid
+    paid = (
+        "They pay where a network gains more than the best trivial baseline, which needs none, and ends above it: see "
+        "the report's table of longer contexts."
+    )
     answer = f"{pays}: with {table.labels[1]}, {'; '.join(said)}. {paid}"
     return (Question("Do longer contexts pay?", answer),)
 

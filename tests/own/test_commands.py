@@ -56,6 +56,7 @@ def test_a_pattern_is_shown_what_it_understands(tmp_path: Path, capsys: pytest.C
     said = capsys.readouterr().out
     assert "5 of 6 lines understood, 5 of them evaluations, best validation cosine 0.5300" in said
     assert "a run leaves out 2 of the evaluations: their count began again" in said
+    assert "diverged" not in said
     assert main(["trainer", "test", "--pattern", r"loss (?P<loss>\d)", str(log)]) == 1
     assert "no pattern is found in any of 6 lines; the last line is: epoch 3 val 0.53" in capsys.readouterr().out
     other = write_log(tmp_path / "b.log")
@@ -95,6 +96,11 @@ def test_a_count_that_begins_again_is_left_out_as_in_a_run(tmp_path: Path, capsy
     assert "5 of 6 lines understood, 5 of them evaluations, best validation cosine 0.7000" in said
     assert "a run leaves out 2 of the evaluations" in said
     assert "line 5: epoch 1, validation cosine 0.9; left out: not past the evaluation before" in said
+    log.write_text("epoch 0 val 0.5\nepoch 1 val nan\nepoch 2 val 0.6\n")
+    assert main(["trainer", "test", "--pattern", PATTERN, str(log)]) == 0
+    said = capsys.readouterr().out
+    assert "1 evaluation without a finite figure: a run with one counts as diverged" in said
+    assert "line 2: epoch 1, validation cosine nan\n" in said, "a run does not leave it out"
 
 
 def test_watch_shows_logs_as_rows_and_says_that_it_only_reads(

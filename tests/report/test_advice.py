@@ -57,6 +57,13 @@ def test_what_loses_to_ridge_is_recommended_nowhere() -> None:
     one_wins = table(with_skill(row("a", 1, 0.56), 0.01), with_skill(row("b", 2, 0.54), -0.01))
     found = {r.what: r for r in recommendations(one_wins, COSTS)}
     assert (found["Highest accuracy"].models, found["Best balance"].models) == (("a",), ("a",))
+    unsure = table(with_skill(row("a", 1, 0.56), 0.01, df=1.5), with_skill(row("b", 2, 0.54), -0.01))
+    assert {r.what: r.words for r in recommendations(unsure, COSTS)}["Best balance"] == (
+        "none, since no sound model is known to beat the best trivial baseline"
+    )
+    dead = with_skill(row("c", 3, 0.545, Word.IMPROVED, Finding("collapsed", True, "collapsed")), -0.005)
+    found = {r.what: r for r in recommendations(table(*lost.rows, dead), COSTS)}
+    assert "the best one without an alarm is a trained on 23k" in found["Highest accuracy"].words
 
 
 def test_too_few_seeds_hide_no_model_that_is_below_the_best_trivial_baseline() -> None:

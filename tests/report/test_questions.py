@@ -8,15 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lvmtui.formats.results import Comparison, ContextGain, Estimate
 from lvmtui.report.advice import recommendations
 from lvmtui.report.costs import UseCost
-from lvmtui.report.questions import questions, rank_correlation
+from lvmtui.report.questions import context_questions, questions, rank_correlation
 from lvmtui.verdict.answer import unbeaten
 from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.table import Row
 from lvmtui.verdict.words import Word
 from tests.report.rows import COSTS, MODELS, answers, row, table, with_hits, with_skill
 from tests.verdict.tables import two_contexts
+from tests.verdict.tables import with_skill as in_table
 
 
 def test_a_perfect_order_of_five_is_the_least_that_carries_it() -> None:
@@ -53,6 +55,31 @@ def test_the_largest_model_is_weighed_against_the_best_other() -> None:
     twice = {"a@5": COSTS["a"], "a@10": replace(COSTS["a"], parameters=round(1.02 * (COSTS["a"].parameters or 0)))}
     found = answers(questions(table(row("a@5", 1, 0.51), row("a@10", 1, 0.52)), twice))
     assert found["Is the largest model worth its cost?"] == "Unknown: the models are about equally large."
+
+
+def test_the_largest_model_is_not_weighed_against_itself_with_another_context() -> None:
+    rows = [
+        row(f"{m}@{context}", 1, cosine + context / 1000)
+        for m, cosine in (("a", 0.5), ("e", 0.52))
+        for context in (5, 9)
+    ]
+    costs = {f"{m}@{context}": COSTS[m] for m in ("a", "e") for context in (5, 9)}
+    found = answers(questions(table(*rows), costs))["Is the largest model worth its cost?"]
+    assert "a@9 .5090, for 16.0 times the parameters" in found
+
+
+@pytest.mark.parametrize(
+    ("shorter", "longer", "word"),
+    [(0.02, 0.03, "Yes"), (-0.03, -0.01, "Not"), (-0.01, 0.01, "Yes"), (0.02, 0.01, "Not")],
+)
+def test_longer_contexts_pay_only_above_the_trivial_baseline(shorter: float, longer: float, word: str) -> None:
+    """A network far below ridge gained more than ridge did, and was told to profit from it."""
+    gain = ContextGain("expanded", 10, 5, 0.53, 0.518, Estimate(0.0115, 0.001, 30, 2000, 60, 40), (1,))
+    made = two_contexts()
+    rows = tuple(in_table(row, longer if row.context == "@10" else shorter, f"ridge{row.context}") for row in made.rows)
+    compared = Comparison("c", "amn@10", "", "", (), (), (), None, None, None, (), 0.0, contexts=(gain,))
+    (asked,) = context_questions(replace(made, rows=rows), [compared])
+    assert asked.answer.split()[0].strip(":") == word
 
 
 def test_what_was_judged_on_other_articles_is_said_to_be() -> None:

@@ -52,7 +52,7 @@ def test_a_line_an_event_under_the_arm_it_belongs_to(bench: Bench) -> None:
     name = history.folder.name
     assert all(name in line for line in lines)
     texts = [line.split(name)[1].strip() for line in lines]
-    assert texts[0] == f"launched, process {NOBODY}"
+    assert texts[0] == f"launched process {NOBODY}"
     assert texts[1] == f"started from the first step, process {NOBODY} on {host_name()}, cpu"
     assert sum(text.startswith("epoch ") for text in texts) == len(history.evaluations)
     assert "held-out cosine .51" in texts[-1] and texts[-1].startswith("finished at step 1,200 after")
