@@ -37,6 +37,8 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.integer]
 CHANGE = 0.8
 """The true change, in percent; 0 where an arm is compared with itself."""
+LARGE = 33.0
+"""A large change, in percent: the error of the baseline's mean counts too."""
 WINDOW_DEVIATION = 4.4
 """Percent: standard deviation of a window's difference. Models trained on the bundled arms had 4 to 5."""
 TRAINING_DEVIATION = 0.08
@@ -167,6 +169,20 @@ class World:
             rest = value - WINDOW_DEVIATION * np.sqrt(self.setting.article) * effect[self.cluster] - self.setting.change
             yield (rest - rest.mean()) / (WINDOW_DEVIATION * np.sqrt(1 - self.setting.article))
 
+    def large(self) -> Estimate:
+        """A change by a third of a baseline of .35 that differs between articles: by the same amount in each."""
+        baseline = 0.35 + 0.05 * self.articles()[self.cluster] + 0.2 * self.noise()
+        return self._changed(baseline, baseline + LARGE / 100 * 0.35)
+
+    def in_proportion(self) -> Estimate:
+        """A change by a third of each article's own cosine."""
+        baseline = 0.35 + 0.05 * self.articles()[self.cluster] + 0.2 * self.noise()
+        return self._changed(baseline, (1 + LARGE / 100) * baseline)
+
+    def _changed(self, baseline: Floats, expanded: Floats) -> Estimate:
+        noise = 0.01 * self.articles()[self.cluster] + 0.02 * self.noise()
+        return estimate_of([self.design.relative([baseline], [expanded + noise])])
+
     def hits(self) -> Estimate:
         """hit@10 in both arms (about .22 and .235), paired: the same latent difficulty of a window counts for both."""
         difficulty = 0.25 * self.articles()[self.cluster] + self.noise()
@@ -281,6 +297,8 @@ def print_coverage(bundled: Integers, trials: int) -> int:
     hits = World(Setting("hits"), bundled)
     truth = float(np.mean([hits.hits().value for _ in range(4 * trials)]))
     say("hit@10, paired", covered(hits.hits, truth, trials))
+    say("33 %, in all articles alike", covered(World(Setting("large"), bundled).large, LARGE, trials))
+    say("33 %, in proportion", covered(World(Setting("in proportion"), bundled).in_proportion, LARGE, trials))
     joint = (
         Setting("five models", seeds=3),
         Setting("five models, 3 folds", seeds=3, folds=3, cautious=True),

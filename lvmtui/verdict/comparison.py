@@ -18,7 +18,7 @@ from lvmtui.system.files import sealed_digest
 from lvmtui.system.filesystem import Signature, signature
 from lvmtui.system.text import grouped
 
-REVISION = 6
+REVISION = 7
 """Increased when a comparison gains figures: older files are then recomputed from the same scores."""
 CURVE_REVISION = 4
 """The revision of `learning_curve.json`, increased likewise."""

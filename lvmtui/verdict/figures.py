@@ -9,10 +9,8 @@ import numpy as np
 
 from lvmtui.formats.results import STRATA, ArmScores, Effects, Estimate, Population, Retrieval, Skill, Stratum
 from lvmtui.formats.spec import ARMS, ArmName
+from lvmtui.verdict.average import estimate_of
 from lvmtui.verdict.interval import Booleans, Design, Floats, Integers
-
-LEAST_COSINE = 1e-6
-"""The least baseline a change is given in percent of: there is no percent of a cosine of zero."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,8 @@ class Figures:
         return self._mean(self.cosines[arm])
 
     def change(self) -> Estimate:
-        return self._paired(self.cosines["baseline"], self.cosines["expanded"], self._percent)
+        """In percent of the baseline."""
+        return estimate_of([self._relative()])
 
     def difference(self) -> Estimate:
         """The change in cosine."""
@@ -113,9 +112,7 @@ class Figures:
 
     def effects(self) -> Effects:
         """The change, cluster by cluster, to six significant digits: a document may hold ten thousand."""
-        baseline, expanded = (self.cosines[arm] for arm in ARMS)
-        differences = self._pooled([e - b for b, e in zip(baseline, expanded, strict=True)])
-        found = self.design.effects(differences, self._seed_means(baseline, expanded), self._percent)
+        found = self._relative()
         return replace(found, influence=tuple(float(f"{i:.6g}") for i in found.influence))
 
     def strata(self) -> tuple[Stratum, ...]:
@@ -189,15 +186,15 @@ class Figures:
         first, *others = (pair.trivial.get(arm, {}) for pair in self.pairs)
         return [name for name in first if all(name in other for other in others)]
 
-    @property
-    def _percent(self) -> float:
-        """One percent of the baseline."""
-        return max(abs(self.mean("baseline")), LEAST_COSINE) / 100
+    def _relative(self) -> Effects:
+        baseline, expanded = (self.cosines[arm] for arm in ARMS)
+        seed_means = self._seed_means(baseline, expanded)
+        return self.design.relative(self._pooled(baseline), self._pooled(expanded), seed_means)
 
-    def _paired(self, baseline: Sequence[Floats], expanded: Sequence[Floats], unit: float = 1.0) -> Estimate:
+    def _paired(self, baseline: Sequence[Floats], expanded: Sequence[Floats]) -> Estimate:
         """Expanded less baseline, both one array (W,) a pair."""
         differences = self._pooled([e - b for b, e in zip(baseline, expanded, strict=True)])
-        return self.design.estimate(differences, self._seed_means(baseline, expanded), unit)
+        return self.design.estimate(differences, self._seed_means(baseline, expanded))
 
     def _mean(self, values: Sequence[Floats]) -> float:
         """Weighted mean of one array (W,) a pair."""

@@ -8,6 +8,7 @@ section III), for a weighted mean. `benchmarks/coverage.py` measures it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,9 @@ from lvmtui.verdict.average import estimate_of
 Floats = npt.NDArray[np.floating]
 Integers = npt.NDArray[np.integer]
 Booleans = npt.NDArray[np.bool_]
+
+LEAST_MEAN = 1e-6
+"""The least mean a change is given in percent of: there is no percent of zero."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,21 @@ class Design:
             training=training / unit**2,
             training_df=training_df,
         )
+
+    def relative(
+        self, baseline: Sequence[Floats], expanded: Sequence[Floats], seed_means: Sequence[Floats] = ()
+    ) -> Effects:
+        """How far the mean of `expanded` is above that of `baseline`, in percent of that; one array (W,) per fold.
+
+        The mean it is a percentage of has an error too: to first order the ratio d / b moves as d - (d / b) b does
+        (Cochran 1977, the linearised ratio). `seed_means`: those of the baseline, then those of the expanded arm.
+        """
+        before = self.mean(baseline)
+        unit = max(abs(before), LEAST_MEAN)
+        ratio = (self.mean(expanded) - before) / math.copysign(unit, before)
+        scores = [e - b - ratio * (b - before) for b, e in zip(baseline, expanded, strict=True)]
+        scaled = [means * scale for means, scale in zip(seed_means, (1 + ratio, 1.0), strict=False)]
+        return self.effects(scores, scaled, unit / 100)
 
     def estimate(self, scores: Sequence[Floats], seed_means: Sequence[Floats] = (), unit: float = 1.0) -> Estimate:
         """The mean of `scores` with its error; the arguments are those of `effects`."""

@@ -287,7 +287,7 @@ class FittedCurve:
             return "falling", ""
         if percent.low <= 0:
             wide = "the interval of a doubling's worth contains zero and is not narrow"
-            upwards = "each doubling brings more than the one before, which no curve of this form does"
+            upwards = "the curve bends upwards: later doublings bring more, which no curve of this form does"
             return "cannot tell", upwards if self.bends_up else wide
         bends = self.room(2 * ALPHA)[0] < 0  # a straight line in log n is excluded (5 %, one side)
         halved = self.exponent * np.log2(self.span / 2) > 1  # the last doubling brought less than half of the first
