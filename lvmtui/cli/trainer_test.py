@@ -139,7 +139,7 @@ def reading_words(reading: LineReading) -> str:
         ("training loss", reading.train_loss),
         ("training cosine", reading.train_cosine),
         ("rate", reading.rate),
-        ("no cosine (-1 to 1), left out:", reading.no_cosine),
+        ("no cosine (-1 to 1), left out:", finite(reading.no_cosine)),
     ]
     return ", ".join(f"{name} {value:.6g}" for name, value in found if value is not None)
 
@@ -212,7 +212,7 @@ class _Test:
         counts = [plural(sum(isinstance(event, kind) for event in told), word) for kind, word in COUNTED.items()]
         until = "" if self._over() else " so far"
         yield PartFound("events", True, ", ".join(counts) + until, needed=True)
-        if wrong := re.search(rf"(line|at) .*{NO_COSINE}", self.run.log.read_text(errors="replace")):
+        if wrong := re.search(rf"(line|at) .*cosine (?!nan).*{NO_COSINE}", self.run.log.read_text(errors="replace")):
             yield PartFound("cosines", False, f"{sanitise(wrong[0], 300)}; left out, with all like it")
         if not self._over():
             yield from self._leaving()

@@ -90,9 +90,10 @@ def _reading(found: re.Match[bytes]) -> LineReading | None:
         except ValueError:
             return None
     cosines = {name: numbers[name] for name in ("cosine", "train_cosine") if name in numbers}
-    wrong = [name for name, value in cosines.items() if abs(value) > 1]  # NaN stays: it tells that the run has diverged
+    wrong = [name for name, value in cosines.items() if not abs(value) <= 1]
     for name in wrong:
-        del numbers[name]
+        if abs(numbers[name]) > 1:  # NaN tells that the run has diverged
+            del numbers[name]
     if not all(0 <= numbers.get(name, 0.0) < MOST for name in ("step", "epoch")):
         return None
     return LineReading(

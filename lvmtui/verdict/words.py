@@ -332,8 +332,7 @@ GLOSSARY: tuple[Term, ...] = (
     ),
     Term(
         "hit@k, MRR",
-        "share of windows whose true next vector is among the k nearest to the prediction, of the next vectors of all "
-        "held-out windows without those in its own context; mean of 1 / rank",
+        "share of windows whose true next vector is among the k candidates nearest to the prediction; mean of 1 / rank",
     ),
     Term(
         "margin",
