@@ -63,7 +63,7 @@ def sentence_of(event: Event | Record, unit: str = "step") -> Sentence | None:  
             return Sentence(_signalled(event), "waiting")
         case Lost():
             which = sanitise(event.process.words, 60) if event.process else "its process"
-            return Sentence(f"{which} ended: {sanitise(event.reason, 200)}", "alarm")
+            return Sentence(f"lost {which}: {sanitise(event.reason, 200)}", "alarm")
         case Stopped():
             what = sanitise(event.what, 12)
             killed = words.numbered(event.killed[:MOST_NUMBERS], what)

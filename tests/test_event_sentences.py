@@ -39,7 +39,7 @@ def started(**changes: object) -> Started:
         (Launched(1.0, 0, HERE, "local", "2"), "launched process 7, CUDA device 2"),
         (Adopted(1.0, HERE), "found process 7 running"),
         (Signalled(1.0, "KILL", (7, 8), "cancelled"), "sent KILL to processes 7, 8: cancelled"),
-        (Lost(1.0, 0, HERE, "killed for memory", 3, True), "process 7 ended: killed for memory"),
+        (Lost(1.0, 0, HERE, "killed for memory", 3, True), "lost process 7: killed for memory"),
         (Stopped(1.0, 0, ()), "cancelled, no process is left"),
         (Stopped(1.0, 0, (7,)), "cancelled, no process is left; process 7 had to be killed"),
         (GaveUp(1.0, 0, "died"), "not tried again: died"),

@@ -107,7 +107,7 @@ class Design:
         """How far the mean of `expanded` is above that of `baseline`, in percent of that; one array (W,) per fold.
 
         The mean it is a percentage of has an error too: to first order the ratio d / b moves as d - (d / b) b does
-        (Cochran 1977, the linearised ratio). `seed_means`: those of the baseline, then those of the expanded arm.
+        (Cochran 1977, chapter 6). `seed_means`: those of the baseline, then those of the expanded arm.
         """
         before = self.mean(baseline)
         unit = max(abs(before), LEAST_MEAN)

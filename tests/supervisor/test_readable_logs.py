@@ -126,7 +126,7 @@ def test_text_from_logs_cannot_speak_to_the_terminal(bench: Bench) -> None:
     history.die("\x1b]52;c;ZXZpbA==\x07evil\nsecond line")
     bench.catch_up()
     (line,) = [line for line in bench.arm() if "evil" in line]
-    assert "\x1b" not in line and line.endswith("ended: evil second line")
+    assert "\x1b" not in line and line.endswith(": evil second line")
 
 
 def test_notes_are_written_once(bench: Bench) -> None:

@@ -59,8 +59,8 @@ def check_named(file: str, what: str, there: Sequence[str], reading: Reading) ->
 def check_ordered(file: str, reading: Reading, order: str) -> None:
     """Raises UserError where an order is asked for and none is taken."""
     if reading.order and not order:
-        lacks = "it orders the rows of articles, and this file has no column of articles"
-        raise UserError(f"{file}: --order {sanitise(reading.order, 40)}: {lacks}; leave it out, or give --article")
+        needs = "needs a file of one vector a row, and their articles; leave it out, or give --article"
+        raise UserError(f"{file}: --order {sanitise(reading.order, 40)} {needs}")
 
 
 @dataclass(frozen=True)

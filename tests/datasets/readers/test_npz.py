@@ -349,13 +349,13 @@ def test_a_named_array_must_be_there(tmp_path: Path) -> None:
         open_source(tmp_path / "a.npz", Reading(article="x"))
     with pytest.raises(UserError, match="--order x is no array of it; there are: vectors, n"):
         open_source(tmp_path / "a.npz", Reading(article="n", order="x"))
-    with pytest.raises(UserError, match="--order n: it orders the rows of articles, and this file has no column of a"):
+    with pytest.raises(UserError, match="--order n needs a file of one vector a row, and their articles"):
         open_source(tmp_path / "a.npz", Reading(order="n"))
     assert open_source(tmp_path / "a.npz", Reading(article="n")).articles.number_of is not None
     np.savez(tmp_path / "b.npz", vectors=VECTORS, article_id=np.zeros(60, int), few=np.arange(59), words=["a"] * 60)
     for order, words in {"few": "few has 59 numbers for 60 vectors", "words": "words has rows that are no num"}.items():
         with pytest.raises(UserError, match=words):
             _ = open_source(tmp_path / "b.npz", Reading(order=order)).articles
-    with pytest.raises(UserError, match="--order n: it orders"):
+    with pytest.raises(UserError, match="--order n needs a file of one vector a row"):
         np.savez(tmp_path / "c.npz", X=np.zeros((9, 5, 4), "f4"), y=np.zeros((9, 4), "f4"), n=np.arange(9))
         open_source(tmp_path / "c.npz", Reading(order="n"))

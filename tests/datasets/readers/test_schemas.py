@@ -102,7 +102,7 @@ BAD_TABLES: dict[str, tuple[Callable[[Path], Path], Reading, str]] = {
     "an order of no articles": (
         table(emb=ROWS, n=PLACES.tolist()),
         Reading(order="n"),
-        "--order n: it orders the rows",
+        "--order n needs a file of one v",
     ),
     "an order in words": (
         table(emb=ROWS, doc_id=IDS.tolist(), n=["a"] * len(ROWS)),
