@@ -101,11 +101,10 @@ def next_steps(
     judged = [row.expanded for row in table.rows if row.expanded.skill]
     below = bool(judged) and all(cell.skill.gain.value < 0 for cell in judged if cell.skill)
     longer = any(row.verdict.remedy == LONGER for row in table.rows)
-    fewer = "overfitting" in most and "still_improving" not in kinds and not longer
+    fewer = kinds["overfitting"] >= 2 * len(table.rows) and "still_improving" not in kinds and not longer
     if fewer and (below or "failed_to_learn" in kinds):
-        arms = f"{kinds['overfitting']} of {2 * len(table.rows)} arms"
-        why = "overfitted: validation fell after its best, early in training, while training rose"
-        steps.append(f"Train fewer epochs (--epochs) or with another recipe: {arms} {why}.")
+        why = "all arms overfitted: validation fell after its best, while training rose"
+        steps.append(f"Train fewer epochs (--epochs) or with another recipe: {why}.")
     elif below:
         better = "better" if all(cell.below_words for cell in judged) else "as well"
         what = "longer or with another recipe" if "still_improving" in most else "with another recipe"

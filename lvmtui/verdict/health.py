@@ -221,7 +221,8 @@ def _failed_to_learn(
     last: Evaluated, best: Evaluated, trivial: TrivialBaselines | None, judged: Judged | None
 ) -> Finding | None:
     """Even its highest validation cosine is below that of the mean of the context; or it ended there, and not
-    because it overfitted. Of another program's run: on the held-out windows."""
+    because it overfitted: training is below that mean too, and has not risen since. (Validation windows may be easier
+    than those of training.) Of another program's run: on the held-out windows."""
     highest = f"{words_of(best.cosine)}, {best.where}"
     if trivial is None:
         if judged is None or judged[0] >= (mean := judged[1].get("mean", -1.0)) - BELOW:
@@ -232,15 +233,16 @@ def _failed_to_learn(
             words += f"; its validation cosine fell from {highest}, to {words_of(last.cosine)}"
         return Finding("failed_to_learn", True, words, on_heldout=True)
     bar = trivial.validation_mean - BELOW
-    train = finite(last.train_cosine)
-    if cosine_of(last) >= bar or (cosine_of(best) >= bar and (train is None or train >= bar)):
+    then, train = finite(best.train_cosine), finite(last.train_cosine)
+    learned = train is None or train >= bar or (then is not None and train > then + OVERFIT_FALL)
+    if cosine_of(last) >= bar or (cosine_of(best) >= bar and learned):
         return None
     end, known = f"{words_of(last.cosine)} at the end, training {words_of(train)}", words_of(trivial.validation_mean)
     if cosine_of(best) >= bar:
         words = f"fell apart: validation cosine {end}, the context mean has {known}; its best was {highest}"
         return Finding("failed_to_learn", True, words, "fell apart")
     words = f"failed to learn: highest validation cosine {highest}, the context mean has {known}"
-    if train is not None and train >= bar and cosine_of(last) <= cosine_of(best) - OVERFIT_FALL:
+    if train is not None and learned and cosine_of(last) <= cosine_of(best) - OVERFIT_FALL:
         words += f"; then it overfitted: {end}"
     return Finding("failed_to_learn", True, words)
 

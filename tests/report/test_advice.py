@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lvmtui.formats.results import Estimate
+from lvmtui.formats.spec import ARMS
 from lvmtui.report.advice import deciding, next_steps, recommendations
 from lvmtui.report.costs import priced_models
 from lvmtui.report.questions import questions
@@ -245,7 +246,10 @@ def test_without_a_verdict_what_is_missing_is_named() -> None:
 
 def test_what_overfitted_is_not_told_to_train_longer() -> None:
     failed, overfit = (Finding(kind, kind == "failed_to_learn", "") for kind in ("failed_to_learn", "overfitting"))
-    said = next_steps(table(row("a", 0.1, 0.5, Word.NOT_COMPARABLE, failed, overfit)), {}, over=True, campaign="c")
+    one = row("a", 0.1, 0.5, Word.NOT_COMPARABLE, failed, overfit)
+    both = replace(one, baseline=replace(one.baseline, findings=(overfit,)))
+    assert next_steps(table(one), {}, over=True, campaign="c") == (), "the other arm may need them all"
+    said = next_steps(table(both), {}, over=True, campaign="c")
     assert any(step.startswith("Train fewer epochs (--epochs)") for step in said)
     assert not any(
         "longer" in step or "fewer" in step
@@ -257,13 +261,13 @@ def test_one_run_that_overfitted_changes_no_advice_for_the_others() -> None:
     """Nor is anything told to train longer and shorter."""
     overfit = Finding("overfitting", False, "")
     low = [with_skill(row(model, 1, 0.52), -0.01) for model in "abc"]
-    bad = [replace(r, expanded=replace(r.expanded, findings=(overfit,))) for r in low]
+    bad = [replace(r, **{arm: replace(r.cell(arm), findings=(overfit,)) for arm in ARMS}) for r in low]
     recipe = ("Train with another recipe before asking about data: a trivial baseline does better.",)
     unclear = table(with_skill(row("a", 1, 0.52), -0.0001))
     assert next_steps(unclear, {}, over=True, campaign="c")[-1].endswith("a trivial baseline does as well.")
     assert next_steps(table(bad[0], *low[1:]), {}, over=True, campaign="c") == recipe
     (said,) = next_steps(table(*bad), {}, over=True, campaign="c")
-    assert said.startswith("Train fewer epochs (--epochs) or with another recipe: 3 of 6 arms overfitted: ")
+    assert said.startswith("Train fewer epochs (--epochs) or with another recipe: all arms overfitted: ")
     rises = replace(bad[0].baseline, findings=(Finding("still_improving", False, ""),))
     assert next_steps(table(replace(bad[0], baseline=rises), *bad[1:]), {}, over=True, campaign="c") == recipe
     longer = replace(bad[0], verdict=replace(bad[0].verdict, remedy=LONGER))

@@ -175,6 +175,14 @@ def test_shuffled_targets_fail_to_learn() -> None:
     assert first_named(run, "failed_to_learn") == 12
 
 
+def test_what_overfits_on_easy_validation_windows_has_not_fallen_apart() -> None:
+    """The mean of the context was .606 on its training windows, .646 on those of validation."""
+    run = [evaluated(p, 0.512 - 0.002 * p, 0.45 + 0.003 * p, spread=0.3, best=p == 1) for p in PLACES]
+    assert "failed_to_learn" not in kinds(health_of(run_of(run), TRIVIAL))
+    level = [evaluated(p, 0.512 - 0.002 * p, 0.45 - 0.003 * p, spread=0.3, best=p == 1) for p in PLACES]
+    assert "failed_to_learn" in kinds(health_of(run_of(level), TRIVIAL))
+
+
 def test_what_failed_to_learn_is_told_by_the_weights_that_are_kept() -> None:
     """The best came at once, below the context mean, and the run overfitted from there on."""
     run = [evaluated(p, 0.50 - 0.01 * p, 0.52 + 0.01 * p, best=p == 1) for p in PLACES]
