@@ -119,7 +119,7 @@ def _follow(workspace: Workspace, folder: CampaignDir, given: argparse.Namespace
         raise UserError("--detach: this is the first process of its container, which ends with it; leave it out")
     supervised = ensure_supervisor(workspace)
     if given.detach:
-        detached = f"campaign {folder.id} runs detached; come back with '{program(workspace)}'"
+        detached = f"detached; come back to campaign {folder.id} with '{program(workspace)}'"
         print(f"{supervised}\n{detached}", file=sys.stderr)
         return ExitCode.OK
     return follow(workspace, folder, headless=given.headless)

@@ -52,7 +52,7 @@ def check_named(file: str, what: str, there: Sequence[str], reading: Reading) ->
     for option, name in (("--vectors", reading.vectors), ("--article", reading.article), ("--order", reading.order)):
         if name and name not in there:
             said = ", ".join(sanitise(one, 40) for one in there[:MOST_NAMED])
-            each = "; give each file a name of its own where they differ, in the order of the files"
+            each = "; give each file a name of its own where they differ, in the order of the files, '' for none"
             raise UserError(f"{file}: {option} {sanitise(name, 40)} is no {what} of it; there are: {said}{each}")
 
 
