@@ -312,7 +312,7 @@ def _lay(cells: list[Piece], label: str) -> None:
 
 def _joined(dots: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int]]:
     """The dots, and those on straight lines between them."""
-    for (x0, y0), (x1, y1) in zip(dots, [*dots[1:], dots[-1]] if dots else [], strict=True):
+    for (x0, y0), (x1, y1) in pairwise([*dots, *dots[-1:]]):
         steps = max(abs(x1 - x0), abs(y1 - y0), 1)
         for i in range(steps + 1):
             yield x0 + round((x1 - x0) * i / steps), y0 + round((y1 - y0) * i / steps)

@@ -105,9 +105,7 @@ def curve_over(run: RunFacts, unit: str, gains: bool) -> tuple[Point, ...]:
 def x_range(runs: Sequence[RunFacts], unit: str) -> tuple[float, float]:
     """From the start to the planned end; once all runs are over, to the end they came to."""
     ends = [max(run.curve[-1][0], run.state.step) / step_size(run, unit) for run in runs if run.curve and run.state]
-    ends += [
-        run.state.spec.total_steps / step_size(run, unit) for run in runs if run.state and not run.view.status.over
-    ]
+    ends += [run.state.spec.total_steps / step_size(run, unit) for run in runs if run.state and not run.over]
     return 0, max(ends, default=1.0)
 
 

@@ -25,12 +25,9 @@ def size_chart(curve: ModelCurve, width: int, height: int) -> list[Line]:
     points = [(math.log2(p.windows), p.cosine, p.whisker or 0.0) for p in curve.points]
     band = tuple((x, y - half, y + half) for x, y, half in points)
     trivial = tuple((math.log2(p.windows), p.trivial) for p in curve.points if p.trivial is not None)
-    series = [
-        Series(tuple((x, y) for x, y, _ in points), "expanded", band=band),
-        Series(trivial, "level", "trivial"),
-    ]
-    names = [(x, point.label) for (x, _, _), point in zip(points, curve.points, strict=True)]
-    return chart(series, width, height, x_labels=names)
+    cosines = Series(tuple((x, y) for x, y, _ in points), "expanded", band=band)
+    names = [(math.log2(p.windows), p.label) for p in curve.points]
+    return chart([cosines, Series(trivial, "level", "trivial")], width, height, x_labels=names)
 
 
 def size_words(curve: ModelCurve, width: int = 200) -> str:

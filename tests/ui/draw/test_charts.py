@@ -129,7 +129,7 @@ def test_focus_keeps_the_best_point_of_a_curve_that_was_best_at_first() -> None:
 
 def test_the_axis_ends_where_a_run_did_and_not_at_its_last_evaluation() -> None:
     state = SimpleNamespace(step=49, spec=SimpleNamespace(total_steps=200))
-    run: Any = SimpleNamespace(curve=[(40, 0.5)], state=state, view=SimpleNamespace(status=SimpleNamespace(over=True)))
+    run: Any = SimpleNamespace(curve=[(40, 0.5)], state=state, over=True)
     assert x_range([run], "step") == (0, 49)
 
 
