@@ -33,9 +33,8 @@ def about_selected(snapshot: Snapshot, selected: str, width: int) -> list[Line]:
         name = "waits" if run.trouble_style == "dim" else "trouble"
         lines += _named(name, f"{run.title} {run.label} {run.trouble}", run.trouble_style, room)
     if run is not None and run.setback:
-        lines += _named(
-            "job" if run.setback.endswith(OUTLIVED) else "before", f"{run.title} {run.label} {run.setback}", "", room
-        )
+        name = "job" if run.setback.endswith(OUTLIVED) else "before"
+        lines += _named(name, f"{run.title} {run.label} {run.setback}", "", room)
     row = model.row if model else None
     if model is not None and row is not None and row.change is not None:
         interval = f" {interval_words(row.interval)}" if row.interval else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Literal
 
 from rich.cells import cell_len
@@ -41,22 +42,8 @@ class Series:
     """Stands where the curve ends."""
     stretches: bool = True
     """False: the scale takes no account of it, so it may leave the picture."""
-
-
-@dataclass(frozen=True)
-class Level:
-    """A horizontal line to compare with."""
-
-    y: float
-    label: str = ""
-
-
-@dataclass(frozen=True)
-class Band:
-    """The range of several curves: (x, lowest, highest) in the order of x."""
-
-    points: tuple[tuple[float, float, float], ...]
-    style: str
+    band: tuple[tuple[float, float, float], ...] = ()
+    """What is shaded around it: (x, lowest, highest) in the order of x."""
 
 
 def cosine_ticks(value: float, digits: int) -> str:
@@ -74,8 +61,7 @@ def chart(  # noqa: PLR0913  what a plot is made of
     width: int,
     height: int,
     *,
-    levels: Sequence[Level] = (),
-    bands: Sequence[Band] = (),
+    levels: Sequence[tuple[float, str]] = (),
     form: Form = cosine_ticks,
     log: bool = False,
     x_range: tuple[float, float] | None = None,
@@ -88,12 +74,16 @@ def chart(  # noqa: PLR0913  what a plot is made of
     The first series lies on top. `log`: logarithmic y axis, which shows positive values only. `x_name` (`step`,
     `epoch`) names the x axis in the last line, from `NAMED` lines on, or `x_labels` name places on it. `focus`: the
     steep rise, or fall, in the first third of the curves may leave the picture, so that the differences at the end fill
-    it; their highest, or lowest, points stay in it.
+    it; their highest, or lowest, points stay in it. `levels`: y and label of horizontal
+    lines to compare with.
     """
-    curves = [replace(one, points=_usable(one.points, log)) for one in series]
+    curves = [
+        replace(one, points=tuple((x, y) for x, y in one.points if math.isfinite(x) and _has_place(y, log)))
+        for one in series
+    ]
     if not any(one.points for one in curves):
         return [((left("  no figures yet" if y == height // 2 else "", width), "dim"),) for y in range(height)]
-    marks = [level for level in levels if math.isfinite(level.y) and (level.y > 0 or not log)]
+    marks = [(y, label) for y, label in levels if _has_place(y, log)]
     named = bool(x_name or x_labels) and height >= NAMED
     scale = _scale(curves, marks, height - named, log, focus)
     ticks = {scale.row(value): form(value, digits) for value, digits in reversed(scale.ticks)}
@@ -103,13 +93,13 @@ def chart(  # noqa: PLR0913  what a plot is made of
     last = last if last > first else first + max(1.0, abs(first) * 1e-6)
     canvas = _Canvas(width - gutter - 2, height - named, (first, last), scale)
     tail = canvas.reserve_tail(curves, width // 4)
-    for band in bands:
-        canvas.fill(band)
+    for one in curves:
+        canvas.fill(one)
     for one in reversed(curves):
         canvas.draw(one)
     for one in curves:
         canvas.label(one)
-    rows = canvas.rows({scale.row(level.y): level.label for level in marks}, tail)
+    rows = canvas.rows({scale.row(y): label for y, label in marks}, tail)
     lines: list[Line] = []
     for y, row in enumerate(rows):
         axis = glyphs.TICK if y in ticks else glyphs.AXIS
@@ -154,11 +144,11 @@ class _Scale:
         return min(self.height - 1, max(0, round(self.dot(y)) // 4))
 
 
-def _scale(curves: Sequence[Series], marks: Sequence[Level], height: int, log: bool, focus: str) -> _Scale:
+def _scale(curves: Sequence[Series], marks: Sequence[tuple[float, str]], height: int, log: bool, focus: str) -> _Scale:
     ruling = [one for one in curves if one.stretches and one.points] or [one for one in curves if one.points]
     every = [y for one in ruling for _, y in one.points]
     late = [y for one in ruling for _, y in one.points[len(one.points) // 3 if len(one.points) >= STEEP else 0 :]]
-    marked = [level.y for level in marks]
+    marked = [y for y, _ in marks]
     low = min((late if focus == "rise" else every) + marked)
     high = max((late if focus == "fall" else every) + marked)
     if low == high:
@@ -244,16 +234,16 @@ class _Canvas:
                 line[at : at + size] = label
         return "".join(line)
 
-    def fill(self, band: Band) -> None:
-        """Shade the cells whose middle lies in the band."""
-        for (x0, low0, high0), (x1, low1, high1) in zip(band.points, band.points[1:], strict=False):
+    def fill(self, curve: Series) -> None:
+        """Shade the cells whose middle lies in the band of the curve."""
+        for (x0, low0, high0), (x1, low1, high1) in pairwise(curve.band):
             first, last = self._dot(x0) // 2, self._dot(x1) // 2
             for column in range(max(0, first), min(self.columns, last + 1)):
                 share = (column - first) / max(1, last - first)
                 top = self.scale.dot(high0 + share * (high1 - high0))
                 bottom = self.scale.dot(low0 + share * (low1 - low0))
                 for row in range(max(0, math.ceil((top - 2.5) / 4)), min(self.height - 1, int((bottom - 1) // 4)) + 1):
-                    self.filled.setdefault((row, column), band.style)
+                    self.filled.setdefault((row, column), f"{curve.style}_band")
 
     def draw(self, curve: Series) -> None:
         """Draw a curve over what is there."""
@@ -277,9 +267,8 @@ class _Canvas:
         size, label = cell_len(curve.label), (curve.label, curve.style)
         taken = {y for y, _ in self.labels}
         last = self.columns - size
-        places = ((y, x) for x in (column, last) for y in nearest[:NEAR] if column <= x <= last)
-        clear = (at for at in places if not any(bits for bits, _ in self.bits[at[0]][at[1] - 1 : at[1] + size + 1]))
-        free = (at for at in clear if at[0] not in taken)
+        places = ((y, x) for x in (column, last) for y in nearest[:NEAR] if y not in taken and column <= x <= last)
+        free = (at for at in places if not any(bits for bits, _ in self.bits[at[0]][at[1] - 1 : at[1] + size + 1]))
         if (place := next(free, None)) is not None:
             self.labels[place] = label
         elif (at := next((y for y in nearest if y not in self.ends), None)) is not None:
@@ -323,7 +312,7 @@ def _lay(cells: list[Piece], label: str) -> None:
 
 def _joined(dots: Sequence[tuple[int, int]]) -> Iterable[tuple[int, int]]:
     """The dots, and those on straight lines between them."""
-    for (x0, y0), (x1, y1) in zip(dots, [*dots[1:], dots[-1]] if dots else [], strict=True):
+    for (x0, y0), (x1, y1) in pairwise([*dots, *dots[-1:]]):
         steps = max(abs(x1 - x0), abs(y1 - y0), 1)
         for i in range(steps + 1):
             yield x0 + round((x1 - x0) * i / steps), y0 + round((y1 - y0) * i / steps)
@@ -348,5 +337,6 @@ def _figure(value: float) -> str:
     return f"{value:,.0f}" if value >= 20 or value == round(value) else f"{value:.1f}"
 
 
-def _usable(points: Sequence[Point], log: bool) -> tuple[Point, ...]:
-    return tuple((x, y) for x, y in points if math.isfinite(x) and math.isfinite(y) and (y > 0 or not log))
+def _has_place(y: float, log: bool) -> bool:
+    """True if the y axis can show it."""
+    return math.isfinite(y) and (y > 0 or not log)

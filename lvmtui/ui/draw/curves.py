@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from lvmtui.formats.spec import ARMS
 from lvmtui.system import numbers as words
-from lvmtui.ui.draw.charts import Band, Form, Level, Point, Series, chart, cosine_ticks, signed_ticks, smoothed
+from lvmtui.ui.draw.charts import Form, Point, Series, chart, cosine_ticks, signed_ticks, smoothed
 from lvmtui.ui.draw.lines import Line, fit, fitting
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts
@@ -105,9 +105,7 @@ def curve_over(run: RunFacts, unit: str, gains: bool) -> tuple[Point, ...]:
 def x_range(runs: Sequence[RunFacts], unit: str) -> tuple[float, float]:
     """From the start to the planned end; once all runs are over, to the end they came to."""
     ends = [max(run.curve[-1][0], run.state.step) / step_size(run, unit) for run in runs if run.curve and run.state]
-    ends += [
-        run.state.spec.total_steps / step_size(run, unit) for run in runs if run.state and not run.view.status.over
-    ]
+    ends += [run.state.spec.total_steps / step_size(run, unit) for run in runs if run.state and not run.over]
     return 0, max(ends, default=1.0)
 
 
@@ -130,14 +128,13 @@ def ended_early(run: RunFacts) -> str:
 # Charts ---------------------------------------------------------------------------------------------------------------
 
 
-def _drawn(  # noqa: PLR0913  what a chart is made of
+def _drawn(
     series: Sequence[Series],
     runs: Sequence[RunFacts],
     width: int,
     height: int,
     *,
     gains: bool = False,
-    bands: Sequence[Band] = (),
     form: Form = cosine_ticks,
     log: bool = False,
     falls: bool = False,
@@ -150,8 +147,7 @@ def _drawn(  # noqa: PLR0913  what a chart is made of
         series,
         width,
         height,
-        levels=[Level(0.0, ", ".join(names))] if gains else (),
-        bands=bands,
+        levels=[(0.0, ", ".join(names))] if gains else (),
         form=signed_ticks if gains else form,
         log=log,
         x_range=x_range(runs, unit),
@@ -166,7 +162,6 @@ def gain_chart(model: ModelFacts, width: int, height: int) -> list[Line]:
     unit = x_unit(runs)
     sound = any(run.curve and not run.alarms for run in runs)
     series: list[Series] = []
-    bands: list[Band] = []
     for arm, mine in () if waits_for_baselines(runs) else reversed(model.arms.items()):
         drawn = [run for run in mine if run.curve and not (run.alarms and len(mine) > 1)] or mine
         points, band = mean_and_band([curve_over(run, unit, gains) for run in drawn])
@@ -174,10 +169,8 @@ def gain_chart(model: ModelFacts, width: int, height: int) -> list[Line]:
         if x_name(runs, unit) == unit and (why := ended_early(drawn[0])) and all(map(ended_early, drawn)):
             mark = f" {why}" if width >= WIDE_LABEL else " ended"
             label += mark if cell_len(label + mark) <= width // 4 else ""
-        series.append(Series(points, arm, label, stretches=not sound or not drawn[0].alarms))
-        if band:
-            bands.append(Band(band, f"{arm}_band"))
-    return _drawn(series, runs, width, height, gains=gains, bands=bands)
+        series.append(Series(points, arm, label, stretches=not sound or not drawn[0].alarms, band=band))
+    return _drawn(series, runs, width, height, gains=gains)
 
 
 def mean_and_band(

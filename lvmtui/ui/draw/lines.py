@@ -38,10 +38,8 @@ class Drawing:
 
     def target(self, x: int, y: int) -> str | None:
         """What lies under the mouse; the last drawn wins."""
-        for hit in reversed(self.hits):
-            if hit.x <= x < hit.x + hit.width and hit.y <= y < hit.y + hit.height:
-                return hit.target
-        return None
+        under = (hit for hit in reversed(self.hits) if 0 <= x - hit.x < hit.width and 0 <= y - hit.y < hit.height)
+        return next((hit.target for hit in under), None)
 
 
 def plain(text: str) -> str:

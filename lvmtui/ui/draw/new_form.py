@@ -18,12 +18,8 @@ from lvmtui.verdict.words import listed
 SHOWN = tuple(one for one in OPTIONS.values() if one.hint)
 """Options with a line of their own, as `lvmtui/planning/options.py` declares them."""
 FILES = tuple(one.name for one in SHOWN if one.is_path)
-SWITCHES = {False: ("no", "yes"), True: ("yes", "no")}
-"""What a switch offers, by its default."""
-CHOICES = {
-    one.name: SWITCHES[one.default] if one.type is bool else one.choices
-    for one in SHOWN
-    if one.type is bool or (one.choices and not one.several)
+CHOICES = {one.name: one.choices for one in SHOWN if one.choices and not one.several} | {
+    one.name: ("yes", "no") if one.default else ("no", "yes") for one in SHOWN if one.type is bool
 }
 """Fields with one of a few words. The first is the default."""
 OWN = {one.name: f"own-{one.name}" for one in SHOWN if one.own_hint}
@@ -50,6 +46,7 @@ class CampaignForm:
     texts: Mapping[str, str] = field(default_factory=dict)
     ticked: frozenset[str] = frozenset(MODELS)
     chosen: Mapping[str, str] = field(default_factory=dict)
+    """Without the defaults."""
 
     def text(self, name: str) -> str:
         return self.texts.get(name, "").strip()
@@ -105,8 +102,7 @@ class CampaignForm:
         if name == "models":
             return [] if self._models == list(MODELS) else self._models
         if name in CHOICES:
-            chosen = self.chosen.get(name, CHOICES[name][0])
-            return [] if chosen == CHOICES[name][0] else [chosen]
+            return [self.chosen[name]] if name in self.chosen else []
         one, text = OPTIONS[name], self.text(name)
         if not one.several:
             return [text] if text else []

@@ -83,12 +83,10 @@ def tabs(shown: str, panes: Sequence[str], side: str, width: int) -> Drawing:
     """The names of the panes, each to be clicked; the open one stands out."""
     pieces: list[Piece] = [(f"{glyphs.ACROSS * 2} ", "dim")]
     hits = []
-    for i, name in enumerate(panes):
-        if i:
-            pieces.append((" ", ""))
+    for name in panes:
         hits.append(Hit(width_of(pieces), 0, len(name) + 2, 1, f"do:open_pane('{name}')"))
-        pieces.append((f" {name} ", "cursor" if name == shown else "dim"))
-    pieces.append((f" {glyphs.ACROSS * max(0, width - width_of(pieces) - len(side) - 4)}", "dim"))
+        pieces += [(f" {name} ", "cursor" if name == shown else "dim"), (" ", "")]
+    pieces.append((glyphs.ACROSS * max(0, width - width_of(pieces) - len(side) - 3), "dim"))
     return Drawing((spread(pieces, [(f" {side} ", "dim")] if side else [], width),), tuple(hits))
 
 

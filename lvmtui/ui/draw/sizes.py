@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 
 from lvmtui.system import numbers as words
-from lvmtui.ui.draw.charts import Band, Series, chart
+from lvmtui.ui.draw.charts import Series, chart
 from lvmtui.ui.draw.lines import Line, Piece, cut, cut_title, fit, fitting, left, place, right, spread
 from lvmtui.verdict.words import worth_words
 
@@ -23,13 +23,11 @@ WORD_STYLES = {"still rising": "better", "flattening": "better", "falling": "wor
 def size_chart(curve: ModelCurve, width: int, height: int) -> list[Line]:
     """Held-out cosine over training windows on a log axis, shaded by its whiskers, with the best trivial baseline."""
     points = [(math.log2(p.windows), p.cosine, p.whisker or 0.0) for p in curve.points]
-    series = [Series(tuple((x, y) for x, y, _ in points), "expanded")]
+    band = tuple((x, y - half, y + half) for x, y, half in points)
     trivial = tuple((math.log2(p.windows), p.trivial) for p in curve.points if p.trivial is not None)
-    if trivial:
-        series.append(Series(trivial, "level", "trivial"))
-    band = Band(tuple((x, y - half, y + half) for x, y, half in points), "expanded_band")
-    names = [(x, point.label) for (x, _, _), point in zip(points, curve.points, strict=True)]
-    return chart(series, width, height, bands=[band], x_labels=names)
+    cosines = Series(tuple((x, y) for x, y, _ in points), "expanded", band=band)
+    names = [(math.log2(p.windows), p.label) for p in curve.points]
+    return chart([cosines, Series(trivial, "level", "trivial")], width, height, x_labels=names)
 
 
 def size_words(curve: ModelCurve, width: int = 200) -> str:

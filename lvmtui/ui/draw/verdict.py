@@ -9,7 +9,7 @@ from functools import partial
 from rich.cells import cell_len
 
 from lvmtui.formats.results import ArmScores
-from lvmtui.formats.spec import ARMS, ArmName
+from lvmtui.formats.spec import ArmName
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw import lines as draw
@@ -128,7 +128,7 @@ def verdict_view(snapshot: Snapshot, selected: str, by: str, width: int, height:
         given = shares([*wanted[:3], 0, wanted[4]], least, room)
     listed = given[0]
     first = max(0, chosen - listed + 1)
-    lines = [_titles(columns, by, snapshot, draw.place(first, listed, len(rows)), width)]
+    lines = [_titles(columns, by, draw.place(first, listed, len(rows)), width)]
     hits: list[Hit] = []
     for i, row in enumerate(rows[first : first + listed], first):
         hits.append(Hit(0, len(lines), width, 1, f"row:{row.model}"))
@@ -169,11 +169,10 @@ def shares(wanted: Sequence[int], least: Sequence[int], room: int) -> list[int]:
     return given
 
 
-def _titles(columns: list[Column], by: str, snapshot: Snapshot, part: str, width: int) -> Line:
-    names = dict[str, str](zip(ARMS, snapshot.table.labels, strict=True))
+def _titles(columns: list[Column], by: str, part: str, width: int) -> Line:
     pieces: list[Piece] = []
     for column in columns:
-        chosen = column.title == names.get(by, by)
+        chosen = by == (column.arm or column.title)
         pieces += _placed([(column.title, "selected" if chosen else "dim")], column)
     return draw.spread([*pieces, ("  verdict", "dim")], [(f"{part} ", "note")] if part else [], width)
 

@@ -151,10 +151,8 @@ class BoardScreen(RunsView):
         """The next run whose name or state holds the needle; an empty one means the last one again."""
         self._needle = needle.lower() or self._needle
         runs = self.snapshot.runs if self.snapshot else ()
-        names = [run.name for run in runs]
-        at = names.index(self.ui.selected) if self.ui.selected in names else -1
-        for i in range(1, len(runs) + 1):
-            run = runs[(at + i) % len(runs)]
+        after = next((i for i, run in enumerate(runs, 1) if run.name == self.ui.selected), 0)
+        for run in (*runs[after:], *runs[:after]):
             if self._needle in f"{run.title} {run.label} {run.word} {run.name}".lower():
                 self.select(run)
                 return

@@ -75,8 +75,8 @@ class Help(Dialog[None]):
 
     def __init__(self, parting: str) -> None:
         super().__init__("Keys (esc closes)")
-        self._groups = {title: [*keys] for title, keys in GROUPS.items()}
-        self._groups[EVERYWHERE].append(("q", f"leave; the {parting}"))
+        leaving = ("q", f"leave; the {parting}")
+        self._groups = {**GROUPS, EVERYWHERE: (*GROUPS[EVERYWHERE], leaving)}
 
     def compose_box(self) -> ComposeResult:
         with VerticalScroll(id="page", can_focus=False):

@@ -275,12 +275,8 @@ class NewScreen(View):
             self.ui.say("you will be asked whether to start as soon as the plan is ready")
             return
 
-        def answered(answer: str | None) -> None:
-            if answer == "y":
-                self._begin(form)
-
         ask = AskDialog(title, body, [("y", "start")], "not yet", enter="" if doubts else "y")
-        self.app.push_screen(ask, answered)
+        self.app.push_screen(ask, lambda answer: self._begin(form) if answer == "y" else None)
 
     def _begin(self, form: CampaignForm) -> None:
         self._starting, self._since = True, time.monotonic()

@@ -51,12 +51,9 @@ class RunScreen(RunsView):
         super().__init__(app)
         self._pane = ""
         self._log_scale = False
-        self._tabs_below = True
-        """The names of the panes stand below the charts, as they are composed."""
         self._top = 0
         self._area = (1, 1)
         self._count = 0
-        self._run_name = ""
         self._log = LogPane(LogFile(Path(os.devnull)))
         self._history: RunHistory | None = None
         self._search: threading.Event | None = None
@@ -80,11 +77,10 @@ class RunScreen(RunsView):
         self.ui.source.set_visible(run.name, [run.name])
         at, count = snapshot.runs.index(run) + 1, len(snapshot.runs)
         where = f"{'read-only  ' if self.ui.read_only else ''}run {at} of {count}"
-        if self._above != self._tabs_below:
-            self._tabs_below = self._above
-            names, charts = self.query_one("#tabs"), self.query_one("#charts")
+        names, charts = self.query_one("#tabs"), self.query_one("#charts")
+        if self._above != (self.children.index(names) > self.children.index(charts)):
             self.move_child(names, after=charts) if self._above else self.move_child(names, before=charts)
-        shown, log_scale, other = self._shown(run), self._log_scale, other_arm(snapshot, run)
+        shown, log_scale, other = self._shown, self._log_scale, other_arm(snapshot, run)
         self.canvas("head").paint(lambda width, height: [run_header(run, where, width)])
         self.canvas("notices").paint(lambda width, height: notices(run, width, height))
         self.set_class(shown == "charts", "-charts")
@@ -118,11 +114,13 @@ class RunScreen(RunsView):
     def _panes(self) -> Sequence[str]:
         return PANES[1:] if self._above else PANES
 
-    def _shown(self, run: RunFacts) -> str:
+    @property
+    def _shown(self) -> str:
         """The pane that is open; a failed run opens with its log."""
-        if not self._pane:
-            return "log" if self._above or PHASES[run.phase].style == "failed" else "charts"
-        return "log" if self._pane == "charts" and self._above else self._pane
+        run = self.ui.run_selected
+        failed = run is not None and PHASES[run.phase].style == "failed"
+        pane = self._pane or ("log" if failed else "charts")
+        return "log" if pane == "charts" and self._above else pane
 
     def _side(self, shown: str) -> str:
         if shown == "log":
@@ -133,8 +131,8 @@ class RunScreen(RunsView):
 
     def _open(self, run: RunFacts) -> None:
         """Take up another run."""
-        if run.name != self._run_name:
-            self._run_name, self._top = run.name, 0
+        if run.view.folder.log != self._log.file.path:
+            self._top = 0
             self._log = LogPane(LogFile(run.view.folder.log), wrap=self._log.wrap, empty=run.no_log)
             self._history = RunHistory(run.view.folder, run.state.spec.unit if run.state else "step")
             self._stop_search()
@@ -142,9 +140,8 @@ class RunScreen(RunsView):
     # -- keys --------------------------------------------------------------------------------------------------------
 
     def action_pane(self, by: int) -> None:
-        run = self.ui.run_selected
-        if run is not None:
-            self.action_open_pane(self._panes[(self._panes.index(self._shown(run)) + by) % len(self._panes)])
+        at = self._panes.index(self._shown) + by
+        self.action_open_pane(self._panes[at % len(self._panes)])
 
     def action_open_pane(self, name: str) -> None:
         self._pane = name
@@ -152,10 +149,7 @@ class RunScreen(RunsView):
         self.redraw()
 
     def action_move(self, by: int) -> None:
-        run = self.ui.run_selected
-        if run is None:
-            return
-        if self._shown(run) == "log":
+        if self._shown == "log":
             self._log.scroll(by, *self._area)
         else:
             self._top += by
@@ -165,8 +159,7 @@ class RunScreen(RunsView):
         self.action_move(by * max(1, self._area[1] - 1))
 
     def action_edge(self, end: int) -> None:
-        run = self.ui.run_selected
-        if run is not None and self._shown(run) == "log":
+        if self._shown == "log":
             self._log.to_end() if end else self._log.to_start()
         else:
             self._top = (1 << 30) * end
@@ -207,15 +200,13 @@ class RunScreen(RunsView):
         self._pane = "log"
         self._stop_search()
         self._search = stop = threading.Event()
-        app = self.ui
-
         told = time.monotonic()
 
         def going(share: float) -> bool:
             nonlocal told
             if time.monotonic() - told > 0.3:
                 told = time.monotonic()
-                app.call_later(app.say, f"searching, {100 * share:.0f} %; esc stops")
+                self.ui.call_later(self.ui.say, f"searching, {100 * share:.0f} %; esc stops")
             return not stop.is_set()
 
         def found(offset: int | None, count: tuple[int, int] | None) -> None:
@@ -223,15 +214,15 @@ class RunScreen(RunsView):
                 return
             self._search = None
             if offset is None:
-                app.say(f"'{log.needle}' is not in this log")
+                self.ui.say(f"'{log.needle}' is not in this log")
             else:
-                app.hush()
+                self.ui.hush()
                 log.go_to(offset, count, *self._area)
                 self.redraw()
 
         def search() -> None:
             offset = log.search(forwards, going)
-            app.call_later(found, offset, None if offset is None else log.file.count(log.needle, offset))
+            self.ui.call_later(found, offset, None if offset is None else log.file.count(log.needle, offset))
 
         threading.Thread(target=search, name="lvmtui-search", daemon=True).start()
 

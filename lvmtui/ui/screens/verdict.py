@@ -65,7 +65,8 @@ class VerdictScreen(RunsView):
     # -- the report --------------------------------------------------------------------------------------------------
 
     def _report_lines(self, snapshot: Snapshot, width: int, height: int) -> list[Line]:
-        if self._page is None or self._page[0].table is not snapshot.table:
+        stale = self._page is None or self._page[0].table is not snapshot.table
+        if stale and not self._reading:
             self._read(snapshot)
         if self._page is None:
             return [((f" reading{glyphs.ELLIPSIS}", "dim"),)]
@@ -80,8 +81,6 @@ class VerdictScreen(RunsView):
 
     def _read(self, snapshot: Snapshot) -> None:
         """Make the report's page in a thread; it reads files."""
-        if self._reading:
-            return
         self._reading = True
 
         def read() -> None:

@@ -161,16 +161,15 @@ class View(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """From `/` on, keys go to the line that is being typed; otherwise to the view."""
-        if self._prompt is None:
-            self.ui.hush_read()
-        if self._prompt is None and event.key == "slash" and self.QUESTION:
-            self._prompt = Prompt(self.QUESTION, self.asked)
-        elif self._prompt is not None:
+        if self._prompt is not None:
             before, self._prompt = self._prompt, None
             after = before.typed(event.key, event.character)
             self._prompt = self._prompt or after
         else:
-            return
+            self.ui.hush_read()
+            if event.key != "slash" or not self.QUESTION:
+                return
+            self._prompt = Prompt(self.QUESTION, self.asked)
         event.stop()
         event.prevent_default()
         self.redraw()

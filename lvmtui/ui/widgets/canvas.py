@@ -30,7 +30,6 @@ from lvmtui.ui.themes import styles_of
 
 Painter = Callable[[int, int], Drawing | Sequence[Line]]
 """What to show in so many columns and lines."""
-NOTHING: object = object()
 
 
 class Canvas(Widget):
@@ -48,7 +47,7 @@ class Canvas(Widget):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._painter: Painter = lambda width, height: ()
-        self._shows: object = NOTHING
+        self._shows: object = None
         self._names = ("", "")
         self._drawing = Drawing(())
         self._lines: list[Line] = []
@@ -61,10 +60,10 @@ class Canvas(Widget):
         """What is shown, without styles."""
         return "\n".join("".join(text for text, _ in line).rstrip() for line in self._lines)
 
-    def paint(self, painter: Painter, shows: object = NOTHING) -> None:
+    def paint(self, painter: Painter, shows: object = None) -> None:
         """Show what `painter` gives, now and after each change of size. While `shows` stays the same it is not asked
         again."""
-        if shows is not NOTHING and shows == self._shows:
+        if shows is not None and shows == self._shows:
             return
         self._painter, self._shows = painter, shows
         self._draw()

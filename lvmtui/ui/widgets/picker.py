@@ -62,10 +62,7 @@ def names(folder: Path) -> list[str]:
 
 def typed_path(text: str) -> Path:
     """The path that was typed, `~` understood; `~nobody` stays what it is."""
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:
-        return Path(text)
+    return Path(os.path.expanduser(text))
 
 
 def completed(text: str) -> str:

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lvmtui.state.status import OVER, Phase
-from lvmtui.ui.draw.charts import Band, Level, Series, chart
+from lvmtui.ui.draw.charts import Series, chart
 from lvmtui.ui.draw.curves import _curves_of, x_name, x_range
 from lvmtui.ui.draw.lines import Line, width_of
 
@@ -36,7 +36,7 @@ def rows_with_dots(lines: list[Line]) -> list[int]:
 def test_any_figures_fill_exactly_the_room(
     points: list[tuple[float, float]], width: int, height: int, log: bool, focus: Any
 ) -> None:
-    lines = chart([Series(tuple(points), "", "23k")], width, height, levels=[Level(0.5, "mean")], log=log, focus=focus)
+    lines = chart([Series(tuple(points), "", "23k")], width, height, levels=[(0.5, "mean")], log=log, focus=focus)
     assert len(lines) == height
     assert all(width_of(line) == width for line in lines)
 
@@ -73,7 +73,7 @@ def ticks(lines: list[Line]) -> list[str]:
 
 
 def test_levels_labels_and_a_scale_of_round_values() -> None:
-    lines = chart([Series(((0, 0.0), (9, 1.0)), "", "8k")], 40, 9, levels=[Level(0.5, "mean")])
+    lines = chart([Series(((0, 0.0), (9, 1.0)), "", "8k")], 40, 9, levels=[(0.5, "mean")])
     assert text(lines)[0].endswith("8k") and "┄ mean" in text(lines)[4]
     assert ticks(lines) == ["1.0", ".5", ".0"]
 
@@ -107,8 +107,8 @@ def test_what_does_not_stretch_the_scale_may_leave_the_picture() -> None:
 
 
 def test_a_band_is_shaded_behind_its_curve() -> None:
-    band = Band(tuple((float(x), 0.2, 0.8) for x in range(10)), "b")
-    lines = text(chart([Series(((0, 0.0), (9, 1.0)), "")], 40, 12, bands=[band]))
+    band = tuple((float(x), 0.2, 0.8) for x in range(10))
+    lines = text(chart([Series(((0, 0.0), (9, 1.0)), "", band=band)], 40, 12))
     assert "░" in lines[5] and "░" not in lines[0] and "░" not in lines[-1]
 
 
@@ -129,7 +129,7 @@ def test_focus_keeps_the_best_point_of_a_curve_that_was_best_at_first() -> None:
 
 def test_the_axis_ends_where_a_run_did_and_not_at_its_last_evaluation() -> None:
     state = SimpleNamespace(step=49, spec=SimpleNamespace(total_steps=200))
-    run: Any = SimpleNamespace(curve=[(40, 0.5)], state=state, view=SimpleNamespace(status=SimpleNamespace(over=True)))
+    run: Any = SimpleNamespace(curve=[(40, 0.5)], state=state, over=True)
     assert x_range([run], "step") == (0, 49)
 
 
