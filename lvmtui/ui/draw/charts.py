@@ -74,8 +74,7 @@ def chart(  # noqa: PLR0913  what a plot is made of
     The first series lies on top. `log`: logarithmic y axis, which shows positive values only. `x_name` (`step`,
     `epoch`) names the x axis in the last line, from `NAMED` lines on, or `x_labels` name places on it. `focus`: the
     steep rise, or fall, in the first third of the curves may leave the picture, so that the differences at the end fill
-    it; their highest, or lowest, points stay in it. `levels`: y and label of horizontal
-    lines to compare with.
+    it; their highest, or lowest, points stay in it. `levels`: y and label of horizontal lines to compare with.
     """
     curves = [
         replace(one, points=tuple((x, y) for x, y in one.points if math.isfinite(x) and _has_place(y, log)))
