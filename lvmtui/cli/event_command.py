@@ -34,9 +34,7 @@ from lvmtui.system.filesystem import try_lock
 from lvmtui.system.programs import ending_words, kill_child, spawn
 from lvmtui.system.text import last_words, sanitise
 from lvmtui.verdict.answer import answer
-from lvmtui.verdict.health import Finding
 from lvmtui.verdict.ranking import Judgement
-from lvmtui.verdict.table import Table
 
 SECONDS = 30.0
 """Seconds that a command may take."""
@@ -104,29 +102,26 @@ def facts_of(state: CampaignState, happening: Happening) -> dict[str, Any]:
     table = known.table
     view = next((v for v in state.runs if v.planned.run == happening.subject), None)
     row = table.row(view.planned.model if view else happening.subject)
-    found = known.health.get(view.planned.run, ()) if view else ()
     return {
         "version": 1,
         "event": happening.kind,
-        "message": sanitise(f"{campaign.title}: {_sentence(state, happening, view, table, found)}", 1000),
+        "message": sanitise(f"{campaign.title}: {_sentence(state, happening, view, known)}", 1000),
         "time": now,
         "workspace": str(state.dir.workspace.root),
         "campaign": campaign.id,
         "report": str(state.dir.workspace.final_comparison(campaign)),
-        "run": run_as_json(view, campaign_eta(state, now), found) if view else None,
+        "run": run_as_json(view, campaign_eta(state, now), known) if view else None,
         "model": model_as_json(row, table.seeds) if row else None,
         "verdict": encode(outcome := outcome_of(campaign.id, table)) | {"line": outcome.line},
     }
 
 
-def _sentence(
-    state: CampaignState, happening: Happening, view: RunView | None, table: Table, found: tuple[Finding, ...]
-) -> str:
+def _sentence(state: CampaignState, happening: Happening, view: RunView | None, known: Judgement) -> str:
     if happening.kind == "campaign_over":
-        return f"all runs have ended: {state.progress_words}. {answer(table)}"
+        return f"all runs have ended: {state.progress_words}. {answer(known.table)}"
     if happening.kind == "pair_compared":
-        row = table.row(happening.subject)
-        told = f": {model_as_json(row, table.seeds)['words']}" if row else ""
+        row = known.table.row(happening.subject)
+        told = f": {model_as_json(row, known.table.seeds)['words']}" if row else ""
         return f"{row.title if row else happening.subject} is compared{told}"
     if view is None:
         return happening.key
@@ -134,6 +129,7 @@ def _sentence(
     name = state.title_of(planned)
     if happening.kind == "run_alarm":
         kind = happening.stamp.partition(" ")[0]
+        found = known.health.get(planned.run, ())
         said = next((finding.words for finding in found if finding.kind == kind), kind.replace("_", " "))
         return f"{name}: alarm: {said}"
     if happening.kind == "run_stalled":

@@ -223,9 +223,6 @@ class Parser(argparse.ArgumentParser):
 
 
 class HelpAll(argparse.Action):
-    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:
-        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
-
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
         assert isinstance(parser, Parser)
         print(parser.format_help(everything=True), end="")

@@ -147,7 +147,7 @@ def _everywhere() -> tuple[Parser, Parser]:
         help="look for changes at intervals: for a file system shared between hosts that is not recognised as one",
     )
     group.add_argument("-h", "--help", action="help", help="show this help; --help-all shows every option")
-    group.add_argument("--help-all", action=HelpAll, help=argparse.SUPPRESS)
+    group.add_argument("--help-all", action=HelpAll, nargs=0, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     chosen = Parser()
     chosen.add_argument_group(EVERYWHERE).add_argument(
         "--campaign", metavar="ID", default=argparse.SUPPRESS, help="default: the newest; part of the id is enough"

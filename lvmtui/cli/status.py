@@ -25,7 +25,6 @@ from lvmtui.system import numbers as words
 from lvmtui.system.process_id import Identity
 from lvmtui.system.text import aligned, padded, sanitise, width
 from lvmtui.verdict.comparison import lost_scores
-from lvmtui.verdict.health import Finding
 from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.rows import best_trivial
 from lvmtui.verdict.table import Row as ModelRow
@@ -125,7 +124,7 @@ def _row(state: CampaignState, view: RunView, eta: CampaignEta, known: Judgement
         epoch="" if not run.step else epochs if spec.counts_epochs else steps,
         gain=_gain(run, known.trivial.get(planned.run)),
         time=_time(view, run, eta),
-        note=sanitise(_note(view, run, known.health.get(planned.run, ())), 1000),
+        note=sanitise(_note(view, run, known), 1000),
     )
 
 
@@ -143,7 +142,7 @@ def _time(view: RunView, run: RunState, eta: CampaignEta) -> str:
     return f"{words.duration(view.worked(eta.now))} so far" if run.trainer.attempts else ""
 
 
-def _note(view: RunView, run: RunState, found: tuple[Finding, ...]) -> str:
+def _note(view: RunView, run: RunState, known: Judgement) -> str:
     """Alarms, then why it is as it is."""
     status, finished = view.status, run.trainer.finished
     said = [RUNNING_WORDS.get(status.reason, status.reason) if status.phase is Phase.RUNNING else status.reason]
@@ -154,7 +153,7 @@ def _note(view: RunView, run: RunState, found: tuple[Finding, ...]) -> str:
         said.append(interrupted_words(run, told=status.reason))
     if finished and finished.stopped_early:
         said = [f"ended early, best at {finished.best_where}"]
-    alarms = [finding.label for finding in found if finding.alarm]
+    alarms = [finding.label for finding in known.health.get(view.planned.run, ()) if finding.alarm]
     return "; ".join(filter(None, [*alarms, ", ".join(filter(None, said))]))
 
 
@@ -260,7 +259,7 @@ def status_as_json(state: CampaignState, supervisor: Identity | None) -> dict[st
         "eta": encode(eta.eta),
         "verdict": encode(outcome := outcome_of(state.campaign.id, table)) | {"line": outcome.line},
         "models": [model_as_json(row, table.seeds) for row in table.rows],
-        "runs": [run_as_json(view, eta, known.health.get(view.planned.run, ())) for view in state.runs],
+        "runs": [run_as_json(view, eta, known) for view in state.runs],
     }
 
 
@@ -274,10 +273,10 @@ def model_as_json(row: ModelRow, seeds: int) -> dict[str, Any]:
     }
 
 
-def run_as_json(view: RunView, eta: CampaignEta, found: tuple[Finding, ...]) -> dict[str, Any]:
+def run_as_json(view: RunView, eta: CampaignEta, known: Judgement) -> dict[str, Any]:
     planned, run = view.planned, view.state
     finished = run.trainer.finished if run else None
-    expected = eta.runs.get(planned.run)
+    expected, found = eta.runs.get(planned.run), known.health.get(planned.run, ())
     return {
         "run": planned.run,
         "folder": planned.folder,

@@ -38,8 +38,6 @@ from lvmtui.verdict.health import finite, health_of
 E = TypeVar("E")
 SHOWN = 12
 """Lines of a log that are shown as they were understood."""
-LIMIT = 60.0
-"""Seconds a trainer is tried for."""
 COUNTED = {Trained: "training point", Evaluated: "evaluation", CheckpointSaved: "checkpoint"}
 LEAVE_AFTER = 20.0
 """Seconds it has to leave when it is asked, and to say something when it goes on."""
@@ -163,7 +161,7 @@ class PartFound:
 
 
 def try_trainer(
-    command: str, patterns: Sequence[str], *, checkpoints: bool, folder: Path, limit: float = LIMIT
+    command: str, patterns: Sequence[str], *, checkpoints: bool, folder: Path, limit: float
 ) -> Generator[PartFound, None, None]:
     """Run a trainer on bundled vectors for `limit` seconds and tell, part by part, what works. Raises UserError."""
     with tempfile.TemporaryDirectory(prefix="lvmtui-trainer-") as root:
@@ -194,12 +192,11 @@ class _Test:
         self.run = run
         self.until = time.monotonic() + limit
         self.limit = limit
-        self.process: subprocess.Popen[bytes] | None = None
         self.launches: set[str] = set()
         self.killed = False
+        self.process = self._started()
 
     def parts(self) -> Generator[PartFound, None, None]:
-        self._start()
         self._wait(lambda: len(self._told()) > 0 or self._over())
         told = self._told()
         if not told:
@@ -269,7 +266,7 @@ class _Test:
         yield PartFound("checkpoint", saved is not None or kept, words, needed=True)
         before = len(self._told())
         self._want("run")
-        self._start()
+        self.process = self._started()
         self._wait(lambda: len(self._told()) > before or self._over(), LEAVE_AFTER)
         started, first = self._newest(trainer_log.Started), next((e.step for e in self._told()[before:]), None)
         begun = started.resumed_from if started else 0
@@ -297,12 +294,12 @@ class _Test:
 
     # -- what it is made of --
 
-    def _start(self) -> None:
+    def _started(self) -> subprocess.Popen[bytes]:
         launch = f"test{time.monotonic_ns()}"
         self.launches.add(launch)
         environment = {**unmarked_environment(), LAUNCH_MARK: launch}
         command = our_command("trainers", str(self.run.path))
-        self.process = spawn(command, output=self.run.log, environment=environment, folder=self.run.workspace.root)
+        return spawn(command, output=self.run.log, environment=environment, folder=self.run.workspace.root)
 
     def _want(self, want: Want) -> None:
         write_intent(self.run.intent, want, by="trainer test")
@@ -321,7 +318,7 @@ class _Test:
         return state is not None and state.can_pause
 
     def _over(self) -> bool:
-        return self.process is not None and self.process.poll() is not None
+        return self.process.poll() is not None
 
     def _ending_words(self) -> str:
         if failed := self._newest(trainer_log.Failed):
@@ -338,6 +335,5 @@ class _Test:
             time.sleep(0.1)
 
     def clear(self) -> None:
-        if self.process is not None:
-            kill_all(self._tree)
-            self.process.wait()
+        kill_all(self._tree)
+        self.process.wait()

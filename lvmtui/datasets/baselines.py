@@ -60,9 +60,9 @@ class ArmBaselines(TrivialBaselines):
 
 
 def measure(
-    name: ArmName, store: Store, windows: ArmWindows, heldout: HeldOut, key: str = "", context: int | None = None
+    name: ArmName, store: Store, windows: ArmWindows, heldout: HeldOut, context: int | None = None
 ) -> tuple[ArmBaselines, dict[str, npt.NDArray[np.generic]]]:
-    """Fit and score the baselines of an arm: the document (its checksum still empty) and the arrays beside it.
+    """Fit and score the baselines of an arm: the document (its key and checksum still empty) and the arrays beside it.
 
     `context`: how many vectors they see; default: all of the windows' context.
     """
@@ -101,7 +101,6 @@ def measure(
         echo_margin=validated["copy_last"].margin,
         mean_margin=validated["mean"].margin,
         forward=forward,
-        key=key,
         ridge_strength=ridge.strength,
         ridge_directions=ridge.directions,
         context=context,
@@ -205,11 +204,11 @@ def _write_split(
         return found
     if key not in measured:
         store = open_store_of(data, folder.workspace.root)
-        measured[key] = measure(name, store, windows, heldout, key, shorter or None)
+        measured[key] = measure(name, store, windows, heldout, shorter or None)
     document, arrays = measured[key]
     path.parent.mkdir(exist_ok=True)
     checksum = write_arrays(path.with_suffix(".npz"), version=np.int64(VERSION), **arrays)
-    document = replace(document, checksum=checksum)
+    document = replace(document, key=key, checksum=checksum)
     write_document(path, document)
     return document
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lvmtui.datasets.arm import Arm, bundled_arms, file_arm, refuse_unfit
+from lvmtui.datasets.arm import Arm, arm_again, bundled_arms, file_arm, refuse_unfit
 from lvmtui.datasets.centring import centred
 from lvmtui.datasets.check import PART, check_arms, too_short
 from lvmtui.datasets.check_facts import DataCheck
@@ -182,7 +182,8 @@ def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, s
 
 def _cut(options: Options, extended: Extension | None, workspace: Workspace, batch: int, say: Say) -> CampaignData:
     """Sizes of one file. Raises UserError."""
-    whole = extended.arm(workspace) if extended else open_arms(options, None, workspace, say)[0]
+    again = arm_again("expanded", extended.specs[0].data, workspace.root) if extended else None
+    whole = again or open_arms(options, None, workspace, say)[0]
     groups, check, contexts = _checked((whole,), options, None, say)
     sizes: tuple[int | None, ...] = ()
     there = 0

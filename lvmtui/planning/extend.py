@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lvmtui.datasets.arm import Arm, arm_again
 from lvmtui.datasets.centring import with_centre
 from lvmtui.datasets.check_facts import DataCheck
 from lvmtui.datasets.split import Split, read_split
@@ -91,10 +90,6 @@ class Extension:
             return check
         by_hand = before.neighbours.chosen_by_hand
         return replace(check, neighbours=replace(check.neighbours, chosen_by_hand=by_hand))
-
-    def arm(self, workspace: Workspace) -> Arm:
-        """All that its sizes are cut from. Raises UserError if that is gone."""
-        return arm_again("expanded", self.specs[0].data, workspace.root)
 
     def _own(self) -> Own:
         """The user's own models, recipes and trainers as its runs have them: code from the campaign's copies, whatever

@@ -107,8 +107,8 @@ def described(array: Header | npt.NDArray[Any]) -> str:
 def float_blocks(path: Path, name: str, stream: IO[bytes], size: int, rows: int) -> Iterator[npt.NDArray[np.float32]]:
     """Yield `rows` rows at a time as float32, then make sure that the stream, and its checksum, end well."""
     header = read_header(path, name, stream, size)
-    blocks = _rows_of_columns(path, name, header, stream, rows) if header.column_major else None
-    for block in blocks or _rows(path, name, header, stream, rows):
+    read = _rows_of_columns if header.column_major else _rows
+    for block in read(path, name, header, stream, rows):
         with np.errstate(all="ignore"):  # too large for float32 becomes infinite, and is counted as such
             if header.dtype == BFLOAT16:  # the upper half of the bits of a float32
                 block = (block.view(np.uint16).astype(np.uint32) << 16).view(np.float32)

@@ -9,7 +9,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from functools import cached_property
 from itertools import islice
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from lvmtui.datasets.readers import articles, npy
 from lvmtui.datasets.readers.articles import MOST_TITLES, Articles, Numbers
@@ -79,23 +80,23 @@ class NpzSource:
     def blocks(self) -> Iterator[Floats]:
         roles = self.roles
         rows = max(1, BLOCK_BYTES // (4 * self.facts.dim * (self.facts.context + 1)))
-        with npy.read_errors(self._path), ExitStack() as stack:
+        with npy.read_errors(self._path):
             if roles.contexts:
-                pairs = [self._floats(stack, name, rows) for name in (roles.contexts, roles.vectors)]
+                pairs = [self._floats(name, rows) for name in (roles.contexts, roles.vectors)]
                 for contexts, targets in zip(*pairs, strict=True):
                     yield np.concatenate([contexts, targets[:, None]], axis=1)
             elif roles.documents:
                 longest = self._headers[roles.vectors].shape[1]
-                for documents in self._floats(stack, roles.vectors, max(1, rows // longest)):
+                for documents in self._floats(roles.vectors, max(1, rows // longest)):
                     yield np.concatenate([_without_padding(document) for document in documents])
             elif roles.scale:
-                scales = self._floats(stack, roles.scale, rows)
-                for block, scale in zip(self._floats(stack, roles.vectors, rows), scales, strict=True):
+                scales = self._floats(roles.scale, rows)
+                for block, scale in zip(self._floats(roles.vectors, rows), scales, strict=True):
                     with np.errstate(all="ignore"):  # rows that are not finite are counted later
                         block *= scale[:, None]
                     yield block
             else:
-                yield from self._floats(stack, roles.vectors, rows)
+                yield from self._floats(roles.vectors, rows)
 
     @cached_property
     def articles(self) -> Articles:
@@ -104,25 +105,20 @@ class NpzSource:
             return self._documents()
         if not roles.article:
             return Articles()
+        file, rows = shown(self._path), self.facts.rows
         with npy.read_errors(self._path):
-            with self._array(roles.article) as (stream, size):
-                ids = npy.array_blocks(self._path, roles.article, stream, size)
-                by_row, names = articles.numbered(f"{shown(self._path)}: {roles.article}", self.facts.rows, ids)
+            by_row, names = articles.numbered(f"{file}: {roles.article}", rows, self._blocks(roles.article))
             titles = self._article_titles(by_row, names)
-        if roles.contexts:  # windows stay in the order of the file, in which they follow each other
-            return Articles(by_row, titles)
-        if not roles.order:
-            return articles.arranged(by_row, titles, roles.article)
-        with npy.read_errors(self._path), self._array(roles.order) as (stream, size):
-            blocks = npy.array_blocks(self._path, roles.order, stream, size)
-            order = articles.order_of(shown(self._path), roles.order, self.facts.rows, blocks)
+            if roles.contexts:  # windows stay in the order of the file, in which they follow each other
+                return Articles(by_row, titles)
+            order = articles.order_of(file, roles.order, rows, self._blocks(roles.order)) if roles.order else None
         return articles.arranged(by_row, titles, roles.article, order, roles.order)
 
     def _documents(self) -> Articles:
         """Each entry is an article, without the zero rows that fill it up."""
         lengths: list[int] = []
-        with npy.read_errors(self._path), ExitStack() as stack:
-            for documents in self._floats(stack, self.roles.vectors, 64):
+        with npy.read_errors(self._path):
+            for documents in self._floats(self.roles.vectors, 64):
                 lengths += [len(_without_padding(document)) for document in documents]
             filled = sum(length < documents.shape[1] for length in lengths)
         notes = (
@@ -133,19 +129,17 @@ class NpzSource:
     def _article_titles(self, by_row: Numbers, names: list[Any] | None) -> tuple[str, ...]:
         """Titles by article number. The file may have one for each row, or one for each number."""
         if self.roles.titles:
-            with self._array(self.roles.titles) as (stream, size):
-                header = self._headers[self.roles.titles]
-                if not 0 < header.dtype.itemsize <= LARGEST_TITLE:
-                    raise UserError(
-                        f"{shown(self._path)}: {self.roles.titles} is {npy.described(header)}, not a list of text; "
-                        "save it as dtype str"
-                    )
-                blocks = npy.array_blocks(self._path, self.roles.titles, stream, size)
-                titles = (_title(raw) for block in blocks for raw in block.tolist())
-                if header.shape[0] == self.facts.rows:
-                    return articles.titles_of_rows(by_row, titles)
-                if names is None:
-                    return tuple(islice(titles, MOST_TITLES))
+            header = self._headers[self.roles.titles]
+            if not 0 < header.dtype.itemsize <= LARGEST_TITLE:
+                raise UserError(
+                    f"{shown(self._path)}: {self.roles.titles} is {npy.described(header)}, not a list of text; "
+                    "save it as dtype str"
+                )
+            titles = (_title(raw) for block in self._blocks(self.roles.titles) for raw in block.tolist())
+            if header.shape[0] == self.facts.rows:
+                return articles.titles_of_rows(by_row, titles)
+            if names is None:
+                return tuple(islice(titles, MOST_TITLES))
         return articles.titles_by_number(names)
 
     @contextmanager
@@ -158,9 +152,15 @@ class NpzSource:
         with zipfile.ZipFile(self._path) as archive, archive.open(f"{name}.npy") as stream:
             yield stream, archive.getinfo(f"{name}.npy").file_size
 
-    def _floats(self, stack: ExitStack, name: str, rows: int) -> Iterator[Floats]:
+    def _blocks(self, name: str) -> Iterator[npt.NDArray[Any]]:
+        """An array of any type, in bounded pieces."""
+        with self._array(name) as (stream, size):
+            yield from npy.array_blocks(self._path, name, stream, size)
+
+    def _floats(self, name: str, rows: int) -> Iterator[Floats]:
         """The rows of an array, `rows` at a time."""
-        return npy.float_blocks(self._path, name, *stack.enter_context(self._array(name)), rows)
+        with self._array(name) as (stream, size):
+            yield from npy.float_blocks(self._path, name, stream, size, rows)
 
     def _read_headers(self) -> tuple[dict[str, npy.Header], dict[str, str]]:
         """Headers of all arrays, and for those that cannot be read why not."""
@@ -185,8 +185,8 @@ class NpzSource:
         header = self._headers.get(name)
         if header is None or header.shape != () or header.dtype.kind not in "US":
             return ""
-        with npy.read_errors(self._path), self._array(name) as (stream, size):
-            (block,) = npy.array_blocks(self._path, name, stream, size)
+        with npy.read_errors(self._path):
+            (block,) = self._blocks(name)
             return articles.article_title(block.item())
 
 

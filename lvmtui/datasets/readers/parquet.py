@@ -87,10 +87,10 @@ class ParquetSource:
         ids = (_ids(cells, source.shown(self._path), columns.article) for cells in self._cells(columns.article))
         by_row, names = articles.numbered(f"{source.shown(self._path)}: {columns.article}", self.facts.rows, ids)
         titles = articles.titles_of_rows(by_row, self._titles()) or articles.titles_by_number(names)
-        if not columns.order:
-            return articles.arranged(by_row, titles, columns.article)
-        cells = (cells.to_numpy(zero_copy_only=False) for cells in self._cells(columns.order))
-        order = articles.order_of(source.shown(self._path), columns.order, self.facts.rows, cells)
+        order = None
+        if columns.order:
+            cells = (cells.to_numpy(zero_copy_only=False) for cells in self._cells(columns.order))
+            order = articles.order_of(source.shown(self._path), columns.order, self.facts.rows, cells)
         return articles.arranged(by_row, titles, columns.article, order, columns.order)
 
     def _titles(self) -> Iterator[str]:

@@ -72,9 +72,7 @@ def choose_roles(file: str, headers: Mapping[str, Header], faults: Mapping[str, 
     rest = {name: header for name, header in headers.items() if name not in roles.arrays()}
     article = "" if roles.documents else reading.article or _article_role(file, rest, faults, rows)
     titles = next((n for n in TITLE_NAMES if n in rest and len(rest[n].shape) == 1 and rest[n].dtype.kind in "US"), "")
-    places = (
-        n for n in ORDER_NAMES if n in rest and rest[n].shape in ((rows,), (rows, 1)) and rest[n].dtype.kind in "iu"
-    )
+    places = (n for n in ORDER_NAMES if n in rest and _fits(rest[n], rows, "iu"))
     order = (reading.order or next(places, "")) if article and not roles.contexts else ""
     check_ordered(file, reading, order)
     return replace(roles, article=article, order=order, titles=titles if article or roles.documents else "")
@@ -122,8 +120,8 @@ def _article_role(file: str, rest: Mapping[str, Header], faults: Mapping[str, st
     return ""
 
 
-def _fits(header: Header, rows: int) -> bool:
-    return header.shape in ((rows,), (rows, 1)) and header.dtype.kind in "iufUS"
+def _fits(header: Header, rows: int, kinds: str = "iufUS") -> bool:
+    return header.shape in ((rows,), (rows, 1)) and header.dtype.kind in kinds
 
 
 SAVE_IDS = (
