@@ -232,8 +232,10 @@ def standing(state: CampaignState, supervisor: Identity | None) -> list[str]:
     if supervisor:
         lines.append(f"supervised by process {supervisor.pid} on {supervisor.host}")
     elif not state.needs_supervisor:
-        paused = sum(view.status.phase is Phase.PAUSED for view in state.runs)
-        left = f"{words.plural(paused, 'run')} paused, nothing else" if paused else "nothing"
+        resting = (Phase.PAUSED, Phase.SUSPENDED)
+        counts = ((sum(view.status.phase is phase for view in state.runs), phase.value) for phase in resting)
+        held = ", ".join(f"{words.plural(count, 'run')} {word}" for count, word in counts if count)
+        left = f"{held}, nothing else" if held else "nothing"
         lines.append(f"{left} is left to do; no supervisor is needed")
     else:
         starts = f"'{program(state.dir.workspace)} attach' starts one"

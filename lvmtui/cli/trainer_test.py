@@ -192,11 +192,12 @@ class _Test:
         self.run = run
         self.until = time.monotonic() + limit
         self.limit = limit
+        self.process: subprocess.Popen[bytes] | None = None
         self.launches: set[str] = set()
         self.killed = False
-        self.process = self._started()
 
     def parts(self) -> Generator[PartFound, None, None]:
+        self._start()
         self._wait(lambda: len(self._told()) > 0 or self._over())
         told = self._told()
         if not told:
@@ -266,7 +267,7 @@ class _Test:
         yield PartFound("checkpoint", saved is not None or kept, words, needed=True)
         before = len(self._told())
         self._want("run")
-        self.process = self._started()
+        self._start()
         self._wait(lambda: len(self._told()) > before or self._over(), LEAVE_AFTER)
         started, first = self._newest(trainer_log.Started), next((e.step for e in self._told()[before:]), None)
         begun = started.resumed_from if started else 0
@@ -294,12 +295,12 @@ class _Test:
 
     # -- what it is made of --
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def _start(self) -> None:
         launch = f"test{time.monotonic_ns()}"
         self.launches.add(launch)
         environment = {**unmarked_environment(), LAUNCH_MARK: launch}
         command = our_command("trainers", str(self.run.path))
-        return spawn(command, output=self.run.log, environment=environment, folder=self.run.workspace.root)
+        self.process = spawn(command, output=self.run.log, environment=environment, folder=self.run.workspace.root)
 
     def _want(self, want: Want) -> None:
         write_intent(self.run.intent, want, by="trainer test")
@@ -318,12 +319,12 @@ class _Test:
         return state is not None and state.can_pause
 
     def _over(self) -> bool:
-        return self.process.poll() is not None
+        return self.process is not None and self.process.poll() is not None
 
     def _ending_words(self) -> str:
         if failed := self._newest(trainer_log.Failed):
-            said, fix, _ = sanitise(failed.message, LONGEST_REASON).partition(f"; {FIX}")  # here is no campaign
-            return f"{said}{fix}, or give a --pattern that fits" if fix else said
+            said, fix, rest = sanitise(failed.message, LONGEST_REASON).partition(f"; {FIX}")  # here is no campaign
+            return f"{said}{fix}{', or give a --pattern that fits' if 'pattern' in rest else ''}"
         return last_line(self.run.log) if self._over() else ""
 
     def _tree(self) -> list[Process]:
@@ -335,5 +336,6 @@ class _Test:
             time.sleep(0.1)
 
     def clear(self) -> None:
-        kill_all(self._tree)
-        self.process.wait()
+        if self.process is not None:
+            kill_all(self._tree)
+            self.process.wait()

@@ -182,8 +182,10 @@ def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, s
 
 def _cut(options: Options, extended: Extension | None, workspace: Workspace, batch: int, say: Say) -> CampaignData:
     """Sizes of one file. Raises UserError."""
-    again = arm_again("expanded", extended.specs[0].data, workspace.root) if extended else None
-    whole = again or open_arms(options, None, workspace, say)[0]
+    if extended:
+        whole = arm_again("expanded", extended.specs[0].data, workspace.root)
+    else:
+        whole = open_arms(options, None, workspace, say)[0]
     groups, check, contexts = _checked((whole,), options, None, say)
     sizes: tuple[int | None, ...] = ()
     there = 0

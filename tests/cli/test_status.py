@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from lvmtui.formats.results import MadeFrom
 from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.report.make import write_report
 from lvmtui.state.campaign_reader import CampaignState
+from lvmtui.state.status import Phase
 from lvmtui.state.tasks import RunOutcome, due, run_outcome
 from lvmtui.system.process_id import own_identity
 from lvmtui.verdict.compare import compare
@@ -41,6 +43,11 @@ def test_a_finished_pair_that_is_not_compared_is_left_to_do(tmp_path: Path, monk
     compare(folder, "amn")
     over = state_of(workspace, campaign)
     assert status_as_json(over, None)["settled"] and "2 runs paused, nothing else is left" in status_as_text(over, None)
+    first = next(view for view in over.runs if view.status.phase is Phase.PAUSED)
+    rest = [view for view in over.runs if view is not first]
+    stopped = replace(first, status=replace(first.status, phase=Phase.SUSPENDED))
+    one_each = status_as_text(replace(over, runs=(stopped, *rest)), None)
+    assert "1 run paused, 1 run suspended, nothing else is left" in one_each, "its process keeps its memory"
     for arm in ARMS:
         bring_to(workspace, campaign, "gru", arm, state="cancelled")
     ended = state_of(workspace, campaign)

@@ -328,7 +328,7 @@ def test_a_program_that_is_not_there(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("predictions", "words"),
     [
-        ("np.zeros((3, 3), np.float32)", "predictions.npy is float32 (3, 3), not floats"),
+        ("np.zeros((3, 3), np.float32)", "predictions.npy has the shape (3, 3), not ("),
         ("run.heldout_contexts.mean(axis=1) / 0", "predictions hold NaN or infinite numbers"),
         ("np.array([{}], dtype=object)", "predictions.npy cannot be read"),
     ],

@@ -261,7 +261,8 @@ def test_one_run_that_overfitted_changes_no_advice_for_the_others() -> None:
     """Nor is anything told to train longer and shorter."""
     overfit = Finding("overfitting", False, "")
     low = [with_skill(row(model, 1, 0.52), -0.01) for model in "abc"]
-    bad = [replace(r, **{arm: replace(r.cell(arm), findings=(overfit,)) for arm in ARMS}) for r in low]
+    cells = [[replace(r.cell(arm), findings=(overfit,)) for arm in ARMS] for r in low]
+    bad = [replace(r, baseline=base, expanded=large) for r, (base, large) in zip(low, cells, strict=True)]
     recipe = ("Train with another recipe before asking about data: a trivial baseline does better.",)
     unclear = table(with_skill(row("a", 1, 0.52), -0.0001))
     assert next_steps(unclear, {}, over=True, campaign="c")[-1].endswith("a trivial baseline does as well.")

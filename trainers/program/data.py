@@ -92,8 +92,10 @@ def judged(spec: RunSpec, folder: RunDir) -> tuple[HeldoutScores, str, str]:
     except (OSError, ValueError, EOFError) as error:
         return nothing, "", f"predictions.npy cannot be read ({sanitise(str(error), 100)})"
     wanted = (len(held.starts), spec.dim)
-    if predicted.shape != wanted or predicted.dtype.kind != "f":
-        return nothing, "", f"predictions.npy is {predicted.dtype} {predicted.shape}, not floats {wanted}"
+    if predicted.dtype.kind != "f":
+        return nothing, "", f"predictions.npy is {predicted.dtype}, not floats {wanted}"
+    if predicted.shape != wanted:
+        return nothing, "", f"predictions.npy has the shape {predicted.shape}, not {wanted}"
     try:
         scores, digest = score_and_write(
             folder.heldout, held, spec.split_fingerprint, unit(np.asarray(predicted, np.float32))
