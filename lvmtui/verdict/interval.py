@@ -25,6 +25,9 @@ Booleans = npt.NDArray[np.bool_]
 
 LEAST_MEAN = 1e-6
 """The least mean a change is given in percent of: there is no percent of zero."""
+CLEAR = 4.0
+"""Standard errors from zero from which on a mean's own error counts in a change in percent of it. Nearer to zero such a
+percentage says nothing, and would hide on which side of zero the difference is."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,8 @@ class Design:
         """
         before = self.mean(baseline)
         unit = max(abs(before), LEAST_MEAN)
-        ratio = (self.mean(expanded) - before) / math.copysign(unit, before)
+        clear = abs(before) > CLEAR * (self.estimate(baseline).standard_error or 0.0)
+        ratio = (self.mean(expanded) - before) / math.copysign(unit, before) if clear else 0.0
         scores = [e - b - ratio * (b - before) for b, e in zip(baseline, expanded, strict=True)]
         scaled = [means * scale for means, scale in zip(seed_means, (1 + ratio, 1.0), strict=False)]
         return self.effects(scores, scaled, unit / 100)

@@ -94,6 +94,15 @@ def test_the_baseline_has_an_error_too(shift: float) -> None:
     assert change.standard_error == pytest.approx(jackknife, rel=0.25)
 
 
+def test_a_baseline_of_nothing_does_not_hide_the_sign_of_the_difference() -> None:
+    """In percent of a cosine of .004, which may be zero, a change that is clear in cosine would be lost."""
+    one = pair(1)
+    lifted = {"baseline": one.scores["baseline"].cosine - np.float32(0.49), "expanded": one.scores["expanded"].cosine}
+    scores = {arm: replace(one.scores[arm], cosine=lifted[arm]) for arm in ARMS}
+    figures = Figures([replace(one, scores=scores)], 10)
+    assert abs(figures.mean("baseline")) < 0.02 and figures.difference().side() == figures.change().side() == 1
+
+
 def test_training_noise_of_the_baseline_counts_by_the_ratio() -> None:
     """Seeds that shift the baseline shift a change of 100 % twice as much as the expanded arm's do."""
     windows = np.random.default_rng(0).normal(0.3, 0.02, 200)
