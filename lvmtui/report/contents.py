@@ -26,7 +26,7 @@ from lvmtui.report.questions import Question, context_questions, questions
 from lvmtui.report.size_questions import size_questions
 from lvmtui.state.attempt import RETRIED
 from lvmtui.state.campaign_reader import CampaignState, RunView
-from lvmtui.state.run_state import RunState
+from lvmtui.state.run_state import RunState, TrainerState
 from lvmtui.state.status import FAILURES, Phase, interruptions
 from lvmtui.system.files import seal_fault
 from lvmtui.system.numbers import numbered
@@ -302,20 +302,17 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
     planned, run = view.planned, view.state
     spec = run.spec if run else None
     source = spec.imported if spec else None
-    trainer = run.trainer if run else None
-    started = trainer.started if trainer else None
+    trainer = run.trainer if run else TrainerState()
+    started, finished, best = trainer.started, trainer.finished, trainer.best
     versions = grouped(
         (sanitise(name, 40), sanitise(version, 60))
-        for start in (trainer.kept if trainer else ())
+        for start in trainer.kept
         for name, version in (*start.versions.items(), ("training code", "" if source else start.code[:16]))
         if version
     )
-    finished = trainer.finished if trainer else None
-    best = trainer.best if trainer else None
     measured = finished if finished and not (spec and spec.history) else None
     epochs = spec is None or spec.counts_epochs
-    evaluations = trainer.evaluations if trainer else ()
-    points = tuple((e.epoch if epochs else e.step, cosine_of(e)) for e in scored(evaluations))
+    points = tuple((e.epoch if epochs else e.step, cosine_of(e)) for e in scored(trainer.evaluations))
     label, several = sanitise(state.campaign.arm(planned.arm).label, 40), len(state.campaign.seeds) > 1
     return RunDetail(
         run=planned.run,
@@ -338,7 +335,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         latency_p50_ms=measured.latency_p50_ms or None if measured else None,
         latency_p95_ms=measured.latency_p95_ms or None if measured else None,
         seconds=run.seconds if run else None,
-        attempts=trainer.attempts if trainer else 0,
+        attempts=trainer.attempts,
         started_again=_started_again(run) if run else "",
         started=_first_start(run) if run and not run.spec.history else None,
         ended=view.status.since if view.status.over else None,
@@ -363,7 +360,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         own_model=sanitise(spec.own_model.words, 400) if spec and spec.own_model else "",
         own_trainer=sanitise(spec.own_trainer.words, 400) if spec and spec.own_trainer else "",
         training=sanitise(spec.recipe.words, 400) if spec and not spec.own_trainer else "",
-        best_at_first=bool(best and len(evaluations) > 1 and best is evaluations[0]),
+        best_at_first=bool(best and len(trainer.evaluations) > 1 and best is trainer.evaluations[0]),
     )
 
 

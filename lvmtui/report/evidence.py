@@ -70,14 +70,11 @@ def _interval(report: Report) -> list[Block]:
 def _of_average(whole: Table) -> str:
     """The degrees of freedom of the average, and why they are fewer where folds make them so: the part of its variance
     that training makes is then its own between folds, larger than its models' would make it (`average.py`)."""
-    told = {f"{row.estimate.df:.1f}" for row in whole.ranked if row.estimate}
-    if whole.primary is None or f"{whole.primary.estimate.df:.1f}" in told:
+    known = [row.estimate for row in whole.ranked if row.estimate]
+    if whole.primary is None or f"{whole.primary.estimate.df:.1f}" in {f"{e.df:.1f}" for e in known}:
         return ""
     average, models = whole.primary.estimate, len(whole.primary.models)
-    mean, *single = (
-        e.from_training * (e.standard_error or 0.0) ** 2
-        for e in (average, *(row.estimate for row in whole.ranked if row.estimate))
-    )
+    mean, *single = (e.from_training * (e.standard_error or 0.0) ** 2 for e in (average, *known))
     own = whole.folds and mean * models > 1.001 * max(single)
     why = f", because its models move together from fold to fold and only {whole.seeds} folds show by how much"
     return f"; the average has {average.df:.1f}{why if own else ''}"

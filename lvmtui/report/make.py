@@ -28,7 +28,7 @@ from lvmtui.report.csv_table import curve_csv, table_csv
 from lvmtui.report.curves import OF_THE_PAGE, ON_WHITE, Palette, curve_file, file_stem, svg
 from lvmtui.report.html import html
 from lvmtui.report.markdown import markdown
-from lvmtui.report.page import comparison_page, page_of, report_mark
+from lvmtui.report.page import comparison_page, page_of
 from lvmtui.report.size_pictures import learning_pictures
 from lvmtui.report.terminal import plain_text
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState
@@ -147,10 +147,11 @@ def _render(report: Report, form: ReportForm, curves: str) -> str:
         return {f"{curves}/{name}": drawn for name, drawn in _pictures(report, palette).items()}
 
     page = without_home(page_of(report, curves=curves), str(Path.home()))
+    mark = f"lvmtui campaign {report.campaign}"  # which of several with the same labels it is about, see `_campaign_in`
     if form.format == "md":
-        return markdown(page, pictures(ON_WHITE) if form.self_contained else None, mark=report_mark(report))
+        return markdown(page, pictures(ON_WHITE) if form.self_contained else None, mark=mark)
     if form.format == "html":
-        return html(page, pictures(OF_THE_PAGE), mark=report_mark(report))
+        return html(page, pictures(OF_THE_PAGE), mark=mark)
     return table_csv(report) if form.format == "csv" else dump_document(encode(report)).decode()
 
 

@@ -28,11 +28,6 @@ def page_of(report: Report, *, curves: str = "curves") -> tuple[Block, ...]:
     return (*first_page(report), *sizes, *evidence(report, curves), *provenance(report))
 
 
-def report_mark(report: Report) -> str:
-    """What the first line of the report's file says: which of several campaigns with the same labels it is about."""
-    return f"lvmtui campaign {report.campaign}"
-
-
 # The first page -------------------------------------------------------------------------------------------------------
 
 VERDICTS: dict[tuple[Word, ...], str] = {

@@ -144,10 +144,9 @@ SAME_SCORES = (
 
 
 def told_the_same(baseline: RunView, expanded: RunView) -> str:
-    """That both runs did the same, held-out or at every evaluation: a program of the user's own may ignore its arm."""
-    states, ends = (baseline.state, expanded.state), (baseline.finished, expanded.finished)
-    if not (ends[0] and ends[1] and states[0] and states[1]):
-        return ""
+    """That two finished runs did the same, held-out or at every evaluation: a program of the user's own may ignore its
+    arm."""
+    ends, states = (baseline.finished, expanded.finished), (baseline.state, expanded.state)
     if held := [end.heldout.cosine for end in ends if end and end.heldout.windows]:
         return SAME_SCORES if len(held) == 2 and held[0] == held[1] else ""
     told, other = ([e.cosine for e in state.trainer.evaluations] for state in states if state)
@@ -198,16 +197,13 @@ def _check_disjoint(sides: tuple[ComparedRun, ComparedRun], split: str) -> Check
         return Check("held-out by content", False, "")  # nobody knows
     unproven = " and ".join(s.label for s in sides if s.state.spec.split_fingerprint != split)
     fault = unproven and f"{unproven} may have trained on held-out vectors: its split is another one"
-    none = "no training or validation window of either arm holds a held-out vector"
-    return _check("held-out by content", fault, none + _named_by_hand(sides))
-
-
-def _named_by_hand(sides: tuple[ComparedRun, ComparedRun]) -> str:
-    """What the answer rests on for runs of another trainer: the vectors it was given, or the file a person named."""
+    words = "no training or validation window of either arm holds a held-out vector"
+    # For runs of another trainer this rests on the vectors it was given, or on the file a person named.
     if any(side.state.spec.own_trainer for side in sides):
-        return " among those its own trainer was given"
-    others = _imported(sides)
-    return f", {others} being trained on the file named by --trained-on" if others else ""
+        words += " among those its own trainer was given"
+    elif others := _imported(sides):
+        words += f", {others} being trained on the file named by --trained-on"
+    return _check("held-out by content", fault, words)
 
 
 def _imported(sides: Iterable[ComparedRun]) -> str:
@@ -271,21 +267,18 @@ def _check_start(sides: tuple[ComparedRun, ComparedRun]) -> Check:
 
 
 def _check_chance(baseline: RunState, expanded: RunState) -> Check:
-    name = "equal chance to learn"
-    if all(run.planned_steps is None for run in (baseline, expanded)):
+    name, both = "equal chance to learn", (baseline, expanded)
+    if all(run.planned_steps is None for run in both):
         return Check(name, True, "how long both trained was their own script's choice")
     steps = baseline.spec.total_steps, expanded.spec.total_steps
     foreign = baseline.spec.imported or expanded.spec.imported
     if steps[0] == steps[1] and not foreign:
-        early = "".join(map(_early_end, (baseline, expanded)))
+        early = "".join(map(_early_end, both))
         return Check(name, True, f"both were given {_given(baseline)}{early}")
     given = f"{_given(baseline)} and {_given(expanded)}"
-    if all(
-        run.spec.own_trainer and run.spec.unit == "epoch" and run.spec.recipe.equal_updates
-        for run in (baseline, expanded)
-    ):
+    if all(run.spec.own_trainer and run.spec.unit == "epoch" and run.spec.recipe.equal_updates for run in both):
         return Check(name, True, f"{given}, planned for as many updates of both")
-    rising = [state for state in (baseline, expanded) if not settled(state)]
+    rising = [state for state in both if not settled(state)]
     if not rising:
         return Check(name, True, f"{given}, both at their plateau")
     words = f"{given}, and {' and '.join(_rise(state) for state in rising)}"

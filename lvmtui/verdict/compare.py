@@ -195,30 +195,26 @@ def _trivials(state: CampaignState, model: str, seed: int, windows: int) -> dict
     found: dict[ArmName, dict[str, TrivialScores]] = {arm: {} for arm in ARMS}
     for other in [f"{model.partition('@')[0]}@{context}" for context in state.campaign.contexts] or [model]:
         context = "".join(other.partition("@")[1:])
-        for arm, scores in trivial_scores(state, other, seed, windows).items():
+        for arm in ARMS:
+            scores = trivial_scores(state, other, arm, seed, windows)
             found[arm] |= {of_context(name, context): one for name, one in scores.items()}
     return found
 
 
-def trivial_scores(
-    state: CampaignState, model: str, seed: int, windows: int, arms: Sequence[ArmName] = ARMS
-) -> dict[ArmName, dict[str, TrivialScores]]:
-    """Each arm's trivial baselines, as far as they are there and were scored on the windows of this seed."""
-    found: dict[ArmName, dict[str, TrivialScores]] = {}
-    for arm in arms:
-        path = state.dir.baseline_scores(arm, state.campaign.fold_of(seed), state.campaign.shorter(model))
-        facts = find_document(TrivialBaselines, path)
-        view = next((v for v in state.runs if v.state and v.planned.seed == seed and not v.state.spec.imported), None)
-        wanted = view.state.spec.split_fingerprint if view and view.state else state.campaign.split_fingerprint
-        if facts is None or facts.fingerprint != wanted:
-            continue
-        try:
-            with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
-                found[arm] = {
-                    name: TrivialScores(cosines, arrays.get(f"{name}_rank"))
-                    for name in facts.scores
-                    if (cosines := arrays.get(f"{name}_cosine")) is not None and cosines.shape == (windows,)
-                }
-        except (ValueError, OSError, zipfile.BadZipFile):
-            continue
-    return found
+def trivial_scores(state: CampaignState, model: str, arm: ArmName, seed: int, windows: int) -> dict[str, TrivialScores]:
+    """An arm's trivial baselines, as far as they are there and were scored on the windows of this seed."""
+    path = state.dir.baseline_scores(arm, state.campaign.fold_of(seed), state.campaign.shorter(model))
+    facts = find_document(TrivialBaselines, path)
+    ours = (v.state.spec for v in state.runs if v.state and v.planned.seed == seed and not v.state.spec.imported)
+    wanted = next((spec.split_fingerprint for spec in ours), state.campaign.split_fingerprint)
+    if facts is None or facts.fingerprint != wanted:
+        return {}
+    try:
+        with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
+            return {
+                name: TrivialScores(cosines, arrays.get(f"{name}_rank"))
+                for name in facts.scores
+                if (cosines := arrays.get(f"{name}_cosine")) is not None and cosines.shape == (windows,)
+            }
+    except (ValueError, OSError, zipfile.BadZipFile):
+        return {}

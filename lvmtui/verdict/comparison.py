@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from statistics import fmean
 
@@ -46,18 +47,6 @@ def _finished_pairs(state: CampaignState, first: tuple[str, ArmName], second: tu
     return tuple((seed, a, b) for seed, a, b in found if a and b and a.finished and b.finished)
 
 
-def baseline_paths(state: CampaignState) -> tuple[Path, ...]:
-    """The documents of the trivial baselines, of all arms and every fold and context."""
-    campaign = state.campaign
-    shorter = (*campaign.contexts[:-1], 0)
-    return tuple(
-        state.dir.baseline_scores(arm, fold, context)
-        for context in shorter
-        for fold in campaign.fold_numbers
-        for arm in campaign.arms
-    )
-
-
 def trivial_by_run(state: CampaignState) -> dict[str, TrivialBaselines | None]:
     """The trivial baselines of each run (its arm, fold and context) by its name. Reads a small file for each."""
     scores, campaign = state.dir.baseline_scores, state.campaign
@@ -90,10 +79,11 @@ def inputs_of(state: CampaignState, model: str) -> str:
 
 
 def _with_baselines(digest: hashlib._Hash, state: CampaignState) -> str:
-    """The digest in hex, after the files of the trivial baselines."""
-    for path in baseline_paths(state):
+    """The digest in hex, after the documents of the trivial baselines, of all arms and every fold and context."""
+    campaign = state.campaign
+    for context, fold, arm in product((*campaign.contexts[:-1], 0), campaign.fold_numbers, campaign.arms):
         try:
-            digest.update(path.read_bytes())
+            digest.update(state.dir.baseline_scores(arm, fold, context).read_bytes())
         except OSError:
             digest.update(b"none\n")
     return digest.hexdigest()

@@ -164,19 +164,16 @@ def _exploded(evaluations: Sequence[Evaluated]) -> Finding | None:
     lowest = {"": math.inf, "training ": math.inf}
     found = None
     for evaluation in evaluations:
-        losses = {"": finite(evaluation.loss), "training ": finite(evaluation.train_loss)}
-        jumps = {
-            kind: loss / lowest[kind]
-            for kind, loss in losses.items()
-            if loss is not None and loss > EXPLODED * lowest[kind] > 0
-        }
+        told = {"": evaluation.loss, "training ": evaluation.train_loss}
+        losses = {kind: loss for kind, value in told.items() if (loss := finite(value)) is not None}
+        jumps = {kind: loss / lowest[kind] for kind, loss in losses.items() if loss > EXPLODED * lowest[kind] > 0}
         if jumps:
             kind = max(jumps, key=jumps.__getitem__)
             words = f"{kind}loss {losses[kind]:.3g}, {jumps[kind]:.0f} times its lowest before"
             found = Finding("diverged", True, f"diverged at {evaluation.where}: {words}")
         elif evaluation.best:
             found = None
-        lowest = {kind: min(low, math.inf if (loss := losses[kind]) is None else loss) for kind, low in lowest.items()}
+        lowest |= {kind: min(loss, lowest[kind]) for kind, loss in losses.items()}
     return found
 
 

@@ -107,7 +107,7 @@ def draft_row(
                 for view in views
                 if (run := view.state) and run.spec.own_trainer and view.finished and view.finished.stopped_early
             ),
-            *dict.fromkeys(filter(None, (told_the_same(b, e) for b, e in _pairs(state, model) if b and e))),
+            *dict.fromkeys(filter(None, (told_the_same(b, e) for _, b, e in complete_pairs(state, model)))),
             *([f"{compared}; the others: {', '.join(sorted(ended))}"] if judged and ended else []),
             *(f"compared before its run on {_label(state, v.planned.arm)} was {_ending(v)}" for v in gone),
         ),

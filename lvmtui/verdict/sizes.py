@@ -201,10 +201,8 @@ class _Grid:
 
     def _trivial(self, arm: ArmName) -> dict[str, float]:
         """Cosine of each trivial baseline of a size, weighted as the models are."""
-        found = [
-            trivial_scores(self.state, self.model, seed, len(self.cells[arm, seed].window), (arm,)).get(arm, {})
-            for seed in self.seeds
-        ]
+        windows = {seed: len(self.cells[arm, seed].window) for seed in self.seeds}
+        found = [trivial_scores(self.state, self.model, arm, seed, many) for seed, many in windows.items()]
         names = [name for name in found[0] if all(name in other for other in found)]
         pooled = {name: self._pooled(arm, [one[name] for one in found]) for name in names}
         return {name: fmean(map(self.design.mean, seeds)) for name, seeds in pooled.items()}

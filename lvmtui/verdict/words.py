@@ -284,60 +284,44 @@ def the_trivial(name: str) -> str:
 
 # Terms ----------------------------------------------------------------------------------------------------------------
 
-
-@dataclass(frozen=True)
-class Term:
-    name: str
-    meaning: str
-
-
-GLOSSARY: tuple[Term, ...] = (
-    Term("arm", "one of the two data sets that are compared: the baseline (small) or the expanded one (large)"),
-    Term("run", "one model trained on one arm with one seed; a pair is its two runs, one on each arm"),
-    Term(
-        "window", "consecutive context vectors (five by default) and the vector that follows, which is to be predicted"
-    ),
-    Term("held-out", "windows on which runs are judged that neither trained nor validated on them"),
-    Term(
-        "cluster",
+GLOSSARY = {
+    "arm": "one of the two data sets that are compared: the baseline (small) or the expanded one (large)",
+    "run": "one model trained on one arm with one seed; a pair is its two runs, one on each arm",
+    "window": "consecutive context vectors (five by default) and the vector that follows, which is to be predicted",
+    "held-out": "windows on which runs are judged that neither trained nor validated on them",
+    "cluster": (
         "an article, or a block of about 128 consecutive vectors, with all that hold copies of it; it is held out as a "
-        "whole",
+        "whole"
     ),
-    Term(
-        "cosine",
+    "cosine": (
         "cosine between predicted and true next vector, averaged over windows; long articles weigh less, but not in a "
-        "plain mean; 1 is perfect, higher is better",
+        "plain mean; 1 is perfect, higher is better"
     ),
-    Term("change", "held-out cosine of the expanded arm minus that of the baseline, in percent of the baseline's"),
-    Term("average", "mean change over the models that were compared: the figure that answers the question"),
-    Term(
-        "95 % interval",
+    "change": "held-out cosine of the expanded arm minus that of the baseline, in percent of the baseline's",
+    "average": "mean change over the models that were compared: the figure that answers the question",
+    "95 % interval": (
         "the range that holds the true change in 95 of 100 campaigns like this one; without zero in it the sign is "
-        "known",
+        "known"
     ),
-    Term(
-        "verdict",
+    "verdict": (
         "improved or regressed if the interval is clear of zero, negligible if it lies within ±0.5 %, else too close "
-        "to call; it only leans with one seed; not comparable if the runs had no equal chance",
+        "to call; it only leans with one seed; not comparable if the runs had no equal chance"
     ),
-    Term(
-        "trivial baseline",
+    "trivial baseline": (
         "a prediction that needs no network: copy-last, the mean of the context, the recency mean (a weighted mean of "
-        "it), the constant mean, ridge regression",
+        "it), the constant mean, ridge regression"
     ),
-    Term(
-        "gain",
+    "gain": (
         "a model's cosine minus that of the best trivial baseline on the same windows; below zero it is worse than no "
-        "network",
+        "network"
     ),
-    Term(
-        "hit@k, MRR",
-        "share of windows whose true next vector is among the k candidates nearest to the prediction; mean of 1 / rank",
+    "hit@k, MRR": (
+        "share of windows whose true next vector is among the k candidates nearest to the prediction; mean of 1 / rank"
     ),
-    Term(
-        "margin",
+    "margin": (
         "cosine with the true next vector minus cosine with the last context vector; low values mean that the model "
-        "echoes the last vector",
+        "echoes the last vector"
     ),
-    Term("source", "held-out articles that the baseline's data set has, or new ones that only the expanded one has"),
-)
+    "source": "held-out articles that the baseline's data set has, or new ones that only the expanded one has",
+}
+"""What each term means, as in docs/judgement.md."""

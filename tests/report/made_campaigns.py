@@ -24,7 +24,7 @@ from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.legacy.importer import import_folders
 from lvmtui.report.make import read_report, write_report
 from lvmtui.report.markdown import markdown
-from lvmtui.report.page import page_of, report_mark
+from lvmtui.report.page import page_of
 from lvmtui.state.campaign_reader import CampaignReader, newest_campaign
 from tests.factory import State, planned_run
 from tests.history import START, Curve
@@ -118,7 +118,7 @@ def golden_page(name: str, root: Path) -> str:
     runs = tuple(replace(r, imported_from=r.imported_from.replace(str(root), "/somewhere")) for r in report.runs)
     plan = replace(report.campaign_facts, created=START, by="ada@analytical")
     report = replace(report, runs=runs, campaign_facts=plan)
-    text = markdown(page_of(report), mark=report_mark(report))
+    text = markdown(page_of(report), mark=f"lvmtui campaign {report.campaign}")
     return re.sub(rf"(?<=_){re.escape(campaign.stamp)}", "20261122_134500", text)
 
 

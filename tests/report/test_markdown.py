@@ -15,7 +15,7 @@ from lvmtui.report.blocks import Bullets, Code, Figure, Heading, Paragraph, Stro
 from lvmtui.report.curves import file_stem
 from lvmtui.report.make import read_report
 from lvmtui.report.markdown import code, escaped, markdown
-from lvmtui.report.page import page_of, report_mark
+from lvmtui.report.page import page_of
 from tests.factory import planned_run
 from tests.report.made_campaigns import UP
 from tests.verdict.scenes import NOW, finished, state_of
@@ -37,7 +37,7 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     )
     report = read_report(replace(state, campaign=evil), now=NOW)
     evil_report = replace(report, campaign=HOSTILE + "-->")
-    md = markdown(page_of(evil_report), mark=report_mark(evil_report))
+    md = markdown(page_of(evil_report), mark=f"lvmtui campaign {evil_report.campaign}")
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", md)
     bare = re.sub(r"`[^`]*`", "", md.split("-->", 1)[1])
     assert "<b>" not in bare and "](http" not in bare and "|y" in bare

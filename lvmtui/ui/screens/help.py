@@ -64,7 +64,7 @@ GROUPS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
 }
 
-TERM = max(len(term.name) for term in GLOSSARY) + 2
+TERM = max(map(len, GLOSSARY)) + 2
 """Cells for the name of a term."""
 
 
@@ -119,6 +119,6 @@ def _states(width: int) -> list[Line]:
 
 def _terms(width: int) -> list[Line]:
     lines: list[Line] = [(("terms", "heading"),)]
-    for term in GLOSSARY:
-        lines += hanging([(left(f"  {term.name}", TERM + 2), "key")], term.meaning, "", width)
+    for term, meaning in GLOSSARY.items():
+        lines += hanging([(left(f"  {term}", TERM + 2), "key")], meaning, "", width)
     return lines
