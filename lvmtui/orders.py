@@ -172,8 +172,12 @@ def resume(views: Sequence[RunView]) -> list[str]:
 
 def cancel(views: Sequence[RunView], *, force: bool = False) -> list[str]:
     """End runs. `force`: kill them without waiting for them to leave. Returns a line a run. Raises UserError."""
+
+    def words(view: RunView) -> str:
+        return "is killed" if view.status.phase in ALIVE | {Phase.UNKNOWN} else "is cancelled"
+
     if force:
-        return _give("kill", views, "cancel", "is killed", force=True)
+        return _give("kill", views, "cancel", words, force=True)
     return _give("cancel", views, "cancel", "is to be cancelled", force=False)
 
 

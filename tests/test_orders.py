@@ -159,10 +159,13 @@ def test_what_is_written(bench: Bench) -> None:
     intent = bench.intent()
     assert (intent.want, intent.force) == ("run", False)
     assert intent.restart == intent.generation == 1
-    orders.cancel(bench.select("amn/8k/1"), force=True)
+    (line,) = orders.cancel(bench.select("amn/8k/1"), force=True)
+    assert line.endswith(": is cancelled"), "it had no process"
     intent = bench.intent()
     assert (intent.want, intent.generation, intent.force) == ("cancel", 2, True)
     assert intent.by == who() and "@" in intent.by
+    (line,) = orders.cancel(bench.bring("unknown"), force=True)
+    assert line.endswith(": is killed"), "it may have one"
 
 
 @pytest.mark.parametrize("give", [orders.pause, orders.resume])

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, replace
@@ -66,7 +67,9 @@ def convert(
         folder = datasets / fingerprint[:24]
         with _write_errors(datasets):
             datasets.mkdir(parents=True, exist_ok=True)
-            if not facts_of(folder):
+            if facts_of(folder):
+                deque(source.blocks(), maxlen=0)  # its fingerprint says what should be in it: a copy may be damaged
+            else:
                 with _only_writer(datasets):
                     if not facts_of(folder):
                         _write(source, folder, identity, fingerprint, normalise, progress or (lambda done, total: None))

@@ -109,6 +109,11 @@ def test_a_file_is_found_again_without_reading_it(tmp_path: Path) -> None:
     copy.write_bytes(path.read_bytes())
     copied = convert(copy, tmp_path, progress=lambda done, total: made.append(done))
     assert first.folder == again.folder == copied.folder and not made
+    damaged = bytearray(path.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    copy.write_bytes(damaged)
+    with pytest.raises(UserError, match="damaged or not a vector file"):
+        convert(copy, tmp_path)
     save_articles(path, library(6))
     assert convert(path, tmp_path).folder != first.folder
 

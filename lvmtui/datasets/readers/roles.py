@@ -65,10 +65,11 @@ def choose_roles(file: str, headers: Mapping[str, Header], faults: Mapping[str, 
     for name in (roles.contexts, roles.vectors, reading.article, reading.order):
         if name in faults:
             raise UserError(faults[name])
-    if ONE_ARRAY in headers:
+    shape = headers[roles.vectors].shape
+    if ONE_ARRAY in headers or len(shape) < 2:  # alone in the file, or refused later
         check_ordered(file, reading, "")
         return roles
-    rows = (*headers[roles.vectors].shape, 0)[0]  # 0: a lone number, which is refused later
+    rows = shape[0]
     rest = {name: header for name, header in headers.items() if name not in roles.arrays()}
     article = "" if roles.documents else reading.article or _article_role(file, rest, faults, rows)
     titles = next((n for n in TITLE_NAMES if n in rest and len(rest[n].shape) == 1 and rest[n].dtype.kind in "US"), "")

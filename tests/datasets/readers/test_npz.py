@@ -177,6 +177,10 @@ BROKEN = {
     ),
     "q without scale": (lambda p: np.savez(p.open("wb"), q=np.zeros((9, 3), "i1")), r"there is: q; save"),
     "no axis": (lambda p: np.savez(p.open("wb"), vectors=VECTORS[0, 0]), r"float32 \(\); two axes"),
+    "one axis, with ids": (
+        lambda p: np.savez(p.open("wb"), vectors=VECTORS[0], article_id=np.zeros(60, int)),
+        r"float32 \(24\); two axes",
+    ),
     "one axis": (lambda p: np.savez(p.open("wb"), vectors=VECTORS[0]), r"float32 \(24\); two axes"),
     "four axes": (lambda p: np.save(p.open("wb"), VECTORS[None, None]), r"float32 \(1, 1, 60, 24\); two axes"),
     "whole numbers": (lambda p: np.save(p.open("wb"), np.ones((9, 3), int)), r"int64 \(9, 3\); float16 or float32"),
