@@ -39,7 +39,7 @@ LONG = 80
 WRAP = partial(textwrap.wrap, break_on_hyphens=False, break_long_words=False)
 GAIN = "gain: cosine at lowest loss less the best trivial one's, own validation windows"
 EACH = "each context over its own trivial baselines; the report takes the best of all"
-BARE = "cosine: own validation cosine, at the epoch of lowest loss if it tells a loss"
+BARE = "cosine: own validation cosine, at the epoch of lowest loss or highest cosine"
 EPOCH = "epoch: a pass over its own windows; with equal updates a small arm makes more"
 SIGNLESS = "without a sign: the bare cosine, as the windows of other programs are not known"
 

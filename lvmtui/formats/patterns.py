@@ -14,8 +14,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-GROUPS = ("step", "epoch", "loss", "val_loss", "cosine", "train_loss", "train_cosine", "rate", "steps", "epochs")
-"""Names a group may have. `steps` and `epochs` are allowed and not read: how many there will be is in the campaign."""
+GROUPS = ("step", "epoch", "loss", "val_loss", "cosine", "train_loss", "train_cosine", "rate")
+"""Names a group may have."""
 LONGEST = 2048
 """Bytes of a line that are looked at. Nobody prints figures further on, and some patterns take quadratic time."""
 MOST = 1e9

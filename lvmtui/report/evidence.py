@@ -38,10 +38,10 @@ def _interval(report: Report) -> list[Block]:
         return [
             Heading("What these figures are", 3),
             Paragraph(
-                "Validation cosines at the epoch of lowest loss, as the runs themselves told them. Each run was judged "
-                "on its own validation windows. They differ between the arms and may overlap with training windows. No "
-                "common held-out windows judged them, so there is no interval and no verdict; rows are ranked by these "
-                "point estimates."
+                f"Validation cosines at the epoch of lowest loss ({BY_COSINE}), as the runs themselves told them. Each "
+                "run was judged on its own validation windows. They differ between the arms and may overlap with "
+                "training windows. No common held-out windows judged them, so there is no interval and no verdict. "
+                "Rows are ranked by these point estimates."
             ),
         ]
     known = [row.estimate for row in whole.ranked if row.estimate]

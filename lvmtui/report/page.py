@@ -40,8 +40,9 @@ VERDICTS: dict[tuple[Word, ...], str] = {
     ),
     (Word.NEGLIGIBLE,): f"Negligible: the interval lies within ±{NEGLIGIBLE} %.",
     (Word.POINT_ESTIMATE,): (
-        "Point estimate: the change on the runs' own validation windows; their cosines are not held-out cosines and "
-        "have no place in these columns."
+        "Point estimate: the change on the runs' own validation windows. These differ between the arms, so it may be "
+        "one of articles, and have the wrong sign. Their cosines are not held-out ones and have no place in these "
+        "columns."
     ),
     (Word.TOO_CLOSE,): "Too close to call: the interval holds zero and changes that would matter.",
 }

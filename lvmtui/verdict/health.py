@@ -114,7 +114,7 @@ def health_of(
     the baselines on the held-out windows alone.
     """
     trainer = run.trainer
-    if found := _diverged(trainer):
+    if found := _diverged(trainer, run.spec.unit):
         return (found,)
     if run.spec.own_model and run.spec.own_model.constant:
         return (CONSTANT_NETWORK,)
@@ -146,11 +146,12 @@ def health_of(
 # Alarms -------------------------------------------------------------------------------------------------------------
 
 
-def _diverged(trainer: TrainerState) -> Finding | None:
+def _diverged(trainer: TrainerState, unit: str) -> Finding | None:
     """The loss is not finite, or has exploded."""
     ending = trainer.ending
     if isinstance(ending, Failed) and ending.reason == "diverged":
-        return Finding("diverged", True, f"diverged at step {ending.step}: {sanitise(ending.message, LONGEST_REASON)}")
+        where = f"{unit} {ending.step:,}"
+        return Finding("diverged", True, f"diverged at {where}: {sanitise(ending.message, LONGEST_REASON)}")
     for evaluation in trainer.evaluations:
         if finite(evaluation.loss) is None and finite(evaluation.cosine) is None:
             return Finding("diverged", True, f"diverged at {evaluation.where}: its validation is not finite")

@@ -63,8 +63,8 @@ def test_the_cosine_of_a_history_is_that_at_the_epoch_of_lowest_loss_and_is_call
     state = imported(tmp_path, folders)
     md, status = state.dir.report.read_text(), status_as_text(state, None).splitlines()
     assert "| .5700 | .5820 |" in md and "` .5000, .5820 |" in md and ".5920" not in md
-    assert md.count("at the epoch of lowest loss (of highest cosine where") == 2 and "best cosine" not in md
-    assert "the epoch of lowest loss, as the runs themselves told them" in md and "Best validation" not in md
+    assert md.count("at the epoch of lowest loss (of highest cosine where") == 3 and "best cosine" not in md
+    assert "as the runs themselves told them" in md and "Best validation" not in md
     assert BARE in status and "epoch of lowest loss" in BARE and " cosine " in status[3]
 
 

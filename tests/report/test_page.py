@@ -326,10 +326,7 @@ def test_of_several_contexts_each_stands_beside_its_own_trivial_baseline(tmp_pat
     assert "by more than the baseline's, and ends above it: over a baseline that gets worse a gain grows by" in md
     loss, none = (replace(gain, difference=replace(gain.difference, value=value)) for value in (-0.006, 0.0002))
     for gains, said in (
-        (
-            (gain,),
-            "Not beyond a trivial baseline: with 23k, 10 vectors instead of 5 raise the cosine of AMN",
-        ),
+        ((gain,), "Not beyond a trivial baseline: with 23k, 10 vectors instead of 5 raise the cosine of AMN"),
         ((loss, none), "No: with 23k, 10 vectors instead of 5 lower the cosine of AMN (−.0060) and do not clearly"),
         ((loss, gain), "Not beyond a trivial baseline: "),
         ((none,), "Not shown: "),
@@ -384,8 +381,9 @@ def test_a_point_estimate_beside_a_verdict_has_its_cosines_below_the_table(tmp_p
     only = first_page(markdown(page_of(read_report(alone, now=NOW))))
     for md in (both, only):
         assert "mine (point estimate): .4499 and .5997 by what it says of its validation windows" in md
+        assert "windows that differ between the arms: the sign may be wrong" in md
     assert re.search(r"\| mine +\| \.4499 \| \.5997 \|", only) and re.search(r"\| mine +\| +– \| +– \|", both)
-    assert "Point estimate: the change on the runs' own validation windows; their" in both
+    assert "Point estimate: the change on the runs' own validation windows. These differ" in both
 
 
 def test_of_a_trainer_of_the_users_own_only_what_is_known_is_said(tmp_path: Path) -> None:
