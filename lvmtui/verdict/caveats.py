@@ -38,7 +38,6 @@ def caveats(table: Table) -> tuple[str, ...]:
         _seeds(ranked),
         _folds(table, ranked),
         _apart(table),
-        _points(table),
         *_training_length(ranked),
         *_few(ranked),
         *of_rows([(row, f": {doubt}") for row in ranked for doubt in forward_doubts_of(row)], len(table.rows)),
@@ -106,16 +105,6 @@ def _apart(table: Table) -> str:
     return (
         f"Not the same seeds were compared for all models, and each seed holds out other articles: the cosines of "
         f"{named(apart)} cannot be set {beside} the trivial baselines."
-    )
-
-
-def _points(table: Table) -> str:
-    rows = table.with_word(Word.POINT_ESTIMATE)
-    if table.histories or not rows:
-        return ""
-    what = "is a point estimate" if len(rows) == 1 else "are point estimates"
-    return (
-        f"The change of {named(rows)} {what} on validation windows that differ between the arms: its sign may be wrong."
     )
 
 

@@ -314,7 +314,9 @@ def _history_verdict(state: CampaignState, model: str, health: Health) -> tuple[
         missing = " and ".join(_label(state, arm) for arm, cosine in known if cosine is None)
         return Verdict(Word.NOT_COMPARABLE, reason=f"no validation cosine of {missing}"), None, None
     figures = f"{figure(baseline)} and {figure(expanded)}"
-    said = f"{figures} by what it says of its validation windows, which differ between the arms"
+    said = (
+        f"{figures} by what it says of its validation windows, which differ between the arms, so the sign may be wrong"
+    )
     reasons = (said, *own) if own else (HISTORY, *dict.fromkeys(unfit))
     moved = expanded - baseline
     change = 100 * moved / baseline if baseline > LITTLE else None
