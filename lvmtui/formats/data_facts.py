@@ -102,9 +102,9 @@ class FileFacts:
             return ""
         return (
             f"{self.file}: neighbours are no more alike than any two vectors (mean cosine {coherence:.3f} and "
-            f"{chance:.3f}), as in a search set of one vector an entity. Its rows have no reading order, so there is "
-            "nothing that comes next to learn: embed texts sentence by sentence instead (lvmtui embed), or sort the "
-            "rows by text and place"
+            f"{chance:.3f}), as in a search set of one vector an entity. Its rows seem to have no reading order, and "
+            "there may be nothing that comes next to learn: embed texts sentence by sentence instead (lvmtui embed), "
+            "or sort the rows by text and place"
         )
 
 

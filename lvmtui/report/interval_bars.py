@@ -58,7 +58,7 @@ class Scale:
 
 
 def _percent(value: float) -> str:
-    return f"{value:+.3g} %".replace("-", "−").replace("+0 %", "0 %")
+    return f"{value:+,.6g} %".replace("-", "−").replace("+0 %", "0 %")
 
 
 def scale_of(intervals: Iterable[Interval]) -> Scale | None:

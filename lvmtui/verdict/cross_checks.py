@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from statistics import fmean
 
 from lvmtui.formats.results import ALPHA, STRATA, Estimate, Retrieval
 from lvmtui.system.numbers import cosine, percent, signed
@@ -140,13 +142,25 @@ def disagreement(row: Row, baseline: str, alpha: float = ALPHA) -> str:
 def average_disagreement(table: Table) -> str:
     """How the two sources contradict each other on average over the models, as `disagreement` does for one."""
     found = {one.name: one.estimate for one in table.by_source}
-    if not {"own", "new"} <= found.keys():
+    changes = {name: [s.difference for row in table.ranked for s in row.strata if s.name == name] for name in STRATA}
+    if not {*STRATA} <= found.keys():
         return ""
-    own, new = found["own"], found["new"]
-    if abs(own.value - new.value) <= words.NEGLIGIBLE or not _clear(own, new):
+    of = fmean(abs(row.baseline.cosine or 0.0) for row in table.ranked)
+    own, new = (_mean([one for one in of_models if one]) for of_models in changes.values())
+    if not (own and new) or 100 * abs(own.value - new.value) <= words.NEGLIGIBLE * of or not _clear(own, new):
         return ""
     said = ((table.population(name), found[name]) for name in STRATA)
     return " but ".join(f"{where} {percent(e.value)} {words.interval_words(e.interval())}" for where, e in said)
+
+
+def _mean(changes: Sequence[Estimate]) -> Estimate | None:
+    """The mean of models' changes in cosine. Their errors are taken to be one: they correlate by .8 to .99."""
+    if not changes or any(one.interval() is None for one in changes):
+        return None
+    value, error = (
+        fmean(values) for values in zip(*((e.value, e.standard_error or 0.0) for e in changes), strict=True)
+    )
+    return replace(changes[0], value=value, standard_error=error, df=min(one.df for one in changes))
 
 
 def _clear(a: Estimate, b: Estimate, alpha: float = ALPHA) -> bool:

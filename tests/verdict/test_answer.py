@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lvmtui.formats.data_facts import ForwardScores
-from lvmtui.formats.results import ALPHA, Estimate, Population, Retrieval, Stratum
+from lvmtui.formats.results import ALPHA, STRATA, Estimate, Population, Retrieval, Stratum
 from lvmtui.verdict.answer import answer, headline
 from lvmtui.verdict.caveats import caveats, of_rows
 from lvmtui.verdict.cross_checks import disagreement, figure_words, forward_doubts, forward_doubts_of, moves
@@ -186,16 +186,24 @@ def test_sources_that_disagree_are_in_the_answer() -> None:
 
 
 def test_sources_that_disagree_only_on_average_are_in_the_answer() -> None:
-    def table(own: float, new: float) -> Table:
+    def table(own: float, new: float, *cosines: float) -> Table:
+        strata = tuple(
+            stratum(name, cosine, change)
+            for name, cosine, change in zip(STRATA, cosines or (0.5, 0.5), (own, new), strict=True)
+        )
+        judged = [replace(row, strata=strata) for row in rows(SMALL, SMALL)]
         changes = ("own", own), ("new", new), ("both", (own + new) / 2)
         averages = tuple(SourceAverage(name, Estimate(of, 0.2, 30, 1000, 40, 30)) for name, of in changes)  # type: ignore[arg-type]
-        return replace(made_table(rows(SMALL, SMALL), 0.1), by_source=averages)
+        return replace(made_table(judged, 0.1), by_source=averages)
 
     assert answer(table(0.9, -0.7)).endswith(
         "The sources of held-out articles disagree: on average articles of 8k +0.90 % [+0.49, +1.31] but new articles "
         "−0.70 % [−1.11, −0.29]."
     )
     assert "disagree" not in answer(table(0.3, 0.2)) and "disagree" not in answer(table(0.4, -0.05))
+    assert "disagree" not in answer(table(40, 60, 0.06, 0.04)), (
+        "both rise by .024, of other cosines"
+    )
 
 
 def test_the_answer_says_which_articles_it_is_about_unless_all_are() -> None:
