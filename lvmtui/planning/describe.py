@@ -166,10 +166,15 @@ def _copies(plan: Plan) -> str:
 def _own_trainers(plan: Plan) -> list[str]:
     """A line for each of the user's own, with what it takes to be judged, which nobody knows before it has ended."""
     found = dict.fromkeys((one.title, one.words, one.guessed) for spec in plan.specs if (one := spec.own_trainer))
+    steps = grouped(
+        (one.title, spec.total_steps) for spec in plan.specs if (one := spec.own_trainer) and one.unit == "epoch"
+    )
+    alike = {title for title, given in steps.items() if len({*given}) == 1}
     judged = "judged only if it predicts the held-out windows: predictions.npy, or the kit (docs/your-own.md)"
     guess = "; without epochs or steps its progress and time left are guesses"
+    longer = "; the same epochs are more updates on the larger arm"
     return [
-        f"trainer    {sanitise(title)}: {sanitise(told)}; {judged}{guess if guessed else ''}"
+        f"trainer    {sanitise(title)}: {sanitise(told)}; {judged}{guess if guessed else longer * (title in alike)}"
         for title, told, guessed in found
     ]
 

@@ -64,12 +64,19 @@ def recommendations(table: Table, costs: Mapping[str, UseCost]) -> tuple[Recomme
 
 
 def next_steps(
-    table: Table, phases: Mapping[str, Phase], *, campaign: str, over: bool, doomed: Sequence[str] = ()
+    table: Table,
+    phases: Mapping[str, Phase],
+    *,
+    campaign: str,
+    over: bool,
+    doomed: Sequence[str] = (),
+    earlier: bool = False,
 ) -> tuple[str, ...]:
     """What would make the answer surer, in the order in which to do it.
 
     `phases`: what the runs are doing, but for those that a retry cannot help, by the names that `lvmtui retry` takes;
-    `doomed`: the titles of these; `over`: nothing goes on any more; `campaign`: its id.
+    `doomed`: the titles of these; `over`: nothing goes on any more; `campaign`: its id; `earlier`: some of its runs are
+    older than it is.
     """
     steps = []
     if not over:
@@ -102,13 +109,14 @@ def next_steps(
     below = bool(judged) and all(cell.skill.gain.value < 0 for cell in judged if cell.skill)
     longer = any(row.verdict.remedy == LONGER for row in table.rows)
     fewer = kinds["overfitting"] >= 2 * len(table.rows) and "still_improving" not in kinds and not longer
+    anew = " Train all runs anew for that: earlier ones are compared with their like only." if earlier else ""
     if fewer and (below or "failed_to_learn" in kinds):
         why = "all arms overfitted: validation fell after its best, while training rose"
-        steps.append(f"Train fewer epochs (--epochs) or with another recipe: {why}.")
+        steps.append(f"Train fewer epochs (--epochs) or with another recipe: {why}.{anew}")
     elif below:
         better = "better" if all(cell.below_words for cell in judged) else "as well"
         what = "longer or with another recipe" if "still_improving" in most else "with another recipe"
-        steps.append(f"Train {what} before asking about data: a trivial baseline does {better}.")
+        steps.append(f"Train {what} before asking about data: a trivial baseline does {better}.{anew}")
     return tuple(steps)
 
 

@@ -256,6 +256,7 @@ def report_of(
             campaign=campaign.id,
             over=progress.ended is not None,
             doomed=[sanitise(title_of(model, campaign.titles), 60) for model in dict.fromkeys(doomed)],
+            earlier=not all(run.trained_here for run in campaign.runs),
         ),
     )
 

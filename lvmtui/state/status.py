@@ -172,9 +172,10 @@ def status_of(run: RunState, life: Life, told: str = "") -> Status:
     if isinstance(ending, Failed) and (final := _final_failure(run, ending)):
         return final
     if intent.want == "pause":
-        # a trainer that saves nothing was suspended, and has been ended since
-        ended = run.trainer.attempts > 0 and not run.can_pause
-        reason = f"resumed, it {goes_on_words(run)}" if ended else ""
+        reason = ""
+        if run.spec.own_trainer and run.trainer.attempts and not run.trainer.checkpoint:
+            # one that saves nothing was suspended, and has been ended since; others may keep what they do not tell of
+            reason = "it told of no checkpoint" if run.can_pause else f"resumed, it {goes_on_words(run)}"
         return Status(Phase.PAUSED, reason, run.trainer.last_time or intent.time or None)
     return _waiting(run)
 

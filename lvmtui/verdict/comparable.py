@@ -25,6 +25,8 @@ from lvmtui.verdict.health import at_plateau, late_gain
 
 SHARED_MACHINE = 1.5
 """A difference in speed is noted from this factor on: between the arms, or between a run's median and slowest tenth."""
+MORE_WINDOWS = 1.05
+"""Times as many windows from which the same number of epochs is said to be longer training."""
 LONGER = "longer training (more --epochs), or equally many updates for both arms (--recipe tuned)"
 """What helps where one arm was given fewer updates and was still improving."""
 
@@ -143,7 +145,31 @@ SAME_SCORES = (
 )
 
 
-def told_the_same(baseline: RunView, expanded: RunView) -> str:
+def own_doubts(views: Iterable[RunView], pairs: Sequence[tuple[RunView, RunView]]) -> tuple[str, ...]:
+    """What to doubt of how the arms were trained, mostly by a program of the user's own. `pairs`: the finished ones."""
+    runs = [(run, view.finished) for view in views if (run := view.state) and run.spec.own_trainer]
+    ended = [
+        f"{run.spec.label} ended at {run.step:,} of {run.spec.total_steps:,} {run.spec.unit}s"
+        for run, finished in runs
+        if finished and finished.stopped_early
+    ]
+    same, longer = ([of(*pair) for pair in pairs] for of in (_told_the_same, _longer))
+    return tuple(dict.fromkeys(filter(None, (*ended, *same, *longer[:1]))))
+
+
+def _longer(baseline: RunView, expanded: RunView) -> str:
+    """That both arms were given the same epochs, which are more updates on the larger one."""
+    specs = [view.state.spec for view in (baseline, expanded) if view.state and view.state.planned_steps]
+    told = {(spec.own_trainer.unit, spec.total_steps) for spec in specs if spec.own_trainer}
+    if len(specs) < 2 or len(told) != 1 or specs[0].unit != "epoch":
+        return ""
+    small, large = specs
+    times = large.train_windows / max(1, small.train_windows)
+    more = f"{large.label} has {times:.1f} times as many windows: a part of the change may be longer training"
+    return f"both arms were given {large.total_steps:,} epochs, and {more}" if times >= MORE_WINDOWS else ""
+
+
+def _told_the_same(baseline: RunView, expanded: RunView) -> str:
     """That two finished runs did the same, held-out or at every evaluation: a program of the user's own may ignore its
     arm."""
     ends, states = (baseline.finished, expanded.finished), (baseline.state, expanded.state)

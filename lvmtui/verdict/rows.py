@@ -20,7 +20,7 @@ from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ENDED_EARLY, Phase
 from lvmtui.system.numbers import cosine as figure
 from lvmtui.system.text import grouped, sanitise
-from lvmtui.verdict.comparable import told_the_same
+from lvmtui.verdict.comparable import own_doubts
 from lvmtui.verdict.comparison import complete_pairs
 from lvmtui.verdict.health import Finding, cosine_of, finite, of_seeds, peak, scored
 from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row
@@ -102,12 +102,7 @@ def draft_row(
         notes=(
             *((SO_FAR,) if early else (no_change,) if no_change else ()),
             *(comparison.doubts if comparison else ()),
-            *dict.fromkeys(
-                f"{_label(state, view.planned.arm)} ended at {run.step:,} of {run.spec.total_steps:,} {run.spec.unit}s"
-                for view in views
-                if (run := view.state) and run.spec.own_trainer and view.finished and view.finished.stopped_early
-            ),
-            *dict.fromkeys(filter(None, (told_the_same(b, e) for _, b, e in complete_pairs(state, model)))),
+            *own_doubts(views, [(b, e) for _, b, e in complete_pairs(state, model)]),
             *([f"{compared}; the others: {', '.join(sorted(ended))}"] if judged and ended else []),
             *(f"compared before its run on {_label(state, v.planned.arm)} was {_ending(v)}" for v in gone),
         ),
@@ -314,9 +309,8 @@ def _history_verdict(state: CampaignState, model: str, health: Health) -> tuple[
         missing = " and ".join(_label(state, arm) for arm, cosine in known if cosine is None)
         return Verdict(Word.NOT_COMPARABLE, reason=f"no validation cosine of {missing}"), None, None
     figures = f"{figure(baseline)} and {figure(expanded)}"
-    said = (
-        f"{figures} by what it says of its validation windows, which differ between the arms, so the sign may be wrong"
-    )
+    apart = "which differ between the arms, so the sign may be wrong"
+    said = f"{figures} by what it says of its validation windows, {apart}"
     reasons = (said, *own) if own else (HISTORY, *dict.fromkeys(unfit))
     moved = expanded - baseline
     change = 100 * moved / baseline if baseline > LITTLE else None

@@ -194,18 +194,19 @@ class Row:
 
     @property
     def fault(self) -> str:
-        """What is wrong with its expanded arm, whatever its change, or with either history; empty for nothing."""
+        """What is wrong with its expanded arm, whatever its change; empty for nothing."""
         if self.expanded.alarms:
             return self.expanded.alarms[0].split(": ")[0]  # its figures are listed under Health
-        if self.history and self.baseline.alarms:  # a change from what it never reached
-            return f"{self.baseline.label} {self.baseline.alarms[0].split(': ')[0]}"
         failed = self.expanded.status == Phase.FAILED.value
         return self.expanded.status if failed else self.expanded.below_words
 
     @property
     def remark(self) -> str:
         """The fault that stands behind its verdict, `; below ridge`; empty where that says it all."""
-        return f"; {self.fault}" if self.fault and self.verdict.word is not Word.NOT_COMPARABLE else ""
+        fault = self.fault
+        if self.history and self.baseline.alarms and not self.expanded.alarms:  # a change from what it never reached
+            fault = f"{self.baseline.label} {self.baseline.alarms[0].split(': ')[0]}"
+        return f"; {fault}" if fault and self.verdict.word is not Word.NOT_COMPARABLE else ""
 
     @property
     def verdict_words(self) -> str:

@@ -99,7 +99,8 @@ def test_the_plan_says_what_a_trainer_of_ones_own_needs_for_a_verdict(tmp_path: 
     own = read_own({"trainers": tables}, tmp_path / "campaign.toml")
     told = plan_as_text(make_plan(replace(options, models=("mine", "kit"), own=own), Workspace(tmp_path)))
     needs = "judged only if it predicts the held-out windows: predictions.npy, or the kit (docs/your-own.md)"
-    assert f"trainer    mine: true {{data}}, pattern 'x (?P<cosine>.)'; {needs}\n" in told
+    longer = "the same epochs are more updates on the larger arm"
+    assert f"trainer    mine: true {{data}}, pattern 'x (?P<cosine>.)'; {needs}; {longer}\n" in told
     assert "both arms of" not in told, "one is told the arm, the kit asks"
     assert f"trainer    kit: true, told through the kit; {needs}\n" in told
 

@@ -269,6 +269,8 @@ def test_one_run_that_overfitted_changes_no_advice_for_the_others() -> None:
     assert next_steps(table(bad[0], *low[1:]), {}, over=True, campaign="c") == recipe
     (said,) = next_steps(table(*bad), {}, over=True, campaign="c")
     assert said.startswith("Train fewer epochs (--epochs) or with another recipe: all arms overfitted: ")
+    (said,) = next_steps(table(*bad), {}, over=True, campaign="c", earlier=True)
+    assert said.endswith("Train all runs anew for that: earlier ones are compared with their like only.")
     rises = replace(bad[0].baseline, findings=(Finding("still_improving", False, ""),))
     assert next_steps(table(replace(bad[0], baseline=rises), *bad[1:]), {}, over=True, campaign="c") == recipe
     longer = replace(bad[0], verdict=replace(bad[0].verdict, remedy=LONGER))

@@ -201,9 +201,7 @@ def test_sources_that_disagree_only_on_average_are_in_the_answer() -> None:
         "−0.70 % [−1.11, −0.29]."
     )
     assert "disagree" not in answer(table(0.3, 0.2)) and "disagree" not in answer(table(0.4, -0.05))
-    assert "disagree" not in answer(table(40, 60, 0.06, 0.04)), (
-        "both rise by .024, of other cosines"
-    )
+    assert "disagree" not in answer(table(40, 60, 0.06, 0.04)), "both rise by .024, of other cosines"
 
 
 def test_the_answer_says_which_articles_it_is_about_unless_all_are() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from lvmtui.formats.data_facts import PairFacts, SpaceFacts
 from lvmtui.formats.paths import Workspace
@@ -20,12 +21,13 @@ from lvmtui.verdict.comparable import (
     contention_notes,
     differences,
     merged,
+    own_doubts,
     settled,
     version_doubts,
 )
 from tests.factory import FINGERPRINT, bring_to, make_campaign
 from tests.history import Curve
-from tests.verdict.scenes import state_of
+from tests.verdict.scenes import finished, state_of
 
 
 def pair(root: Path, curve: Curve | None = None) -> tuple[RunState, RunState]:
@@ -45,6 +47,26 @@ def side(state: RunState, **options: object) -> ComparedRun:
 def with_speeds(state: RunState, speeds: list[float]) -> RunState:
     points = tuple(Trained(0.0, i, 0.5, 0.5, 0.001, speed, 0.0) for i, speed in enumerate(speeds))
     return replace(state, trainer=replace(state.trainer, points=points))
+
+
+def test_the_same_epochs_are_longer_training_of_the_larger_arm(tmp_path: Path) -> None:
+    """A script that was given 12 epochs of each arm "improved", two thirds of it by twice as many updates."""
+    views = state_of(*finished(tmp_path, {"amn": (0.5, 0.51)}, seeds=(1,))).runs[:2]
+
+    def doubts(unit: Literal["step", "epoch"], *epochs: int) -> tuple[str, ...]:
+        own = []
+        for view, steps, windows in zip(views, epochs, (2093, 4376), strict=True):
+            assert view.state
+            trainer = OwnTrainer("mine", "python mine.py", "/", unit=unit)
+            spec = replace(view.state.spec, own_trainer=trainer, total_steps=steps, train_windows=windows)
+            own.append(replace(view, state=replace(view.state, spec=spec)))
+        return tuple(said for said in own_doubts(own, [(own[0], own[1])]) if "longer training" in said)
+
+    (said,) = doubts("epoch", 12, 12)
+    assert said.startswith(
+        "both arms were given 12 epochs, and 23k has 2.1 times as many windows: a part of the change"
+    )
+    assert doubts("step", 12, 12) == doubts("epoch", 25, 12) == ()
 
 
 def test_all_conditions_hold_for_two_runs_of_one_campaign(tmp_path: Path) -> None:
