@@ -15,6 +15,7 @@ import lvmtui
 from lvmtui.cli.help import EVERYWHERE, ROOT, HelpAll, Parser
 from lvmtui.embed.documents import UNITS
 from lvmtui.formats.paths import FORMATS
+from lvmtui.formats.spec import VECTOR_FILES
 from lvmtui.planning.options import GROUPS, OPTIONS, RUNNING, Option
 
 ENGINE_OPTION = "engine_option_"
@@ -33,7 +34,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         used = given.parser
         wrong = next((word for word in rest if word.startswith("-")), rest[0]).partition("=")[0]
         if not wrong.startswith("-"):
-            used.error(f"{wrong}: not expected here")
+            vectors = wrong.endswith(VECTOR_FILES) and used.prog.endswith(STARTING)
+            named = "; name vector files with --baseline and --expanded" if vectors else ""
+            used.error(f"{wrong}: not expected here{named}")
         names = [name for action in used._actions for name in action.option_strings]
         near = difflib.get_close_matches(wrong, names, n=1)
         used.error(f"{wrong}: no such option" + (f", did you mean {near[0]}?" if near else ""))

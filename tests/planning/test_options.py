@@ -256,6 +256,7 @@ def test_a_mistake_on_the_command_line_names_the_option(arguments: list[str], sa
         (["demo", "--sede=3"], "--sede: no such option, did you mean --seeds?"),
         (["status", "--xyz"], "--xyz: no such option;"),
         (["status", "somewhere"], "somewhere: not expected here;"),
+        (["run", "a.npz", "b.npz"], "b.npz: not expected here; name vector files with --baseline and --expanded;"),
         (["check", "small.npz", "--context", "5", "10"], "10: not expected here;"),
         (["stauts"], "command 'stauts' is not known; did you mean 'status'?"),
         (["report", "--format", "mdd"], "--format 'mdd' is not known; did you mean 'md'?"),
