@@ -175,7 +175,8 @@ def status_of(run: RunState, life: Life, told: str = "") -> Status:
         reason = ""
         if run.spec.own_trainer and run.trainer.attempts and not run.trainer.checkpoint:
             # one that saves nothing was suspended, and has been ended since; others may keep what they do not tell of
-            reason = "it told of no checkpoint" if run.can_pause else f"resumed, it {goes_on_words(run)}"
+            unknown = "it told of no checkpoint: resumed, it starts again, or from what it kept itself"
+            reason = unknown if run.can_pause else f"resumed, it {goes_on_words(run)}"
         return Status(Phase.PAUSED, reason, run.trainer.last_time or intent.time or None)
     return _waiting(run)
 

@@ -355,6 +355,9 @@ def test_predictions_that_the_kit_refuses_are_not_handed_in_again(bench: Bench, 
     assert words in failed(run) and failed(run).endswith("; fix the script, then retry it")
     state = RunReader(run).refresh()
     assert state is not None and status_of(state, Life.NONE).phase is Phase.FAILED, "it is not tried again by itself"
+    saved = "(run.out / 'm').write_text('')\nrun.checkpoint('m', 1)\n"
+    run = bench.plan(KIT + f"run.evaluated(1, cosine=0.5)\n{saved}run.predicted({predictions})\n")
+    assert bench.to_the_end() is Exit.FAILED and failed(run).endswith("needs 'lvmtui retry --from-start'")
 
 
 def test_what_it_leaves_behind_is_ended(bench: Bench) -> None:

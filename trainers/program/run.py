@@ -50,6 +50,7 @@ PIECE = 1 << 16
 """Bytes that are read at once: as many as a pipe holds."""
 
 SCRIPT_CURE = f"{FIX}, then retry it"
+ANEW = "; what was wrong before its checkpoint needs 'lvmtui retry --from-start'"
 PATTERN_CURE = (
     f"{FIX}, or start a new campaign, as command and pattern are those {IN_THE_PLAN}; "
     "'lvmtui trainer test --pattern REGEX {log}' shows what a pattern finds"
@@ -304,7 +305,7 @@ class Program:
         if code:
             told = f"{ending_words(code)}: {last}" if last else ending_words(code)
             if self.said.hopeless:
-                return self._failed("setup", f"{told}; {SCRIPT_CURE}")
+                return self._failed("setup", f"{told}; {SCRIPT_CURE}{ANEW if self.said.checkpoint else ''}")
             return self._failed("error", told)
         return self._finish(last)
 
