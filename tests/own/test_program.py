@@ -343,21 +343,20 @@ def test_predictions_that_cannot_be_judged_cost_the_verdict_alone(bench: Bench, 
 
 
 @pytest.mark.parametrize(
-    ("predictions", "words"),
+    ("predictions", "words", "before"),
     [
-        ("np.zeros((3, 3))", "predictions are (3, 3); one for each"),
-        ("run.heldout_contexts.mean(axis=1) / 0", "hold NaN or inf"),
+        ("np.zeros((3, 3))", "predictions are (3, 3); one for each", ""),
+        ("run.heldout_contexts.mean(axis=1) / 0", "hold NaN or inf", ""),
+        ("np.zeros((3, 3))", "are (3, 3)", "(run.out / 'm').write_text('')\nrun.checkpoint('m', 1)\n"),
     ],
 )
-def test_predictions_that_the_kit_refuses_are_not_handed_in_again(bench: Bench, predictions: str, words: str) -> None:
-    run = bench.plan(KIT + f"run.evaluated(1, cosine=0.5)\nrun.predicted({predictions})\n")
+def test_what_the_kit_refuses_is_not_handed_in_again(bench: Bench, predictions: str, words: str, before: str) -> None:
+    run = bench.plan(KIT + f"run.evaluated(1, cosine=0.5)\n{before}run.predicted({predictions})\n")
     assert bench.to_the_end() is Exit.FAILED
-    assert words in failed(run) and failed(run).endswith("; fix the script, then retry it")
+    cure = "before its checkpoint needs 'lvmtui retry --from-start'" if before else "; fix the script, then retry it"
+    assert words in failed(run) and failed(run).endswith(cure)
     state = RunReader(run).refresh()
     assert state is not None and status_of(state, Life.NONE).phase is Phase.FAILED, "it is not tried again by itself"
-    saved = "(run.out / 'm').write_text('')\nrun.checkpoint('m', 1)\n"
-    run = bench.plan(KIT + f"run.evaluated(1, cosine=0.5)\n{saved}run.predicted({predictions})\n")
-    assert bench.to_the_end() is Exit.FAILED and failed(run).endswith("needs 'lvmtui retry --from-start'")
 
 
 def test_what_it_leaves_behind_is_ended(bench: Bench) -> None:
