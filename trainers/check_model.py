@@ -169,14 +169,13 @@ def _check_alone(source: str, model: nn.Module, context: Tensor) -> float:
 def _trained(model: nn.Module, context: Tensor, target: Tensor, steps: int) -> nn.Module:
     torch.manual_seed(2)
     model.train()
-    parameters = [p for p in model.parameters() if p.requires_grad]
     for _ in range(steps):
         model.zero_grad()
         raw = model(context)
         loss, _ = loss_and_cosine("cosine", raw, unit(raw), target)
         loss.backward()
         with torch.no_grad():
-            for p in parameters:
+            for p in model.parameters():
                 if p.grad is not None:
                     p.sub_(p.grad, alpha=1e-3)
     return model
@@ -274,17 +273,16 @@ def keep_small() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_WRITTEN, MOST_WRITTEN))
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str]) -> None:
     request = find_document(Trial, Path(arguments[0]))
     assert request is not None
     keep_small()
     sys.stdout, sys.stderr = Bounded(sys.stdout), Bounded(sys.stderr)
     sys.dont_write_bytecode = True
     write_document(Path(arguments[1]), check(request), durable=False)
-    return 0
 
 
 if __name__ == "__main__":
-    code = main(sys.argv[1:])
+    main(sys.argv[1:])
     sys.stdout.flush()
-    os._exit(code)  # threads and handlers of the user's code do not hold us up
+    os._exit(0)  # threads and handlers of the user's code do not hold us up

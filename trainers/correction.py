@@ -73,7 +73,6 @@ def recency_weights(contexts: Tensor, targets: Tensor) -> Tensor:
     """(N, T, D), (N, D) -> (T,): least squares of the target on the context vectors, made positive, summing to one."""
     by_place = contexts.transpose(0, 1).flatten(1)  # two plain products: einsum would do N small ones
     gram, cross = by_place @ by_place.T, by_place @ targets.flatten()
-    weights = torch.linalg.solve(gram + 1e-6 * gram.trace() * torch.eye(len(gram)), cross).clamp(
-        min=LEAST_SHARE / len(gram)
-    )
+    solved = torch.linalg.solve(gram + 1e-6 * gram.trace() * torch.eye(len(gram)), cross)
+    weights = solved.clamp(min=LEAST_SHARE / len(gram))
     return weights / weights.sum()

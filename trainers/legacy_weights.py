@@ -235,9 +235,8 @@ def check_weights(
     rows = chosen[:, None] + np.arange(spec.context + 1)
     vectors = torch.from_numpy(np.ascontiguousarray(store.vectors[rows.ravel()]))
     device = next(model.parameters()).device
-    windows = TensorWindows(
-        vectors.to(device), torch.arange(len(chosen), device=device) * (spec.context + 1), spec.context
-    )
+    firsts = torch.arange(len(chosen), device=device) * (spec.context + 1)
+    windows = TensorWindows(vectors.to(device), firsts, spec.context)
     reached, bar = evaluate(model, windows, spec.recipe.loss, between).cosine, _known(claimed.cosine, math.nan)
     if not reached >= bar - SHORTFALL:
         raise UserError(

@@ -33,10 +33,6 @@ class DecodeError(ValueError):
 class LaterVersion(DecodeError):
     """A later version of this program wrote it."""
 
-    def __init__(self, version: int) -> None:
-        super().__init__(f"written by a later version of lvmtui (format {version})")
-        self.version = version
-
 
 def encode(value: Any) -> Any:
     """Return `value` as JSON types. Numbers that are not finite become null, because JSON cannot write them."""
@@ -79,7 +75,7 @@ def decode(cls: type[T], data: object) -> T:
 def _refuse_later(found: object, known: object) -> None:
     """Raises LaterVersion. Versions of other kinds than whole numbers (a program's own) are not judged."""
     if type(found) is int and type(known) is int and found > known:
-        raise LaterVersion(found)
+        raise LaterVersion(f"written by a later version of lvmtui (format {found})")
 
 
 # Documents ------------------------------------------------------------------------------------------------------------

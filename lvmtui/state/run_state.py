@@ -130,8 +130,7 @@ class RunState:
     @property
     def step(self) -> int:
         """The newest step known, live digits included."""
-        live = self.progress
-        return max(self.trainer.step, live.step) if live and self.is_current(live) else self.trainer.step
+        return max(self.trainer.step, self.live.step) if self.live else self.trainer.step
 
     @property
     def planned_steps(self) -> int | None:
@@ -177,15 +176,13 @@ class RunState:
         own = self.spec.own_trainer
         return own is None or own.checkpoints or self.trainer.checkpoint is not None
 
-    def is_current(self, progress: Progress) -> bool:
-        """True if the live digits are from the newest attempt, and it goes on."""
-        started = self.trainer.started
-        return self.trainer.ending is None and (started is None or progress.pid == started.process.pid)
-
     @property
     def live(self) -> Progress | None:
-        """The live digits, if they are of now."""
-        return self.progress if self.progress and self.is_current(self.progress) else None
+        """The live digits, if they are of now: from the newest attempt, and it goes on."""
+        started = self.trainer.started
+        if self.progress is None or self.trainer.ending is not None:
+            return None
+        return self.progress if started is None or self.progress.pid == started.process.pid else None
 
 
 def apply(run: TrainerState, event: Event) -> TrainerState:

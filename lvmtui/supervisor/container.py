@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from contextlib import suppress
 from pathlib import Path
 
 from lvmtui.formats.paths import Workspace
 from lvmtui.state.campaign_reader import supervisor_of
+from lvmtui.supervisor.wake import sleep_until
 from lvmtui.system.processes import Process, ask_to_leave, marked_processes, send
 
 SHELLS = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "busybox"})
@@ -49,10 +49,7 @@ def take_runs_along(workspace: Workspace) -> str:
         send(supervisor, signal.SIGTERM)
     asked = _processes(workspace)
     ask_to_leave(asked)
-    until = time.monotonic() + PATIENCE
-    while (left := _processes(workspace)) and time.monotonic() < until:
-        time.sleep(0.05)
-    if left:
+    if not sleep_until(lambda: not _processes(workspace), PATIENCE):
         return "the container ends before every run could write a checkpoint; they go on from their last ones"
     if asked:
         return "the runs left with a checkpoint, as the container ends with this process; the next start goes on"

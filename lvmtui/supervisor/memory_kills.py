@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 
 from lvmtui.system.hardware import control_groups
 from lvmtui.system.process_id import Identity
@@ -33,24 +34,17 @@ def counter() -> int | None:
 def in_kernel_log(process: Identity, log: str = "/dev/kmsg") -> bool:
     """True if the kernel's log, as far as it reaches back, says that it killed this process for memory."""
     started = process.start_ticks / os.sysconf("SC_CLK_TCK")
-    try:
-        descriptor = os.open(log, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
+    with suppress(OSError), open(os.open(log, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", 0) as records:
         while True:
             try:
-                record = os.read(descriptor, 8192)  # /dev/kmsg gives one record a read
+                record = records.read(8192)  # /dev/kmsg gives one record a read
             except BrokenPipeError:  # the oldest record was overwritten under us; the next read goes on
                 continue
-            except OSError:
-                return False
             if not record:
                 return False
             if _seconds(record) >= started - 1 and any(int(n) == process.pid for n in _KILLED.findall(record)):
                 return True
-    finally:
-        os.close(descriptor)
+    return False
 
 
 def _seconds(record: bytes) -> float:

@@ -158,23 +158,17 @@ class Observer:
         probes: list[tuple[Track, Probe]] = []
         for name in {track.engine for track in due}:
             tracks = [track for track in due if track.engine == name]
-            engine = self._engine(name)
-            if engine is None:
+            try:
+                engine = self._engines[name]
+            except (KeyError, UserError) as error:  # one of a later version
+                if name not in self._refused:
+                    self._refused.add(name)
+                    self._say(f"no engine '{name}' here: {error}")
                 probes += [(track, Probe(known=False)) for track in tracks]
                 continue
             seen = engine.look([self.place_of(track) for track in tracks if track.planned.trained_here])
             probes += [(track, seen.get(track.folder.path, NOBODY)) for track in tracks]
         return probes
-
-    def _engine(self, name: str) -> Engine | None:
-        """An engine by its name; None for one of a later version."""
-        try:
-            return self._engines[name]
-        except (KeyError, UserError) as error:
-            if name not in self._refused:
-                self._refused.add(name)
-                self._say(f"no engine '{name}' here: {error}")
-            return None
 
     def place_of(self, track: Track) -> Place:
         """The run as its engine is asked about it."""

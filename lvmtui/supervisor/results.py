@@ -116,9 +116,8 @@ class Workers:
             return None
         environment = unmarked_environment() | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
         try:
-            process = spawn(
-                self._command(folder, task), output=folder.task_output, append=False, environment=environment
-            )
+            command = self._command(folder, task)
+            process = spawn(command, output=folder.task_output, append=False, environment=environment)
         except OSError as error:
             self._refusals[task] = self._refusals.get(task, 0) + 1
             where = f"{error.filename}: " if error.filename else ""

@@ -19,7 +19,7 @@ from typing import IO
 
 import lvmtui
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.supervisor_log import Launched, Lost, Record, Signalled
+from lvmtui.formats.supervisor_log import Launched, Lost, Signalled
 from lvmtui.supervisor.container import ends_the_container, take_runs_along
 from lvmtui.supervisor.decide import Action, AskToLeave, Insist, Rules, Start, WriteDown, decide, turns, work_left
 from lvmtui.supervisor.engine import CannotStart, Engine, Engines, Occupied
@@ -119,7 +119,7 @@ class Supervisor:
         elif isinstance(action, WriteDown):
             if action.later:
                 track.later = self.clock() + self.rules.space_wait
-            self._record(track, replace(action.record, time=time.time()))
+            self.journal.write(track.folder, replace(action.record, time=time.time()))
 
     def _signal(self, actions: Sequence[AskToLeave | Insist], name: str) -> None:
         """Send TERM or KILL, with one call to each engine for all its runs."""
@@ -154,12 +154,13 @@ class Supervisor:
             return
         except CannotStart as error:
             track.later = self.clock() + self.rules.insist_again
-            self._record(track, Lost(time.time(), generation, None, str(error), state.checkpoint_step, True))
+            lost = Lost(time.time(), generation, None, str(error), state.checkpoint_step, True)
+            self.journal.write(track.folder, lost)
             return
         track.quiet_since = None
         after = state.newest_launch
         launched = Launched(time.time(), generation, begun.process, track.engine, begun.devices, begun.launch, after)
-        self._record(track, launched)
+        self.journal.write(track.folder, launched)
 
     def _troubles(self) -> dict[str, str]:
         """What cannot be done for each campaign now, in words."""
@@ -170,10 +171,6 @@ class Supervisor:
             if words := next(filter(None, unwritten), "") or missing:
                 found[campaign.dir.id] = words
         return found
-
-    def _record(self, track: Track, record: Record) -> None:
-        if track.seen.state is not None:
-            self.journal.write(track.folder, record)
 
     def _record_signal(self, track: Track, name: str, sent: Sent, reason: str, what: str) -> None:
         before = track.seen.state.supervision.signalled if track.seen.state else None

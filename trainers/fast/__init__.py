@@ -61,8 +61,7 @@ def _drop(module: Correction, context_BTD: Tensor) -> Tensor:
     if not module.training or not operations.on_cpu(context_BTD):
         return module.drop(context_BTD)
     batch, _, dim = context_BTD.shape
-    if module.input_dropout:
-        context_BTD = context_BTD * operations.keep_mask(tuple(context_BTD.shape), module.input_dropout)
+    context_BTD = operations.dropout(context_BTD, module.input_dropout, training=True)
     if module.feature_dropout:
         context_BTD = context_BTD * operations.keep_mask((batch, 1, dim), module.feature_dropout)
     return context_BTD

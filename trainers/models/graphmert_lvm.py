@@ -89,10 +89,8 @@ class GraphMERTLVM(nn.Module):
     def __init__(self, dim: int, context: int, config: GraphMERTConfig) -> None:
         super().__init__()
         if dim % config.heads:
-            heads = f"its {config.heads} attention heads"
-            raise UserError(
-                f"graphmert_lvm cannot split vectors of {dim} numbers into {heads}; leave it out of --models"
-            )
+            fault = f"graphmert_lvm cannot split vectors of {dim} numbers into its {config.heads} attention heads"
+            raise UserError(f"{fault}; leave it out of --models")
         self.config = config
         self.positions_TD = nn.Parameter(torch.empty(context, dim))
         self.p = nn.Parameter(torch.empty(()))

@@ -97,9 +97,7 @@ def judged(spec: RunSpec, folder: RunDir) -> tuple[HeldoutScores, str, str]:
     if predicted.shape != wanted:
         return nothing, "", f"predictions.npy has the shape {predicted.shape}, not {wanted}"
     try:
-        scores, digest = score_and_write(
-            folder.heldout, held, spec.split_fingerprint, unit(np.asarray(predicted, np.float32))
-        )
+        vectors = unit(np.asarray(predicted, np.float32))
+        return *score_and_write(folder.heldout, held, spec.split_fingerprint, vectors), ""
     except ValueError as error:
         return nothing, "", str(error)
-    return scores, digest, ""

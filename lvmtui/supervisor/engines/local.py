@@ -102,8 +102,6 @@ class LocalEngine:
         gpus = self._gpus.get(variable)
         if gpus is None:
             gpus = self._gpus[variable] = visible_gpus(environment)
-        if len(gpus) < 2:
-            return ""
         living = [p for known in self._known.values() for p in known.values() if p.leader]
         return device_for(device, gpus, [p.devices for p in living])
 
@@ -121,10 +119,8 @@ class LocalEngine:
     def _probe(self, place: engine.Place) -> engine.Probe:
         members = self._members_known(place)
         if members or not place.unsettled or not place.processes:
-            return engine.Probe(
-                tuple(engine.Member(p.identity, p.leader, p.launch, p.stopped) for p in members.values()),
-                ended=self._end_of(place),
-            )
+            living = tuple(engine.Member(p.identity, p.leader, p.launch, p.stopped) for p in members.values())
+            return engine.Probe(living, ended=self._end_of(place))
         if (other := self._working_elsewhere(place)) is not None:
             return engine.Probe(known=False, detail=_moved_words(other))
         newest = place.processes[0]

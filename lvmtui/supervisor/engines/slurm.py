@@ -33,6 +33,7 @@ from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file
 from lvmtui.system.filesystem import filesystem_kind, is_locked, is_shared, locks_reach, try_lock
 from lvmtui.system.numbers import duration
+from lvmtui.system.process_id import folder_id
 from lvmtui.system.processes import Sent
 from lvmtui.system.programs import Done, done_by, unmarked_environment
 from lvmtui.system.text import grouped
@@ -296,12 +297,10 @@ def _ended(job: SlurmJob, text: str, code: int | None = None) -> engine.Ended:
 
 def _is_of(job: SlurmJob, folder: RunDir) -> bool:
     """False if the job belongs to another existing run folder: a run of the same name in another workspace."""
-    if not job.folder or job.folder == str(folder.path) or not os.path.isdir(job.folder):
+    if job.folder == str(folder.path):
         return True
-    try:
-        return os.path.samefile(job.folder, folder.path)
-    except OSError:
-        return not folder.path.is_dir()
+    theirs, ours = folder_id(job.folder), folder_id(folder.path)
+    return theirs == ours or not theirs or not ours
 
 
 # Before anything is planned -------------------------------------------------------------------------------------------
