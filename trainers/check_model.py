@@ -169,13 +169,14 @@ def _check_alone(source: str, model: nn.Module, context: Tensor) -> float:
 def _trained(model: nn.Module, context: Tensor, target: Tensor, steps: int) -> nn.Module:
     torch.manual_seed(2)
     model.train()
+    parameters = [p for p in model.parameters() if p.requires_grad]
     for _ in range(steps):
         model.zero_grad()
         raw = model(context)
         loss, _ = loss_and_cosine("cosine", raw, unit(raw), target)
         loss.backward()
         with torch.no_grad():
-            for p in model.parameters():
+            for p in parameters:
                 if p.grad is not None:
                     p.sub_(p.grad, alpha=1e-3)
     return model

@@ -46,15 +46,15 @@ class AdamW:
     @torch.no_grad()
     def update(self, rate: Tensor, clip: float) -> None:
         """One step at `rate` () with the norm of the whole gradient clipped to `clip`. Frees the gradients."""
-        gradients = [gradient_of(p) for p in self.parameters]
-        norms = torch._foreach_norm(gradients)
+        gradients = [[gradient_of(p) for p in group.parameters] for group in self.groups]
+        norms = torch._foreach_norm([gradient for found in gradients for gradient in found])
         excess = (torch.linalg.vector_norm(torch.stack(norms)) + 1e-6) / clip
-        scale = self._divisor(excess, gradients)
+        scale = self._divisor(excess, [gradient for found in gradients for gradient in found])
         self.steps += 1
-        for group in self.groups:
+        for group, found in zip(self.groups, gradients, strict=True):
             torch._fused_adamw_(
                 group.parameters,
-                [gradient_of(p) for p in group.parameters],
+                found,
                 group.first,
                 group.second,
                 [],

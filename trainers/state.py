@@ -103,8 +103,9 @@ class TrainState:
     @torch.no_grad()
     def copy_buffers(self) -> None:
         """Give the averaged model the buffers of the trained one: batch statistics are no weights to be averaged."""
-        for mine, trained in zip(self.averaged.buffers(), self.model.buffers(), strict=True):
-            mine.copy_(trained)
+        if self.averaged is not self.model:
+            for mine, trained in zip(self.averaged.buffers(), self.model.buffers(), strict=True):
+                mine.copy_(trained)
 
     def keep_best(self) -> None:
         self.best = {name: value.detach().cpu().clone() for name, value in self.averaged.state_dict().items()}

@@ -103,6 +103,7 @@ class Training:
             state.loss = load(spec.recipe.own_loss, root)
         if restart:
             checkpoint.remove_checkpoints(self.folder)
+            self.folder.heldout.unlink(missing_ok=True)
         found = checkpoint.find_checkpoint(self.folder)
         if found.state is not None:
             state.load_state_dict(found.state)

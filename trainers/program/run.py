@@ -103,6 +103,7 @@ class Program:
         past = events_in(self.folder.events)
         if self.orders.asks_restart(self.folder.events):
             shutil.rmtree(self.out, ignore_errors=True)
+            self.folder.heldout.unlink(missing_ok=True)
         self.out.mkdir(exist_ok=True)
         data = data_folder(spec, self.folder.workspace.root)
         checkpoint, first_step = checkpoint_in(past, self.out, untold=self.own.checkpoints)
