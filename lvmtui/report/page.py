@@ -19,7 +19,7 @@ from lvmtui.system.text import grouped
 from lvmtui.verdict.caveats import of_rows
 from lvmtui.verdict.cross_checks import figure_words
 from lvmtui.verdict.table import Row, Table
-from lvmtui.verdict.words import NEGLIGIBLE, Word, interval_words, stratum_change
+from lvmtui.verdict.words import NEGLIGIBLE, Word, change_and_interval, interval_words, stratum_change
 
 
 def page_of(report: Report, *, curves: str = "curves") -> tuple[Block, ...]:
@@ -76,9 +76,12 @@ def _ranking(report: Report) -> list[Block]:
     columns += [scale.title] if scale else []
     rows = [_row(row, scale, whole) for row in whole.rows]
     if primary:
-        change, label = primary.estimate.value, f"average of {len(primary.models)}"
-        bar = [_bar(scale, change, average)] if scale else []
-        rows.append(["–", "", label, "", "", percent(change), interval_words(average), primary.verdict.words, *bar])
+        label, bar = (
+            f"average of {len(primary.models)}",
+            [_bar(scale, primary.estimate.value, average)] if scale else [],
+        )
+        change, interval = change_and_interval(primary.estimate.value, average)
+        rows.append(["–", "", label, "", "", change, interval or "–", primary.verdict.words, *bar])
     for best in whole.best_trivial if not whole.histories else ():
         figures = [cosine(best.baseline), cosine(best.expanded)]
         rows.append(["–", "", best.title, *figures, "", "", "trivial baseline", *([""] if scale else [])])
