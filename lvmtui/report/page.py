@@ -76,10 +76,8 @@ def _ranking(report: Report) -> list[Block]:
     columns += [scale.title] if scale else []
     rows = [_row(row, scale, whole) for row in whole.rows]
     if primary:
-        label, bar = (
-            f"average of {len(primary.models)}",
-            [_bar(scale, primary.estimate.value, average)] if scale else [],
-        )
+        label = f"average of {len(primary.models)}"
+        bar = [_bar(scale, primary.estimate.value, average)] if scale else []
         change, interval = change_and_interval(primary.estimate.value, average)
         rows.append(["–", "", label, "", "", change, interval or "–", primary.verdict.words, *bar])
     for best in whole.best_trivial if not whole.histories else ():
