@@ -88,7 +88,7 @@ def _so_far(table: Table) -> str:
         return ""
     mean = sum(changes) / len(changes)
     models = f"{len(changes)} of {plural(len(table.rows), 'model')}"
-    return f"No answer yet: {percent(mean, 1)} so far for {models}, not judged"
+    return f"No answer yet: {percent(mean)} so far for {models}, not judged"
 
 
 def unbeaten(table: Table) -> str:

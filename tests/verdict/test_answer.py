@@ -379,5 +379,5 @@ def test_what_is_open_is_averaged_over_all_models_that_have_a_figure() -> None:
     early = replace(early, estimate=None, early=EarlyChange(0.7, 0.5))
     nothing = replace(nothing, estimate=None, change=None)
     assert headline(made_table([compared, early, nothing])) == (
-        "No answer yet: +0.8 % so far for 2 of 3 models, not judged"
+        "No answer yet: +0.80 % so far for 2 of 3 models, not judged"
     )

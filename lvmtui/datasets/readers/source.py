@@ -40,7 +40,7 @@ ARTICLE_NAMES = (
     "article",
     "doc",
 )
-ORDER_NAMES = ("paragraph_id", "chunk_id", "chunk_index", "sentence_id", "sent_id", "position", "order")
+ORDER_NAMES = ("paragraph_id", "chunk_id", "chunk_index", "sentence_id", "sent_id", "position", "place", "order")
 TITLE_NAMES = ("title", "titles", "name", "url")
 SPLIT_NAMES = ("split", "subset", "fold")
 MOST_NAMED = 24
