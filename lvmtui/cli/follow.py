@@ -143,7 +143,7 @@ def _lines(reader: CampaignReader) -> CampaignState:
     """A line for every change of a run and every evaluation; none of a campaign that is over already, or of runs that
     ended before it was planned."""
     shown: dict[str, tuple[Phase, int, float]] = {}
-    said = ""
+    said = trouble = ""
     for state in _states(reader):
         if state.finished and not shown:
             break
@@ -169,6 +169,9 @@ def _lines(reader: CampaignReader) -> CampaignState:
         before, said = said, "" if state.finished else _paused(state)
         if said and not before:
             print(said, file=sys.stderr, flush=True)
+        if state.trouble and state.trouble != trouble:
+            print(f"trouble: {state.trouble}", file=sys.stderr, flush=True)
+        trouble = state.trouble
     return state
 
 

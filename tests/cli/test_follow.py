@@ -53,6 +53,18 @@ def test_the_report_that_is_shown_is_of_the_runs_as_they_are(tmp_path: Path, mon
     assert awaited(workspace, campaign)
 
 
+def test_plain_lines_tell_a_trouble_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A mail that could not be sent was told by `lvmtui status` alone."""
+    workspace, campaign = finished(tmp_path, {"amn": (0.5, 0.51)}, seeds=(1,), states={("amn", "expanded"): "running"})
+    state = state_of(workspace, campaign)
+    troubles = ("", "--on-event './tel.sh' failed: exit code 127", "--on-event './tel.sh' failed: exit code 127", "")
+    monkeypatch.setattr(follow, "_states", lambda reader: (replace(state, trouble=words) for words in troubles))
+    follow._lines(CampaignReader(workspace, workspace.campaign(campaign.id)))
+    assert capsys.readouterr().err.count("trouble: --on-event './tel.sh' failed: exit code 127\n") == 1
+
+
 def test_where_not_all_runs_have_room_those_at_work_are_shown(tmp_path: Path) -> None:
     campaign, workspace = make_campaign(tmp_path), Workspace(tmp_path)
     for model in ("amn", "lstm"):
