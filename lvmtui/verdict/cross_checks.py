@@ -85,7 +85,8 @@ def forward_doubts_of(row: Row) -> tuple[str, ...]:
     gain = f"the gain over {over} is about as large on the last context vector as on the next one, or larger"
     if small.gain_next <= 0:
         gain = f"there is no gain over {over} on the next vector, only on the last context vector"
-    return (*said, f"with {label}, {gain}, so what is trained on {label} is easily beaten")
+    where = f"with {label}, on windows followed by four more"
+    return (*said, f"{where}, {gain}, so what is trained on {label} is easily beaten")
 
 
 def forward_doubts(cell: ArmCell) -> tuple[str, ...]:

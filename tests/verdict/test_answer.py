@@ -336,10 +336,10 @@ def test_a_model_that_only_comes_nearer_to_the_past_is_named() -> None:
     )
     row = made_row("amn", 1.0)
     (small,) = forward_doubts_of(replace(row, baseline=looking(0.83, 0.512, 0.49)))
-    assert small.startswith("with 23k, the gain over the recency mean is about as large on the last context vector")
+    assert small.startswith("with 23k, on windows followed by four more, the gain over the recency mean is about as")
     assert small.endswith(" as on the next one, or larger, so what is trained on 23k is easily beaten")
     (below,) = forward_doubts_of(replace(row, baseline=looking(0.83, 0.49, 0.49)))
-    assert "with 23k, there is no gain over the recency mean on the next vector, only on the last context" in below
+    assert "four more, there is no gain over the recency mean on the next vector, only on the last context" in below
     assert not re.search(r"\.\d", small), "without figures, so that it stands once for all models"
     assert forward_doubts_of(replace(row, baseline=looking(0.7, 0.5005, 0.49))) == (), "a small arm may learn little"
     (said,) = forward_doubts(looking(0.7, 0.5, 0.49))
