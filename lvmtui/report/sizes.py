@@ -26,7 +26,7 @@ WIDENED = (
     "Errors were widened, because the sizes scatter more around the curve than articles and seeds explain; the curve "
     "may have another form"
 )
-ONE_SEED = ", or training adds what one seed does not show"
+OR_TRAINING = ", or training adds what one seed does not show"
 BENDS_UP = (
     "Larger sizes bring more with each doubling than smaller ones, which no curve of this form does, so the next "
     "doubling may be worth more than is told"
@@ -135,7 +135,7 @@ def _fits(curve: LearningCurve, judged: Sequence[ModelCurve]) -> list[Block]:
         for title, one, f in fitted
     ]
     widened = [f"{title} {f.widened:.1f} times" for title, _, f in fitted if f.widened >= 1.05]
-    alone = ONE_SEED if any(point.seeds == 1 for one in judged for point in one.points) else ""
+    training = OR_TRAINING if any(point.seeds == 1 for one in judged for point in one.points) else ""
     upwards = [title for title, _, f in fitted if f.bends_up]
     refused = {w.refused for one in judged for w in (one.ten, one.rest) if w and w.refused}
     return [
@@ -147,7 +147,7 @@ def _fits(curve: LearningCurve, judged: Sequence[ModelCurve]) -> list[Block]:
                 "sizes alike is left out of its intervals. The ceiling is 1 - e_inf. At exponent 0 every doubling "
                 "brings the same, and there is no ceiling. The last two columns are extrapolations.",
                 *(f"Not told: {reason}." for reason in sorted(refused)),
-                *([f"{WIDENED}{alone}: {', '.join(widened)}."] if widened else []),
+                *([f"{WIDENED}{training}: {', '.join(widened)}."] if widened else []),
                 *([f"{BENDS_UP}: {', '.join(upwards)}."] if upwards else []),
             ]
         ),

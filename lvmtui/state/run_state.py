@@ -130,7 +130,8 @@ class RunState:
     @property
     def step(self) -> int:
         """The newest step known, live digits included."""
-        return max(self.trainer.step, self.live.step) if self.live else self.trainer.step
+        live = self.live
+        return max(self.trainer.step, live.step) if live else self.trainer.step
 
     @property
     def planned_steps(self) -> int | None:

@@ -38,12 +38,13 @@ class Heartbeat:
             for track in tracks
             if track.seen.lacks_steps
         }
+        remote = [track for track in tracks if track.engine in self._engines and self._engines[track.engine].remote]
         before, now = self._pulse, time.time()
         faults: dict[str, str] = {}
         jobs: dict[str, Job] = {}
-        for track in tracks:
-            engine, probe, state = self._engines.get(track.engine), track.seen.probe, track.seen.state
-            if engine is None or not engine.remote or state is None:
+        for track in remote:
+            probe, state = track.seen.probe, track.seen.state
+            if state is None:
                 continue
             if not probe.known:
                 faults[state.spec.campaign] = probe.detail

@@ -66,17 +66,18 @@ def telling_command(telling: Telling) -> tuple[str, ...]:
 class _CampaignTold:
     refused: bool
     """The plan was written by somebody whose orders do not count here."""
-    told: Mapping[tuple[str, str], Told]
+    told: Mapping[tuple[str, str], Told] = field(default_factory=dict)
+    trouble: str = ""
+    """A command that failed when it was last run, and why; empty: none did."""
     found: dict[str, tuple[tuple[object, ...], list[Happening]]] = field(default_factory=dict)
     """What happened to each run, after what it was found from."""
     trivial: dict[tuple[ArmName, int, int], TrivialBaselines] = field(default_factory=dict)
 
-    @property
-    def trouble(self) -> str:
-        """A command that failed when it was last run, and why; empty: none did."""
-        newest = {one.command: one for one in self.told.values()}
+    def take_in(self, told: Mapping[tuple[str, str], Told]) -> None:
+        newest = {one.command: one for one in told.values()}
         failed = next((one for one in newest.values() if one.fault), None)
-        return sanitise(f"--on-event '{sanitise(failed.command, 60)}' failed: {failed.fault}", 300) if failed else ""
+        said = f"--on-event '{sanitise(failed.command, 60)}' failed: {failed.fault}" if failed else ""
+        self.told, self.trouble = told, sanitise(said, 300)
 
 
 class EventTeller:
@@ -109,7 +110,8 @@ class EventTeller:
         if code is None:
             kill_child(process)
         self._running = None
-        told = self._of(telling.folder).told = read_told(telling.folder.told)
+        told = read_told(telling.folder.told)
+        self._of(telling.folder).take_in(told)
         if (line := told.get(telling.key)) is not None:
             words = f"{telling.happening.key}: '{telling.command}' failed {line.tries} times: {line.fault}"
             return telling.folder.id, words if line.fault else ""
@@ -153,8 +155,8 @@ class EventTeller:
 
     def _of(self, folder: CampaignDir) -> _CampaignTold:
         if folder.path not in self._campaigns:
-            refused = bool(why_not_followed(folder.campaign))
-            self._campaigns[folder.path] = _CampaignTold(refused, read_told(folder.told))
+            self._campaigns[folder.path] = _CampaignTold(bool(why_not_followed(folder.campaign)))
+            self._campaigns[folder.path].take_in(read_told(folder.told))
         return self._campaigns[folder.path]
 
     def _of_run(self, known: _CampaignTold, campaign: CampaignTrack, track: Track) -> list[Happening]:
