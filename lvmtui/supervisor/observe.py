@@ -97,8 +97,8 @@ class Observer:
                 self.campaigns.sort(key=lambda c: (c.campaign.created, c.dir.id))
         for name in known.keys() - names:  # runs' processes are orphans as soon as their folders are gone too
             self.campaigns.remove(known[name])
-            for run_name in known[name].tracks:
-                self.tracks.pop(run_name, None)
+            # A run it had borrowed stays: another campaign trains it.
+            self.tracks = {run: t for run, t in self.tracks.items() if known[name].tracks.get(run) is not t}
             self._say(f"campaign {name}: its folder is gone")
         for campaign in self.campaigns:
             if (intent := signature(campaign.dir.intent, asked=True)) != campaign.intent:

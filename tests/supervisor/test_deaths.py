@@ -6,11 +6,13 @@ import os
 import shutil
 import signal
 import time
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from lvmtui.estimate.eta import campaign_eta
+from lvmtui.formats.campaign import write_campaign
 from lvmtui.formats.intent import write_intent
 from lvmtui.formats.live import read_pulse
 from lvmtui.formats.spec import ARMS
@@ -328,6 +330,23 @@ def test_a_folder_that_vanishes_takes_its_processes_along(world: World, move: bo
     world.until(lambda: not world.processes(world.folder()))
     assert "TERM to process" in world.monitor() and " is gone: put it back" in world.monitor()
     world.until(lambda: world.training("amn", "expanded"))
+
+
+def test_a_run_stays_under_control_when_a_campaign_that_borrowed_it_vanishes(world: World) -> None:
+    lender = world.plan("amn", behaviour=Behaviour(step_seconds=0.01), steps=10_000)
+    borrower = replace(
+        lender, id=lender.id + "_2", runs=tuple(replace(planned, trained_here=False) for planned in lender.runs)
+    )
+    folder = world.workspace.campaign(borrower.id)
+    folder.path.mkdir()
+    write_campaign(folder.campaign, borrower)
+    world.until(lambda: world.training() and len(world.supervisor.observer.campaigns) == 2)
+    shutil.rmtree(folder.path)
+    world.until(lambda: len(world.supervisor.observer.campaigns) == 1)
+    world.ticks()
+    assert world.training()
+    world.want("cancel")
+    world.until(lambda: world.phase() is Phase.CANCELLED and not world.processes(world.folder()))
 
 
 def test_when_everything_is_deleted_nobody_is_left(world: World) -> None:
