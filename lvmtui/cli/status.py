@@ -227,7 +227,7 @@ def standing(state: CampaignState, supervisor: Identity | None) -> list[str]:
         lines.append(f"the runs' state is {state.silence}")
     if state.turn_words and supervisor:
         lines.append(state.turn_words)
-    if state.trouble and supervisor:
+    if state.trouble:
         lines.append(f"trouble: {state.trouble}")
     if supervisor:
         lines.append(f"supervised by process {supervisor.pid} on {supervisor.host}")

@@ -248,8 +248,8 @@ def _split(ground: _Ground, held: Mask, share: float, seed: int, fold: int | Non
         if not count.train or not (count.validation or used):
             raise UserError(
                 f"{arm.title}: of {count.windows:,} windows no {'validation' if count.train else 'training'} ones "
-                f"are left ({count.held_out:,} are held out, {count.equal_to_held_out:,} repeat a held-out vector); "
-                f"{_cure(arm, side)}"
+                f"are left ({count.held_out:,} are held out, {count.equal_to_held_out:,} repeat a held-out vector, "
+                f"{count.gap:,} reach into what is held out or validated on); {_cure(arm, side)}"
             )
         windows.append(own)
         counts.append(count)
@@ -295,6 +295,11 @@ def _cure(arm: Arm, side: Side, otherwise: str = "give a larger file") -> str:
     facts = side.store.facts
     if facts.kind == "pieces" and facts.rows < 2 * (facts.file_context + 1) * facts.articles:  # most are single windows
         return f"the windows of {arm.title} do not follow each other, save them in reading order"
+    if 2 * side.inside.sum() < len(side.inside):
+        return (
+            f"vectors that follow each other in {arm.title} stand apart in the larger file: name the articles of each "
+            "file with --article, or save both in reading order"
+        )
     if repeated >= REPEATED:
         return f"{repeated:.0%} of the vectors of {arm.title} repeat others, leave the copies out"
     return otherwise
@@ -341,8 +346,9 @@ def _arm_windows(side: Side, held: Mask, validation: Mask, held_out: Integers) -
 
     in_held, in_validation = held[side.cluster_of], validation[side.cluster_of]
     standing = take(side.inside & in_held[side.starts])
+    # Where no text runs on, what an article has of a held-out cluster are copies of its vectors.
+    equal = take(touching(np.isin(side.group, held_out) & ~(in_held & side.runs_on)))
     gap = take(touching(_with_gap(in_held, side.runs_on)))
-    equal = take(touching(np.isin(side.group, held_out) & ~in_held))
     chosen = take(side.inside & in_validation[side.starts])
     gap_too = take(touching(_with_gap(in_validation, side.runs_on)))
     validated = side.group[covered(chosen, len(side.group), side.context)]

@@ -63,6 +63,12 @@ class Earlier:
         """Weights that a run of the new campaign has to load and judge; None: the run is judged already."""
         return None
 
+    @property
+    def size(self) -> str:
+        """The size at which the other arm is trained: that of weights, and small where a number of parameters says."""
+        weighed = [spec.size for spec in self.specs if self.weights_of(spec.model, spec.seed)]
+        return min(weighed or [spec.size for spec in self.specs], key=("small", "full").index)
+
     def of(self, model: str, seed: int) -> tuple[RunDir, RunSpec]:
         pairs = zip(self.folders, self.specs, strict=True)
         return next((folder, spec) for folder, spec in pairs if (spec.model, spec.seed) == (model, seed))

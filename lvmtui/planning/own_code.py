@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import re
 import shlex
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -136,6 +138,14 @@ def own_trainer(table: TrainerTable) -> OwnTrainer:
         elif word.endswith(".py") and "{" not in word:
             raise UserError(f"{table.where}: command: {path}: no such file")
     return replace(table.program, files=digests)
+
+
+def refuse_absent(table: TrainerTable) -> None:
+    """Raises UserError if this machine does not have the program that the command starts."""
+    program = shlex.split(table.program.command)[0]
+    path = Path(table.program.folder) / program if os.sep in program else program
+    if "{" not in program and shutil.which(path) is None:
+        raise UserError(f"{table.where}: command: {path}: no such program here, or it cannot be executed")
 
 
 def copy_of(source: str, base: Path, folder: str, where: str) -> tuple[UserCode, dict[str, bytes]]:

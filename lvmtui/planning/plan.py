@@ -34,7 +34,7 @@ from lvmtui.planning.extend import Extension
 from lvmtui.planning.judged_on import LEARNED_FROM, power_of, seeds_to_fold
 from lvmtui.planning.layout import Layout, recipe_of
 from lvmtui.planning.options import AUTO, Options
-from lvmtui.planning.own_code import OwnCode, Say, Shape, gather_own, lay_out
+from lvmtui.planning.own_code import OwnCode, Say, Shape, gather_own, lay_out, refuse_absent
 from lvmtui.state.campaign_reader import newest_campaigns
 from lvmtui.supervisor.engine import kind as engine_kind
 from lvmtui.system.errors import UserError
@@ -104,7 +104,7 @@ def make_plan(
     batch = max(recipe_of(likely, model).batch_size for model in options.models)
     options, data = open_campaign_data(options, earlier, extended, workspace, batch, say)
     if earlier and options.size == AUTO:
-        options = replace(options, size=earlier.spec.size)
+        options = replace(options, size=earlier.size)
     stamp = time.strftime("%Y%m%d_%H%M%S")
     facts = data.facts(workspace, cut=bool(options.sizes))
     layout = Layout(f"{data.labels[0]}_vs_{data.labels[-1]}_{stamp}", stamp, data, facts, earlier, extended)
@@ -158,6 +158,9 @@ def make_plan(
 
 def _own_code(layout: Layout, options: Options, say: Say) -> OwnCode:
     """The user's own models and losses, copied and tried at the shapes that they will meet."""
+    if options.engine == Campaign.engine:  # the nodes of a cluster may have other programs
+        for name in options.own.trainers.keys() & set(options.models):
+            refuse_absent(options.own.trainers[name])
     specs = layout.specs(options, OwnCode())
     shapes = sorted({(s.dim, s.context, s.recipe.batch_size) for s in specs if s.model in options.own.models})
     shapes = shapes or [(specs[0].dim, specs[0].context, specs[0].recipe.batch_size)]

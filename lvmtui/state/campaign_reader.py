@@ -44,15 +44,14 @@ class RunView:
     """What a cluster does for it."""
 
     def worked(self, now: float) -> float:
-        """Seconds of work, over all attempts; while a process makes no step they go on with the clock, but not from the
-        end of an attempt to the start of the next: a cluster's node may have been down for a night."""
+        """Seconds of work, over all attempts; while a process lives they go on with the clock, but not from the end of
+        an attempt to the start of the next: a cluster's node may have been down for a night."""
         live = self.state.live if self.state and self.status.phase in ALIVE else None
         if live is None or self.state is None:
             return self.state.trainer.worked if self.state else 0.0
-        waited_for = self.status.phase in (Phase.STALLED, Phase.PAUSING, Phase.CANCELLING)
-        still = waited_for or self.status.no_step is not None
+        stopped = self.status.phase is Phase.SUSPENDED and self.status.no_step is None
         began = self.state.trainer.started
-        since = now if is_silent(self.state) or not still else max(live.time, began.time if began else 0.0)
+        since = now if is_silent(self.state) or stopped else max(live.time, began.time if began else 0.0)
         return self.state.trainer.wasted + live.active + max(0.0, now - since)
 
     @property

@@ -28,9 +28,10 @@ from lvmtui.state.tasks import RunOutcome
 from lvmtui.supervisor.engine import environment_of
 from lvmtui.supervisor.observation import CampaignTrack, Track
 from lvmtui.system.launch import our_command
+from lvmtui.system.numbers import plural
 from lvmtui.system.permissions import why_not_followed
 from lvmtui.system.programs import ending_words, kill_child, spawn
-from lvmtui.system.text import sanitise
+from lvmtui.system.text import grouped, sanitise
 from lvmtui.verdict.health import Finding, health_of
 
 LIMIT = 150.0
@@ -68,16 +69,15 @@ class _CampaignTold:
     """The plan was written by somebody whose orders do not count here."""
     told: Mapping[tuple[str, str], Told] = field(default_factory=dict)
     trouble: str = ""
-    """A command that failed when it was last run, and why; empty: none did."""
+    """The commands that failed, for how many events, and why the last time; empty: none did."""
     found: dict[str, tuple[tuple[object, ...], list[Happening]]] = field(default_factory=dict)
     """What happened to each run, after what it was found from."""
     trivial: dict[tuple[ArmName, int, int], TrivialBaselines] = field(default_factory=dict)
 
     def take_in(self, told: Mapping[tuple[str, str], Told]) -> None:
-        newest = {one.command: one for one in told.values()}
-        failed = next((one for one in newest.values() if one.fault), None)
-        said = f"--on-event '{sanitise(failed.command, 60)}' failed: {failed.fault}" if failed else ""
-        self.told, self.trouble = told, sanitise(said, 300)
+        failed = grouped((one.command, one.fault) for one in told.values() if one.fault)
+        said = (f"'{sanitise(c, 60)}' failed for {plural(len(f), 'event')}: {f[-1]}" for c, f in failed.items())
+        self.told, self.trouble = told, sanitise(f"--on-event {'; '.join(said)}" if failed else "", 300)
 
 
 class EventTeller:
@@ -95,7 +95,7 @@ class EventTeller:
         return self._running is not None
 
     def trouble(self, folder: CampaignDir) -> str:
-        """Which command failed when it was last run, and why; empty: none did."""
+        """Which commands failed, for how many events, and why the last time; empty: none did."""
         return self._of(folder).trouble
 
     def finish(self) -> tuple[str, str]:
@@ -113,7 +113,7 @@ class EventTeller:
         told = read_told(telling.folder.told)
         self._of(telling.folder).take_in(told)
         if (line := told.get(telling.key)) is not None:
-            words = f"{telling.happening.key}: '{telling.command}' failed {line.tries} times: {line.fault}"
+            words = f"{telling.happening.words}: '{telling.command}' failed {line.tries} times: {line.fault}"
             return telling.folder.id, words if line.fault else ""
         why = "did not end" if code is None else ending_words(code) if code else "left no line"
         return telling.folder.id, self._put_off(telling, why)
@@ -151,7 +151,7 @@ class EventTeller:
         self._starts[telling] = starts = self._starts.get(telling, 0) + 1
         self._not_before[telling] = time.monotonic() + PAUSE
         again = "it is not tried again" if starts >= TRIES else "it is tried again"
-        return f"{telling.happening.key}: '{telling.command}' was not told: {why}; {again}"
+        return f"{telling.happening.words}: '{telling.command}' was not told: {why}; {again}"
 
     def _of(self, folder: CampaignDir) -> _CampaignTold:
         if folder.path not in self._campaigns:

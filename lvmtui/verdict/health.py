@@ -289,8 +289,8 @@ def _echoing(last: Evaluated, trivial: TrivialBaselines | None) -> Finding | Non
     if share <= ECHO_SHARE or beside <= ECHO_COSINE:
         return None
     words = (
-        f"echoes the last vector: cosine {words_of(beside, 3)} with it, margin {words_of(margin, 3)}, "
-        f"{share:.0%} of the way from the context mean to a copy"
+        f"echoes the last vector: cosine {words_of(beside, 3)} with it, validation margin "
+        f"{words_of(margin, 3)}, {share:.0%} of the way from the context mean to a copy"
     )
     return Finding("echoing", False, words, "echoes last vector")
 

@@ -260,11 +260,11 @@ class FittedCurve:
         """Why nothing can be said of `factor` times the largest size; empty where it can."""
         if self.df < LEAST_DF:
             return "too few articles or seeds to know the error of the curve"
+        if factor > 2 and len(self.measured.error) == LEAST_SIZES:
+            return "three sizes do not show how a curve bends, so it is not carried farther than twice the largest"
         if min(factor, FARTHEST) > self.span:
             span = f"the sizes span a factor of {self.span:.3g} in training windows (means over seeds)"
             return f"{span}, and a curve is not carried farther than that"
-        if factor > 2 and len(self.measured.error) == LEAST_SIZES:
-            return "three sizes do not show how a curve bends, so it is not carried farther than twice the largest"
         if np.isinf(factor) and self.room(ALPHA)[0] >= 0:
             return "a straight line in log n fits too, so these sizes do not show where the curve levels off"
         if self.gain(factor).value > self.measured.error[-1]:

@@ -92,6 +92,27 @@ def test_a_chain_of_near_copies_is_one_cluster(tmp_path: Path, cosine: float) ->
     assert all(n % 4 == 0 for n in lengths.tolist()), "an article is held out with all of its tellings"
 
 
+def test_every_window_that_is_left_out_for_a_copy_is_counted_as_one(tmp_path: Path) -> None:
+    """One old article whose vectors stand alone in new articles: what they cost was told as nothing."""
+    old, new = walk(25, seed=1, dim=DIM), [article.copy() for article in NEW[:25]]
+    for vector, article in zip(old, new, strict=True):
+        article[len(article) // 2] = vector
+    pair = arms(
+        tmp_path,
+        save_articles(tmp_path / "b.npz", [old, *ARTICLES[:30]]),
+        save_articles(tmp_path / "e.npz", [*ARTICLES, *new]),
+    )
+    counted = 0
+    for seed in range(3):
+        split = draw_split(*pair, seed=seed)
+        for arm, counts in ((pair[0], split.facts.baseline), (pair[1], split.facts.expanded)):
+            windows = arm.open().window_starts(5, arm.rows, cross_articles=False)[:, None] + np.arange(6)
+            held = (arm.open().vectors @ split.heldout.vectors.T).max(axis=1) > 0.98
+            assert int(held[windows].any(axis=1).sum()) == counts.held_out + counts.equal_to_held_out
+            counted += counts.equal_to_held_out
+    assert counted > 20
+
+
 def test_the_proof_fails_above_the_threshold_and_warns_below_it(tmp_path: Path) -> None:
     pair = arms(tmp_path, save_articles(tmp_path / "b.npz", ARTICLES[:30]), save_articles(tmp_path / "e.npz", ARTICLES))
     split = draw_split(*pair, seed=0)
@@ -153,6 +174,11 @@ def test_folds_are_disjoint_and_each_is_proven(tmp_path: Path) -> None:
 
 
 def test_a_refusal_names_the_cure(tmp_path: Path) -> None:
+    shuffled = np.random.default_rng(0).permutation(np.concatenate(ARTICLES))
+    np.savez(tmp_path / "large.npz", vectors=shuffled)
+    pair = arms(tmp_path, save_articles(tmp_path / "b.npz", ARTICLES[:30]), tmp_path / "large.npz")
+    with pytest.raises(UserError, match=r"on\); vectors that follow each other in b.npz stand apart"):
+        draw_split(*pair, seed=0)
     contexts, targets = windows_of(walk(900, dim=DIM))
     order = np.random.default_rng(0).permutation(len(targets))
     pair = arms(

@@ -1,4 +1,4 @@
-"""Figures that a user's own program does not tell, or tells wrongly."""
+"""A user's own program that is not there, or whose figures are not told, or told wrongly."""
 
 from __future__ import annotations
 
@@ -8,9 +8,24 @@ import pytest
 
 from lvmtui.formats.trainer_log import Evaluated, Exit, Finished
 from lvmtui.state.run_reader import RunReader
+from lvmtui.system.errors import UserError
 from lvmtui.verdict.health import health_of
 from tests.own.test_program import PATTERN, Bench, failed
 from tests.trainers.tiny import events_of
+
+
+def test_a_program_that_is_not_there_is_refused_by_the_plan_and_named_by_the_run(tmp_path: Path) -> None:
+    """A mistyped one was planned, and its failure told to retry."""
+    bench, script = Bench(tmp_path), tmp_path / "train.py"
+    for command, named in (("pyhton train.py", "pyhton"), ("./train.py", str(script))):
+        with pytest.raises(UserError, match=f"command: {named}: no such program here, or it cannot be executed"):
+            bench.plan("", command=command)
+    script.chmod(0o700)
+    run = bench.plan("", command="./train.py")
+    script.unlink()
+    assert bench.to_the_end() is Exit.FAILED
+    assert failed(run).startswith("./train.py: could not be started (No such file or directory); put that right and")
+    assert failed(run).endswith("another command needs a new campaign")
 
 
 @pytest.mark.parametrize(

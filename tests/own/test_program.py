@@ -319,12 +319,6 @@ def test_one_without_a_pattern_is_mended_in_its_script_and_retried(bench: Bench)
     assert before != after == f"sha256 {digest[:16]}"
 
 
-def test_a_program_that_is_not_there(bench: Bench) -> None:
-    run = bench.plan("", command="no-such-program-anywhere")
-    assert bench.to_the_end() is Exit.FAILED
-    assert failed(run) == "no-such-program-anywhere: could not be started (No such file or directory)"
-
-
 @pytest.mark.parametrize(
     ("predictions", "words"),
     [

@@ -172,7 +172,18 @@ def test_a_command_that_fails_or_hangs_costs_no_tick_and_is_said(world: World, m
     assert len(told) == 12 and sum(one.tries == 2 for one in told.values()) == 8
     reader = CampaignReader(world.workspace, world.workspace.campaign(campaign.id))
     said = reader.refresh().trouble  # on the screen, in status
-    assert said == "--on-event 'echo no route; exit 7' failed: left with exit code 7: no route"
+    first, second = said.split("; 'sleep")
+    assert first == "--on-event 'echo no route; exit 7' failed for 4 events: left with exit code 7: no route"
+    assert second == " 300' failed for 4 events: did not end within 0.5 s"
+
+
+def test_an_event_that_was_not_told_stays_said_when_the_command_works_again(world: World) -> None:
+    """A mail server that was away for an hour was forgotten with the next message."""
+    campaign = world.plan("amn", on_event=("test $LVMTUI_EVENT != pair_compared",))
+    world.to_the_end()
+    reader = CampaignReader(world.workspace, world.workspace.campaign(campaign.id))
+    assert reader.refresh().trouble.endswith("failed for 1 event: left with exit code 1")
+    assert "on event: pair_compared amn: 'test" in world.monitor()
 
 
 def test_a_supervisor_that_is_replaced_meanwhile_tells_nothing_twice(world: World) -> None:

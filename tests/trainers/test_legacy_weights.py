@@ -229,8 +229,8 @@ def test_beside_runs_that_are_judged_a_history_has_no_held_out_cosine(tmp_path: 
     workspace = Workspace(tmp_path)
     folders = [original / "amn_20251016_133427", bare]
     lines = import_folders(workspace, folders, arm="0k", trained_on=original / "small.npz")
-    runs = tuple(line.removeprefix("run ") for line in lines if line.startswith("run "))
-    options = replace(options_of(Path(runs[0]), original), models=("amn", "lstm"), baseline_runs=runs)
+    runs = tuple(line.removeprefix("run ") for line in lines[::-1] if line.startswith("run "))
+    options = replace(options_of(Path(runs[0]), original), models=("amn", "lstm"), baseline_runs=runs, size="auto")
     *_, bare_note, network = (campaign := write_plan(make_plan(options, workspace), workspace)).notes
     assert "history of LSTM" in bare_note and "parameters than that of LSTM (5,120,768, not " in network
     assert [(run.model, run.arm, run.trained_here) for run in campaign.runs] == [

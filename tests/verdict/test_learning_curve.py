@@ -87,9 +87,7 @@ def test_three_sizes_do_not_look_surer_than_more_and_are_not_carried_far(exponen
     assert truth.low <= error[2] - error[3] <= truth.high and three.plausible_exponents[0] == 0
     assert three.gain(2).high - three.gain(2).low > 3 * (five.gain(2).high - five.gain(2).low)
     assert not three.refuses(2) and "three sizes do not show" in three.refuses(4)
-    assert all("of 4 in training windows" in three.refuses(factor) for factor in (10, np.inf)), (
-        "no end is farther than ten"
-    )
+    assert "three sizes do not show" in three.refuses(np.inf), "wider spacing would not help"
     assert three.word(1 - float(error[2]))[0] != "flattening"
 
 

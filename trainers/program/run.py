@@ -194,7 +194,8 @@ class Program:
                     self.command, output=out, environment=self.environment, folder=Path(self.own.folder), session=False
                 )
         except OSError as error:
-            raise UserError(f"{self.command[0]}: could not be started ({error.strerror or error})") from None
+            cure = "put that right and retry; another command needs a new campaign"
+            raise UserError(f"{self.command[0]}: could not be started ({error.strerror or error}); {cure}") from None
         self.journal.clock.enter("training")
 
     # -- while it runs ---------------------------------------------------------------------------------------------
