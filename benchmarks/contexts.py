@@ -52,11 +52,11 @@ import resource, sys, time
 from pathlib import Path
 from lvmtui.datasets.arm import bundled_arms
 from lvmtui.datasets.baselines import measure
-from lvmtui.datasets.draw import draw_split
+from lvmtui.datasets.draw import draw_folds
 
 workspace, context = Path(sys.argv[1]), int(sys.argv[2])
 baseline, expanded = bundled_arms(workspace)
-split = draw_split(baseline, expanded, seed=0, context=context)
+(split,) = draw_folds(baseline, expanded, seed=0, folds=None, context=context)
 began = time.perf_counter()
 found, _ = measure("expanded", expanded.open(), split.expanded, split.heldout)
 seconds, peak = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6

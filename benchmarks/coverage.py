@@ -25,7 +25,7 @@ import numpy.typing as npt
 from command_line import parser_of
 
 from lvmtui.datasets.arm import bundled_arms
-from lvmtui.datasets.draw import draw_split
+from lvmtui.datasets.draw import draw_folds
 from lvmtui.datasets.weights import default_cap
 from lvmtui.formats.results import Effects, Estimate
 from lvmtui.verdict.average import correlations, estimate_of, joint_level
@@ -240,7 +240,7 @@ def said_of_equals(world: World, trials: int) -> tuple[float, float, float]:
 def bundled_lengths() -> Integers:
     """Windows of each held-out article of the bundled split."""
     with tempfile.TemporaryDirectory() as folder:
-        split = draw_split(*bundled_arms(Path(folder)), seed=0)
+        (split,) = draw_folds(*bundled_arms(Path(folder)), seed=0, folds=None)
     return np.asarray(np.unique(split.heldout.cluster, return_counts=True)[1])
 
 

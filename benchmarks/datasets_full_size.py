@@ -76,8 +76,9 @@ STEPS = {
     "check one file": f"{CHECK} print(check_as_text(check_files([B], W)))",
     "check both": f"{CHECK} print(check_as_text(check_files([A, B], W)))",
     "draw and write the split": (
-        "from lvmtui.datasets.draw import draw_split; from lvmtui.datasets.arm import file_arm;"
-        "s = draw_split(file_arm('baseline', A, W), file_arm('expanded', B, W), seed=0); s.write(W / 'split');"
+        "from lvmtui.datasets.draw import draw_folds; from lvmtui.datasets.arm import file_arm;"
+        "(s,) = draw_folds(file_arm('baseline', A, W), file_arm('expanded', B, W), seed=0, folds=None);"
+        "s.write(W / 'split');"
         "print(s.facts.windows, s.facts.clusters, s.facts.effective_clusters, s.facts.baseline, s.facts.expanded)"
     ),
     "prove it": (

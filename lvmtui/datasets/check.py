@@ -17,7 +17,7 @@ from lvmtui.datasets.check_facts import CheckedFile, CheckedPair, DataCheck
 from lvmtui.datasets.check_text import notes_on
 from lvmtui.datasets.clusters import group_arms
 from lvmtui.datasets.convert import Progress
-from lvmtui.datasets.draw import draw_split
+from lvmtui.datasets.draw import draw_folds
 from lvmtui.datasets.near_copies import Groups
 from lvmtui.datasets.readers.source import Floats, Integers
 from lvmtui.datasets.spaces import compare_spaces
@@ -69,7 +69,7 @@ def check_files(  # noqa: PLR0913 - each is an option of `lvmtui check`
     checked = check_arms(*arms, cross_articles=cross_articles, same=same, faults=faults, groups=groups, context=context)
     if len(arms) == 2 and not checked.faults:
         try:
-            draw_split(*arms, seed=0, cross_articles=cross_articles, groups=groups, context=context)
+            draw_folds(*arms, seed=0, folds=None, cross_articles=cross_articles, groups=groups, context=context)
         except UserError as error:
             return replace(checked, faults=(str(error),))
     return checked

@@ -61,38 +61,25 @@ class _Ground:
     """Another program has trained on the baseline, nobody knows on which of its windows."""
 
 
-def draw_split(
-    baseline: Arm,
-    *larger: Arm,
-    seed: int,
-    cross_articles: bool = False,
-    baseline_used: bool = False,
-    groups: Groups | None = None,
-    context: int = USUAL_CONTEXT,
-) -> Split:
-    """Draw the held-out and validation windows of a comparison. Raises UserError where the data are too few.
-
-    `larger`: the expanded arm, or all arms above the baseline, smallest first, each of which contains those before.
-
-    `context`: vectors in a context, where there are several in the longest. With `baseline_used` only clusters are held
-    out of which the baseline has no vector, and all of its windows count as training windows.
-    `groups`: what the arms have in common (`clusters.group_arms`), found here if it is not given.
-    """
-    ground = _ground((baseline, *larger), cross_articles, baseline_used, groups, context)
-    return _draw_held_out(ground, seed, None)[0]
-
-
 def draw_folds(
     baseline: Arm,
     *larger: Arm,
     seed: int,
     folds: int | None,
     cross_articles: bool = False,
+    baseline_used: bool = False,
     groups: Groups | None = None,
     context: int = USUAL_CONTEXT,
 ) -> tuple[Split, ...]:
-    """Draw `folds` splits whose held-out clusters are disjoint (None: one). Raises UserError where data are too few."""
-    ground = _ground((baseline, *larger), cross_articles, False, groups, context)
+    """Draw the held-out and validation windows of a comparison, so often that the held-out clusters of these `folds`
+    splits are disjoint; None: one split. Raises UserError where the data are too few.
+
+    `larger`: the expanded arm, or all arms above the baseline, smallest first, each of which contains those before.
+    `context`: vectors in a context, where there are several in the longest. With `baseline_used` only clusters are held
+    out of which the baseline has no vector, and all of its windows count as training windows.
+    `groups`: what the arms have in common (`clusters.group_arms`), found here if it is not given.
+    """
+    ground = _ground((baseline, *larger), cross_articles, baseline_used, groups, context)
     return tuple(_draw_held_out(ground, seed, folds))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from lvmtui.datasets.arm import Arm, arm_again, file_arm
-from lvmtui.datasets.draw import draw_split, keep_held_out
+from lvmtui.datasets.draw import draw_folds, keep_held_out
 from lvmtui.datasets.near_copies import Groups
 from lvmtui.datasets.split import Split, read_split
 from lvmtui.estimate.cost import parameters_of
@@ -106,10 +106,11 @@ class Earlier:
         try:
             kept = read_split(self.folders[0].workspace.root / self.spec.split)
         except UserError:
-            drawn = draw_split(
-                baseline, expanded, seed=seed, cross_articles=cross_articles, groups=groups, context=self.spec.context
+            context = self.spec.context
+            drawn = draw_folds(
+                baseline, expanded, seed=seed, folds=None, cross_articles=cross_articles, groups=groups, context=context
             )
-            return drawn, (APART,)
+            return drawn[0], (APART,)
         notes = () if self.spec.arm == "baseline" else (SOURCES,)
         return keep_held_out(kept, self.spec.arm, baseline, expanded, seed=seed, same=groups.facts.same), notes
 
@@ -142,10 +143,11 @@ class ImportedRuns(Earlier):
         self, baseline: Arm, expanded: Arm, seed: int, cross_articles: bool, groups: Groups
     ) -> tuple[Split, tuple[str, ...]]:
         """A split whose held-out windows are provably absent from everything they may have been trained on."""
-        split = draw_split(
+        (split,) = draw_folds(
             baseline,
             expanded,
             seed=seed,
+            folds=None,
             cross_articles=cross_articles,
             baseline_used=True,
             groups=groups,

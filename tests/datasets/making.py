@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from lvmtui.datasets.arm import Arm, file_arm
+from lvmtui.datasets.draw import draw_folds
+from lvmtui.datasets.split import Split
 from lvmtui.formats.spec import ArmName
 
 DIM = 24
@@ -85,3 +87,8 @@ def near(vectors: np.ndarray, cosine: float, seed: int = 0) -> np.ndarray:
     away -= np.einsum("nd,nd->n", away, vectors)[:, None] * vectors
     away /= np.linalg.norm(away, axis=1, keepdims=True)
     return (cosine * vectors + np.sqrt(1 - cosine**2) * away).astype(np.float32)
+
+
+def draw_split(*arms: Arm, seed: int = 0, **options: Any) -> Split:
+    """One split, without folds."""
+    return draw_folds(*arms, seed=seed, folds=None, **options)[0]

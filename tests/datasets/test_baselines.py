@@ -18,7 +18,6 @@ from lvmtui.datasets import fits
 from lvmtui.datasets.arm import Arm
 from lvmtui.datasets.baselines import main, measure, read_baselines
 from lvmtui.datasets.convert import convert
-from lvmtui.datasets.draw import draw_split
 from lvmtui.datasets.fits import STRENGTHS, fit_ridge, mean_target, means, recency_weights
 from lvmtui.datasets.scores import score, unit
 from lvmtui.datasets.split import Split
@@ -30,7 +29,7 @@ from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.spec import ARMS
 from lvmtui.verdict.words import TRIVIAL_TITLES
-from tests.datasets.making import arms, library, save_articles, save_sequence, walk
+from tests.datasets.making import arms, draw_split, library, save_articles, save_sequence, walk
 
 ARTICLES = library(60)
 RECENCY = np.full(5, 0.2)

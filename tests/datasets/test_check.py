@@ -15,13 +15,21 @@ from lvmtui.cli.commands import main
 from lvmtui.datasets.arm import bundled_arms
 from lvmtui.datasets.check import check_files
 from lvmtui.datasets.check_text import check_as_text
-from lvmtui.datasets.draw import draw_split
 from lvmtui.datasets.proof import prove_campaign
 from lvmtui.formats.campaign import read_campaign, write_campaign
 from lvmtui.formats.data_facts import DataFacts, PairFacts
 from lvmtui.formats.json_codec import decode, encode
 from lvmtui.system.errors import UserError
-from tests.datasets.making import arms, library, save_articles, save_sequence, save_sequences, walk, windows_of
+from tests.datasets.making import (
+    arms,
+    draw_split,
+    library,
+    save_articles,
+    save_sequence,
+    save_sequences,
+    walk,
+    windows_of,
+)
 from tests.datasets.test_baselines import campaign_of
 
 ARTICLES = library(30)

@@ -13,12 +13,12 @@ from lvmtui.datasets import convert
 from lvmtui.datasets.arm import file_arm
 from lvmtui.datasets.baselines import measure
 from lvmtui.datasets.check import too_short
-from lvmtui.datasets.draw import draw_folds, draw_split
+from lvmtui.datasets.draw import draw_folds
 from lvmtui.datasets.proof import prove
 from lvmtui.datasets.split import Split, read_split
 from lvmtui.datasets.windows import narrowed
 from lvmtui.system.errors import UserError
-from tests.datasets.making import arms, save_articles, save_sequences, walk, windows_of
+from tests.datasets.making import arms, draw_split, save_articles, save_sequences, walk, windows_of
 
 
 def library(seed: int, articles: int = 60) -> list[np.ndarray]:

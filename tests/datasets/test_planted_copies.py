@@ -10,11 +10,11 @@ import pytest
 
 from lvmtui.datasets.arm import Arm
 from lvmtui.datasets.clusters import group_arms
-from lvmtui.datasets.draw import draw_folds, draw_split
+from lvmtui.datasets.draw import draw_folds
 from lvmtui.datasets.proof import prove
 from lvmtui.datasets.split import ArmWindows, Split
 from lvmtui.system.errors import UserError
-from tests.datasets.making import arms, near, save_articles, save_sequences, walk, windows_of
+from tests.datasets.making import arms, draw_split, near, save_articles, save_sequences, walk, windows_of
 
 DIM = 64
 LENGTHS = np.random.default_rng(5).integers(6, 40, 60)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from lvmtui.datasets.draw import draw_split
 from lvmtui.datasets.proof import prove
 from lvmtui.datasets.split import ArmWindows, read_heldout
 from lvmtui.datasets.store import Store
 from lvmtui.formats.spec import ArmName
+from tests.datasets.making import draw_split
 from tests.datasets.test_split import drawn
 
 

@@ -10,13 +10,23 @@ import numpy as np
 import pytest
 
 from lvmtui.datasets.arm import Arm, bundled_arms, file_arm
-from lvmtui.datasets.draw import SHARES, draw_split, keep_held_out
+from lvmtui.datasets.draw import SHARES, keep_held_out
 from lvmtui.datasets.proof import prove
 from lvmtui.datasets.split import HeldOut, Split, read_split
 from lvmtui.datasets.windows import covered
 from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.system.errors import UserError
-from tests.datasets.making import arms, library, near, save_articles, save_sequence, save_sequences, walk, windows_of
+from tests.datasets.making import (
+    arms,
+    draw_split,
+    library,
+    near,
+    save_articles,
+    save_sequence,
+    save_sequences,
+    walk,
+    windows_of,
+)
 
 ARTICLES = library(80)
 

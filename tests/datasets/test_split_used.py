@@ -9,12 +9,11 @@ import pytest
 
 from lvmtui.datasets.arm import Arm
 from lvmtui.datasets.clusters import group_arms
-from lvmtui.datasets.draw import draw_split
 from lvmtui.datasets.proof import prove
 from lvmtui.datasets.split import Split, read_split
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import seal_archive
-from tests.datasets.making import arms, library, save_articles, save_sequence
+from tests.datasets.making import arms, draw_split, library, save_articles, save_sequence
 
 ARTICLES = library(80)
 USED, NEW = ARTICLES[:30], ARTICLES[30:]
