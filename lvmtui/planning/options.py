@@ -83,15 +83,13 @@ def option(group: str, default: Any, help: str, **more: Any) -> Any:
 
 
 def _device_problem(device: str) -> str | None:
-    if device.partition(":")[0] in DEVICES:  # cuda:1 is one too
-        return None
-    return str(unknown("", device, DEVICES)).strip()
+    known = device.partition(":")[0] in DEVICES  # cuda:1 is one too
+    return None if known else str(unknown("", device, DEVICES)).strip()
 
 
 def _command_problem(commands: tuple[str, ...]) -> str | None:
-    if any(not command.strip() or "\0" in command for command in commands):
-        return "an empty command; give what a shell can run, such as 'mail -s lvmtui me@example.org'"
-    return None
+    empty = any(not command.strip() or "\0" in command for command in commands)
+    return "an empty command; give what a shell can run, such as 'mail -s lvmtui me@example.org'" if empty else None
 
 
 def _labels_problem(labels: tuple[str, ...]) -> str | None:

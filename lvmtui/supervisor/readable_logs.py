@@ -15,7 +15,7 @@ from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.data_facts import TrivialBaselines
 from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
-from lvmtui.formats.spec import ARMS, ArmName
+from lvmtui.formats.spec import ARMS
 from lvmtui.formats.supervisor_log import GaveUp, Record, Stopped, decode_record
 from lvmtui.formats.trainer_log import Event, Failed, Finished, Unknown, decode_event
 from lvmtui.models import title_of
@@ -107,7 +107,8 @@ class _EarlyChanges:
     def news(self, states: Mapping[str, RunState | None]) -> list[Line]:
         """The lines that have become due."""
         runs = {(p.model, p.arm, p.seed): states.get(p.run) for p in self._campaign.runs}
-        baselines = cache(self._baselines)  # read once, however many pairs wait for them
+        file = self._folder.baseline_scores  # each is read once, however many pairs wait for it
+        baselines = cache(lambda fold: {arm: find_document(TrivialBaselines, file(arm, fold)) for arm in ARMS})
         lines: list[Line] = []
         for due in tuple(self._due):
             share, model, seed = due
@@ -125,9 +126,6 @@ class _EarlyChanges:
                 of_seed = f" seed {seed}" if len(self._campaign.seeds) > 1 else ""
                 lines.append((max(times), f"{title_of(model, self._campaign.titles)}{of_seed}  change {change.words}"))
         return lines
-
-    def _baselines(self, fold: int) -> dict[ArmName, TrivialBaselines | None]:
-        return {arm: find_document(TrivialBaselines, self._folder.baseline_scores(arm, fold)) for arm in ARMS}
 
 
 def _time_of_share(run: RunState, share: float) -> float | None:

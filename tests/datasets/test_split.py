@@ -92,10 +92,8 @@ def duplicated(at: Path) -> tuple[Path, Path]:
     """Half of the articles come back under other titles, some as float16, and one paragraph is in all of them."""
     noisy = [a.astype("f2").astype("f4") for a in ARTICLES[:40]]
     everywhere = [np.concatenate([a, ARTICLES[0][:6]]) for a in ARTICLES]
-    return (
-        save_articles(at / "b.npz", ARTICLES[:30], prefix="Other"),
-        save_articles(at / "e.npz", everywhere + noisy, prefix="Copy", form="float32"),
-    )
+    other = save_articles(at / "b.npz", ARTICLES[:30], prefix="Other")
+    return other, save_articles(at / "e.npz", everywhere + noisy, prefix="Copy", form="float32")
 
 
 def quantised_baseline(at: Path) -> tuple[Path, Path]:
