@@ -22,6 +22,7 @@ from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.results import ReportedRuns
+from lvmtui.formats.told import UNTOLD
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView, supervisor_of
 from lvmtui.state.status import ALIVE, Phase
 from lvmtui.supervisor.container import leave, listen_for_term
@@ -188,7 +189,8 @@ def _await_report(workspace: Workspace, reader: CampaignReader, state: CampaignS
         if found is not None and {run.run: run.status for run in found.runs} == phases:
             return True
         now = time.monotonic()
-        if supervisor_of(workspace) is not None and not reader.refresh().trouble:
+        trouble = reader.refresh().trouble
+        if supervisor_of(workspace) is not None and (not trouble or trouble.startswith(UNTOLD)):
             at_work = now
         if now - at_work >= PATIENCE:
             return False

@@ -8,6 +8,9 @@ from typing import Literal
 
 from lvmtui.formats.json_codec import decode_line, kind_of
 
+UNTOLD = "--on-event "
+"""How the words begin that say which commands failed. Everything else that the supervisor cannot do delays a result."""
+
 
 @dataclass(frozen=True)
 class Happening:

@@ -21,7 +21,7 @@ from lvmtui.formats.data_facts import TrivialBaselines
 from lvmtui.formats.json_codec import dump_line, encode, find_document
 from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.spec import ArmName
-from lvmtui.formats.told import Happening, Told, read_told
+from lvmtui.formats.told import UNTOLD, Happening, Told, read_told
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import FAILURES, Phase, Status
 from lvmtui.state.tasks import RunOutcome
@@ -77,7 +77,7 @@ class _CampaignTold:
     def take_in(self, told: Mapping[tuple[str, str], Told]) -> None:
         failed = grouped((one.command, one.fault) for one in told.values() if one.fault)
         said = (f"'{sanitise(c, 60)}' failed for {plural(len(f), 'event')}: {f[-1]}" for c, f in failed.items())
-        self.told, self.trouble = told, sanitise(f"--on-event {'; '.join(said)}" if failed else "", 300)
+        self.told, self.trouble = told, sanitise(UNTOLD + "; ".join(said) if failed else "", 300)
 
 
 class EventTeller:
