@@ -40,7 +40,8 @@ class ArmCounts:
     held_out: int
     """They stand in a held-out cluster."""
     gap: int
-    """They touch a held-out or validation cluster, or the vectors left out beside it, without standing in it."""
+    """They touch a held-out or validation cluster, or the vectors left out beside it. They neither stand in it nor hold
+    a copy of a held-out vector."""
     equal_to_held_out: int
     """They hold a vector that is the same by content as a held-out one: a copy or a near-copy."""
     equal_to_validation: int
