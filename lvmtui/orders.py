@@ -51,15 +51,13 @@ def select(state: CampaignState, names: Sequence[str]) -> list[RunView]:
         if runs is None:
             nothing = "nothing was changed: " if len(names) > 1 else ""
             raise unknown(f"{nothing}run", name, (n for n in meaning if n.count("/") < 2))
-        for view in state.runs:
-            if view.planned.run in runs:
-                chosen.setdefault(view.planned.run, view)
+        chosen |= {view.planned.run: view for view in runs}
     return list(chosen.values())
 
 
-def _names(state: CampaignState) -> dict[str, set[str]]:
-    """Every name in lower case, and the runs it means."""
-    meaning: dict[str, set[str]] = {ALL: set()}
+def _names(state: CampaignState) -> dict[str, list[RunView]]:
+    """Every name in lower case, and the runs it means, in the campaign's order; the same run may be there twice."""
+    meaning: dict[str, list[RunView]] = {ALL: []}
     for view in state.runs:
         planned = view.planned
         arms = (planned.arm, state.campaign.arm(planned.arm).label)
@@ -70,7 +68,7 @@ def _names(state: CampaignState) -> dict[str, set[str]]:
             words += [model, *(f"{model}/{arm}" for arm in arms)]
             words += [f"{model}/{arm}/{seed}" for arm in arms for seed in (planned.seed, f"s{planned.seed}")]
         for word in words:
-            meaning.setdefault(word.lower(), set()).add(planned.run)
+            meaning.setdefault(word.lower(), []).append(view)
     return meaning
 
 

@@ -180,7 +180,8 @@ class Run:
         self._told = -math.inf
         self.asked_to_leave = False
         """True once somebody paused or cancelled the run, or the machine goes down: write a checkpoint and leave."""
-        self._listen()
+        with suppress(ValueError):  # only a program's main thread can listen; elsewhere TERM ends the process
+            signal.signal(signal.SIGTERM, self._on_term)
 
     @classmethod
     def open(cls) -> Run:
@@ -259,14 +260,9 @@ class Run:
 
     # -- what it is asked --
 
-    def _listen(self) -> None:
-        """lvmtui asks with TERM. Only a program's main thread can listen; elsewhere TERM ends the process."""
-
-        def note(number: int, frame: FrameType | None) -> None:
-            self.asked_to_leave = True
-
-        with suppress(ValueError):
-            signal.signal(signal.SIGTERM, note)
+    def _on_term(self, number: int, frame: FrameType | None) -> None:
+        """lvmtui asks with TERM."""
+        self.asked_to_leave = True
 
     # -- how it is told --
 

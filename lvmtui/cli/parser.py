@@ -37,8 +37,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
             vectors = wrong.endswith(VECTOR_FILES) and used.prog.endswith(STARTING)
             named = "; name vector files with --baseline and --expanded" if vectors else ""
             used.error(f"{wrong}: not expected here{named}")
-        names = [name for action in used._actions for name in action.option_strings]
-        near = difflib.get_close_matches(wrong, names, n=1)
+        near = difflib.get_close_matches(wrong, used._option_string_actions, n=1)
         used.error(f"{wrong}: no such option" + (f", did you mean {near[0]}?" if near else ""))
     return given
 

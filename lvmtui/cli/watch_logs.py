@@ -69,14 +69,13 @@ class LogFacts:
 
 class WatchedLog:
     def __init__(self, path: Path, name: str, patterns: Patterns) -> None:
-        self._path = path
         self._cursor = LogCursor(path, patterns.read, most=MOST_READ)
         self.facts = LogFacts(name)
 
     def look(self) -> None:
         """Read what is new; a file that was replaced or cut from its start. A log that has gone keeps its row."""
         try:
-            changed = self._path.stat().st_mtime
+            changed = self._cursor.path.stat().st_mtime
         except OSError:
             return
         readings, replaced = self._cursor.read()

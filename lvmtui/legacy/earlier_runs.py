@@ -1,13 +1,14 @@
 """Finished runs of an earlier campaign as the baseline of a new one, which then trains only the expanded arm.
 
-Runs of another program can serve too if they were imported with the vectors they were trained on (`ImportedRuns`). If
-they have weights, they become runs of the new campaign that load these weights and are judged like all others.
+Runs of another program can serve too if they were imported with the vectors they were trained on. If they have
+weights, they become runs of the new campaign that load these weights and are judged like all others.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
@@ -38,7 +39,8 @@ SOURCES = (
 
 @dataclass(frozen=True)
 class Earlier:
-    """Runs that serve as the baseline, all trained on the same vectors and judged on the same windows."""
+    """Runs that serve as the baseline, all trained on the same vectors and judged on the same windows. Either all are
+    imported, runs of another program whose history, vectors and perhaps weights are known, or none is."""
 
     folders: tuple[RunDir, ...]
     specs: tuple[RunSpec, ...]
@@ -48,20 +50,27 @@ class Earlier:
         return self.specs[0]
 
     def planned(self, workspace: Workspace) -> tuple[PlannedRun, ...]:
-        """The runs as the new campaign plans them; folders of another workspace are absolute."""
+        """The runs as the new campaign plans them; folders of another workspace are absolute. Without those whose
+        weights it loads; other histories serve as they are, for a point estimate."""
         inside = f"{workspace.root}{os.sep}"
         return tuple(
             PlannedRun(s.run, str(f.path).removeprefix(inside), s.model, "baseline", s.seed, trained_here=False)
             for f, s in zip(self.folders, self.specs, strict=True)
+            if self.weights_of(s.model, s.seed) is None
         )
 
     def recipe(self, model: str, seed: int) -> Recipe:
-        """How a run was trained. The expanded arm is trained the same way."""
-        return self.of(model, seed)[1].recipe
+        """How a run was trained: of an imported one the original recipe, with the figures that the history has. The
+        expanded arm is trained the same way."""
+        spec = self.of(model, seed)[1]
+        return replace(spec.recipe, name="reference") if spec.imported else spec.recipe
 
     def weights_of(self, model: str, seed: int) -> Imported | None:
-        """Weights that a run of the new campaign has to load and judge; None: the run is judged already."""
-        return None
+        """Weights that a run of the new campaign has to load and judge; None: it is judged already, or has none."""
+        folder, spec = self.of(model, seed)
+        if spec.imported is None or not spec.imported.weights:
+            return None
+        return replace(spec.imported, run=os.fspath(folder.path))
 
     @property
     def size(self) -> str:
@@ -93,66 +102,40 @@ class Earlier:
 
     def doubt(self, baseline: Arm) -> str:
         """Why they may have been trained on other vectors; empty: they were trained on these."""
-        return ""
+        return mislabelled(self.spec.label, baseline.vectors, baseline.title) if self.spec.imported else ""
 
     def arm(self, workspace: Workspace, normalise: bool) -> Arm:
         """The vectors they were trained on. Raises UserError if they are gone."""
+        if self.spec.imported:
+            return file_arm("baseline", Path(self.spec.data.file), workspace.root, normalise=normalise)
         return arm_again("baseline", self.spec.data, workspace.root)
 
     def split(
         self, baseline: Arm, expanded: Arm, seed: int, cross_articles: bool, groups: Groups
     ) -> tuple[Split, tuple[str, ...]]:
-        """A split that keeps their held-out windows, and what the report must note about it."""
-        try:
-            kept = read_split(self.folders[0].workspace.root / self.spec.split)
-        except UserError:
-            context = self.spec.context
-            drawn = draw_folds(
-                baseline, expanded, seed=seed, folds=None, cross_articles=cross_articles, groups=groups, context=context
-            )
-            return drawn[0], (APART,)
-        notes = () if self.spec.arm == "baseline" else (SOURCES,)
-        return keep_held_out(kept, self.spec.arm, baseline, expanded, seed=seed, same=groups.facts.same), notes
-
-
-@dataclass(frozen=True)
-class ImportedRuns(Earlier):
-    """Runs of another program whose history, vectors and perhaps weights are known."""
-
-    def planned(self, workspace: Workspace) -> tuple[PlannedRun, ...]:
-        """The runs without weights. Their histories serve as they are, for a point estimate."""
-        return tuple(p for p in super().planned(workspace) if self.weights_of(p.model, p.seed) is None)
-
-    def recipe(self, model: str, seed: int) -> Recipe:
-        """The original recipe, with the figures that the history has."""
-        return replace(super().recipe(model, seed), name="reference")
-
-    def weights_of(self, model: str, seed: int) -> Imported | None:
-        folder, spec = self.of(model, seed)
-        if spec.imported is None or not spec.imported.weights:
-            return None
-        return replace(spec.imported, run=os.fspath(folder.path))
-
-    def doubt(self, baseline: Arm) -> str:
-        return mislabelled(self.spec.label, baseline.vectors, baseline.title)
-
-    def arm(self, workspace: Workspace, normalise: bool) -> Arm:
-        return file_arm("baseline", Path(self.spec.data.file), workspace.root, normalise=normalise)
-
-    def split(
-        self, baseline: Arm, expanded: Arm, seed: int, cross_articles: bool, groups: Groups
-    ) -> tuple[Split, tuple[str, ...]]:
-        """A split whose held-out windows are provably absent from everything they may have been trained on."""
+        """A split that keeps their held-out windows or, of imported runs, one whose held-out windows are provably
+        absent from everything they may have been trained on; and what the report must note about it."""
+        imported = self.spec.imported is not None
+        kept: Split | None = None
+        if not imported:
+            with suppress(UserError):  # their held-out windows are gone
+                kept = read_split(self.folders[0].workspace.root / self.spec.split)
+        if kept is not None:
+            notes = () if self.spec.arm == "baseline" else (SOURCES,)
+            return keep_held_out(kept, self.spec.arm, baseline, expanded, seed=seed, same=groups.facts.same), notes
         (split,) = draw_folds(
             baseline,
             expanded,
             seed=seed,
             folds=None,
             cross_articles=cross_articles,
-            baseline_used=True,
+            baseline_used=imported,
             groups=groups,
             context=self.spec.context,
         )
+        return split, self._notes_of_imported(baseline) if imported else (APART,)
+
+    def _notes_of_imported(self, baseline: Arm) -> tuple[str, ...]:
         notes = [
             f"the {self.spec.label} runs were trained by another program on {baseline.title}. Only articles or blocks "
             "without any vector of that file are held out, so all held-out windows lie in the new source. How many "
@@ -165,7 +148,7 @@ class ImportedRuns(Earlier):
             notes.append(f"no weights that fit came with the history of {models}, so it gets only a point estimate")
         if unlike := ", ".join(dict.fromkeys(filter(None, map(_other_network, self.folders)))):
             notes.append(f"the network trained here has another number of parameters than that of {unlike}")
-        return split, tuple(notes)
+        return tuple(notes)
 
 
 def _other_network(folder: RunDir) -> str:
@@ -214,7 +197,7 @@ def read_earlier(names: Sequence[str], models: Sequence[str], seeds: Sequence[in
         lacking, idle = sorted(wanted - found), sorted(found - wanted)
         what = f"no run of {lacking[0][0]} with seed {lacking[0][1]}" if lacking else f"{idle[0][0]} has no counterpart"
         raise UserError(f"--baseline-runs: {what}; make --models and --seeds fit the folders")
-    return (ImportedRuns if first.imported else Earlier)(tuple(folders), tuple(specs))
+    return Earlier(tuple(folders), tuple(specs))
 
 
 def _refuse(name: str, why: str) -> NoReturn:

@@ -148,22 +148,22 @@ class CampaignReader:
     """One campaign's folder and its runs, read again and again."""
 
     def __init__(self, workspace: Workspace, folder: CampaignDir) -> None:
-        self.workspace = workspace
         self.folder = folder
         self.campaign = read_campaign(folder.campaign)
         self._runs = {p.run: RunReader(workspace.run(p)) for p in self.campaign.runs}
         self._owners = Owners()
-        self._pulse = PulseReader(workspace.pulse)
+        self.pulse = PulseReader(workspace.pulse)
+        """What the supervisor tells: the views of runs on other hosts come from it."""
 
     def refresh(self) -> CampaignState:
         """Read what is new in all run folders. Raises UserError if `campaign.json` cannot be read."""
-        self._pulse.refresh()
+        self.pulse.refresh()
         return self.state_of(tuple(self.view(planned) for planned in self.campaign.runs))
 
     def state_of(self, runs: tuple[RunView, ...]) -> CampaignState:
         """The campaign with these views of its runs."""
         intent, pulse = read_campaign_intent(self.folder.intent), self._fresh_pulse
-        silence = silence_of(self._pulse.pulse, self.campaign.id, time.time())
+        silence = silence_of(self.pulse.newest, self.campaign.id, time.time())
         trouble = pulse.troubles.get(self.campaign.id, "") if pulse else ""
         waits_for = pulse.waits_for.get(self.campaign.id, "") if pulse else ""
         return CampaignState(self.folder, self.campaign, intent, runs, silence, trouble, waits_for)
@@ -171,7 +171,7 @@ class CampaignReader:
     @property
     def _fresh_pulse(self) -> Pulse | None:
         """The pulse of a supervisor that is at work."""
-        pulse = self._pulse.pulse
+        pulse = self.pulse.newest
         return pulse if pulse is not None and abs(time.time() - pulse.time) <= STALE else None
 
     def view(self, planned: PlannedRun) -> RunView:
@@ -180,7 +180,7 @@ class CampaignReader:
         state = reader.refresh()
         if state is None:
             return RunView(planned, reader.folder, None, Status(Phase.MISSING, reader.fault))
-        name, pulse, fresh, attempt = planned.run, self._pulse.pulse, self._fresh_pulse, newest_attempt(state)
+        name, pulse, fresh, attempt = planned.run, self.pulse.newest, self._fresh_pulse, newest_attempt(state)
         stalled = fresh is not None and name in fresh.stalled
         job = job_of(state, name, pulse)
         if job is not None or (attempt is not None and attempt.process.is_job):  # a cluster runs it
@@ -200,10 +200,6 @@ class CampaignReader:
         if status.phase is Phase.PAUSING and not status.reason and waited > longest_quiet(state.live):
             status = replace(status, reason=unanswered_words(state, waited))
         return RunView(planned, reader.folder, state, status, job=job if fresh else None)
-
-    def look_at_pulse(self) -> frozenset[str]:
-        """Read the supervisor's pulse, which the views of runs on other hosts come from. Returns the runs with news."""
-        return self._pulse.refresh()
 
 
 def campaign_or_fault(folder: CampaignDir) -> CampaignState | str:

@@ -54,8 +54,7 @@ def life_of(run: RunState, stalled: bool = False, is_of: Callable[[Identity], bo
 
     `is_of`: whether a living process works in this run's folder, and not in one that this was copied from.
     """
-    processes = processes_of(run)
-    if any(process.alive() and is_of(process) for process in processes):
+    if any(process.alive() and is_of(process) for process in processes_of(run)):
         return Life.STALLED if stalled else Life.ALIVE
     newest = newest_attempt(run)
     elsewhere = newest is not None and not newest.process.here and newest.process.host != ""
@@ -87,7 +86,7 @@ class PulseReader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._seen = Seen()
-        self.pulse: Pulse | None = None
+        self.newest: Pulse | None = None
         self.refresh()
 
     def refresh(self) -> frozenset[str]:
@@ -95,9 +94,9 @@ class PulseReader:
         far as it tells."""
         if not self._seen.changed(self._path, asked=True):
             return frozenset()
-        since = self.pulse.beat if self.pulse else 0
-        self.pulse = read_pulse(self._path)
-        changed = self.pulse.changed if self.pulse else {}
+        since = self.newest.beat if self.newest else 0
+        self.newest = read_pulse(self._path)
+        changed = self.newest.changed if self.newest else {}
         return frozenset(run for run, beat in changed.items() if beat > since)
 
 

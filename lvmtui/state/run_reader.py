@@ -30,7 +30,6 @@ class RunReader:
         self.state: RunState | None = None
         self.fault = ""
         """Why there is no state: the folder is gone or its spec cannot be read."""
-        self._open_logs()
         self._seen = Seen()
 
     def refresh(self, *, digits: bool = True, asked: bool = False) -> RunState | None:
@@ -49,7 +48,9 @@ class RunReader:
                 self.state, self.fault = None, str(error) if self.folder.path.exists() else gone
                 return None
             if self.state is None or self.state.spec != spec:
-                self._open_logs()
+                skipped = () if self.curves else (TRAINED,)
+                self._events = LogCursor(self.folder.events, decode_event, without=skipped)
+                self._records = LogCursor(self.folder.supervision, decode_record)
                 self._seen = Seen({self.folder.spec: self._seen[self.folder.spec]})
                 self.state = RunState(spec)
         state = self.state
@@ -66,8 +67,3 @@ class RunReader:
             state = replace(state, progress=find_document(Progress, self.folder.progress))
         self.state = state
         return state
-
-    def _open_logs(self) -> None:
-        skipped = () if self.curves else (TRAINED,)
-        self._events = LogCursor(self.folder.events, decode_event, without=skipped)
-        self._records = LogCursor(self.folder.supervision, decode_record)

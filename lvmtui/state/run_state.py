@@ -238,25 +238,22 @@ def fold(events: Iterable[Event], run: TrainerState = TrainerState()) -> Trainer
 
 def apply_record(run: SupervisionState, record: Record) -> SupervisionState:
     match record:
-        case Launched():
+        case Launched() | Adopted():
+            run = replace(
+                run, process=record.process, launch=record.launch, after=record.after, lost=None, gave_up=None
+            )
+            if isinstance(record, Adopted):
+                return run
             deaths = tuple(d for d in run.deaths if d.generation == record.generation)
             return replace(
                 run,
                 launches=run.launches + 1,
                 launched=record,
                 first_launched=record.time if run.first_launched is None else run.first_launched,
-                process=record.process,
-                launch=record.launch,
-                after=record.after,
                 deaths=deaths,
-                lost=None,
-                gave_up=None,
                 signalled=None,
                 insisted=(),
             )
-        case Adopted():
-            run = replace(run, lost=None, gave_up=None)
-            return replace(run, process=record.process, launch=record.launch, after=record.after)
         case Signalled():
             killed = record.pids if record.signal == "KILL" else ()
             return replace(run, signalled=record, insisted=(*run.insisted, *killed))

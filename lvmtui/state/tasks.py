@@ -96,13 +96,10 @@ def run_outcome(planned: PlannedRun, status: Status, finished: Finished | None) 
 
 def finished_pairs(outcomes: Sequence[RunOutcome], model: str) -> list[str]:
     """The seeds of which both arms are finished, each with the checksums of their scores."""
-    digests = {(o.seed, o.arm): o.digest for o in outcomes if o.model == model and o.digest}
-    seeds = sorted({seed for seed, _ in digests})
-    return [
-        f"{seed} {digests[seed, 'baseline']} {digests[seed, 'expanded']}"
-        for seed in seeds
-        if (seed, "baseline") in digests and (seed, "expanded") in digests
-    ]
+    baseline, expanded = (
+        {o.seed: o.digest for o in outcomes if (o.model, o.arm) == (model, arm) and o.digest} for arm in ARMS
+    )
+    return [f"{seed} {baseline[seed]} {expanded[seed]}" for seed in sorted(baseline.keys() & expanded.keys())]
 
 
 def _digest(*parts: str) -> str:

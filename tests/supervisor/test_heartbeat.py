@@ -20,7 +20,7 @@ def test_it_names_the_runs_something_was_done_about(world: World) -> None:
 def test_a_reader_is_told_each_change_once(tmp_path: Path) -> None:
     path = tmp_path / "pulse.json"
     reader = PulseReader(path)
-    assert not reader.refresh() and reader.pulse is None
+    assert not reader.refresh() and reader.newest is None
     write_live(path, Pulse(1.0, 5, changed={"a": 4, "b": 5}))
     assert reader.refresh() == {"a", "b"}
     assert not reader.refresh()

@@ -54,9 +54,8 @@ class ModelFacts:
     @property
     def note(self) -> str:
         """What health has to say of it short of an alarm, in a word or two: `8k overfitting`; empty if nothing."""
-        notes = ((run, finding) for run in self.runs for finding in run.findings if not finding.alarm)
-        run, finding = next(notes, (None, None))
-        return f"{run.label} {finding.label}" if run and finding else ""
+        notes = (f"{run.label} {finding.label}" for run in self.runs for finding in run.findings if not finding.alarm)
+        return next(notes, "")
 
 
 @dataclass(frozen=True)

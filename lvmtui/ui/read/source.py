@@ -180,8 +180,17 @@ class SnapshotSource:
         self._reader, self._views, self._builder = None, {}, Builder()
         self._computed = self._cost = 0.0
         self._places = Places(self.workspace, None, {})
-        if chosen is not None:
-            self._open(chosen)
+        if chosen is None:
+            return
+        try:
+            self._reader = CampaignReader(self.workspace, chosen)
+        except UserError as error:
+            self._notes["campaign"] = str(error)
+            return
+        self._notes.pop("campaign", None)
+        runs = {str(self.workspace.run(planned).path): planned.run for planned in self._reader.campaign.runs}
+        self._places = Places(self.workspace, chosen.path, runs)
+        self._watcher.watch(self._places.roots)
 
     def _chosen(self, *, stay: bool = False) -> tuple[CampaignDir | None, CampaignDir | None]:
         """The campaign to show, and the newest. `stay`: keep the one that is shown, unless it is gone or another was
@@ -193,23 +202,11 @@ class SnapshotSource:
         shown = self._reader.folder if self._reader else None
         return (shown if stay and shown in folders else newest), newest
 
-    def _open(self, folder: CampaignDir) -> None:
-        try:
-            reader = CampaignReader(self.workspace, folder)
-        except UserError as error:
-            self._notes["campaign"] = str(error)
-            return
-        self._notes.pop("campaign", None)
-        self._reader = reader
-        runs = {str(self.workspace.run(planned).path): planned.run for planned in reader.campaign.runs}
-        self._places = Places(self.workspace, folder.path, runs)
-        self._watcher.watch(self._places.roots)
-
     def _read(self, runs: Collection[str] | None) -> CampaignState:
         """The campaign, with these runs (None: all) read again."""
         reader = self._reader
         assert reader is not None
-        moved = reader.look_at_pulse()
+        moved = reader.pulse.refresh()
         for planned in reader.campaign.runs:
             before = self._views.get(planned.run)
             if before is not None and runs is not None and planned.run not in runs and planned.run not in moved:
@@ -329,7 +326,7 @@ class SnapshotSource:
                 self._hints.later |= self._hints.runs - self._visible
                 self._hints.runs &= self._visible
             soon = time.monotonic() + TICK
-            if self._hints.moving and self._due > soon:
+            if (self._hints.digits or self._hints.later) and self._due > soon:
                 self._due = soon
                 self._guard.notify()
             if self._hints.urgent:

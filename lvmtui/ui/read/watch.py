@@ -29,11 +29,6 @@ class Hints:
     """A folder of a campaign or run appeared or went."""
 
     @property
-    def moving(self) -> bool:
-        """True if there is something to read at the next tick."""
-        return self.digits or bool(self.later)
-
-    @property
     def urgent(self) -> bool:
         return bool(self.runs) or self.campaign or self.campaigns
 
@@ -64,7 +59,7 @@ class Places:
             if run is not None:
                 if name in _DIGITS:
                     hints.digits = True
-                elif not name.startswith(".") and name in _TOLD:
+                elif name in _TOLD:
                     hints.runs.add(run)
             elif path in self.runs:
                 hints.runs.add(self.runs[path])

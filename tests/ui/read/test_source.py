@@ -193,7 +193,7 @@ def test_what_a_path_means() -> None:
 
     assert hints(run / "events.jsonl", "/other/gru_8k/intent.json").runs == {"amn_8k", "gru_8k"}
     assert not hints(run / "progress.json", run / ".progress.json.x.part", run / "checkpoint.pt").urgent
-    assert hints(run / "progress.json").moving and not hints(run / "train.log").urgent
+    assert hints(run / "progress.json").digits and not hints(run / "train.log").urgent
     assert hints(campaign / "comparisons" / "amn.json").campaign
     assert hints(workspace.supervisor).campaign
     assert hints(workspace.campaigns / "new").campaigns and hints(workspace.models / "new").campaigns
