@@ -22,7 +22,6 @@ from lvmtui.event_sentences import sentence_of
 from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.results import ReportedRuns
-from lvmtui.formats.told import UNTOLD
 from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView, supervisor_of
 from lvmtui.state.status import ALIVE, Phase
 from lvmtui.supervisor.container import leave, listen_for_term
@@ -170,9 +169,9 @@ def _lines(reader: CampaignReader) -> CampaignState:
         before, said = said, "" if state.finished else _paused(state)
         if said and not before:
             print(said, file=sys.stderr, flush=True)
-        if state.trouble and state.trouble != trouble:
-            print(f"trouble: {state.trouble}", file=sys.stderr, flush=True)
-        trouble = state.trouble
+        if state.troubles and state.troubles != trouble:
+            print(f"trouble: {state.troubles}", file=sys.stderr, flush=True)
+        trouble = state.troubles
     return state
 
 
@@ -189,8 +188,7 @@ def _await_report(workspace: Workspace, reader: CampaignReader, state: CampaignS
         if found is not None and {run.run: run.status for run in found.runs} == phases:
             return True
         now = time.monotonic()
-        trouble = reader.refresh().trouble
-        if supervisor_of(workspace) is not None and (not trouble or trouble.startswith(UNTOLD)):
+        if supervisor_of(workspace) is not None and not reader.refresh().trouble:
             at_work = now
         if now - at_work >= PATIENCE:
             return False

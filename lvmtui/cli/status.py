@@ -227,8 +227,8 @@ def standing(state: CampaignState, supervisor: Identity | None) -> list[str]:
         lines.append(f"the runs' state is {state.silence}")
     if state.turn_words and supervisor:
         lines.append(state.turn_words)
-    if state.trouble:
-        lines.append(f"trouble: {state.trouble}")
+    if state.troubles:
+        lines.append(f"trouble: {state.troubles}")
     if supervisor:
         lines.append(f"supervised by process {supervisor.pid} on {supervisor.host}")
     elif not state.needs_supervisor:
@@ -257,7 +257,7 @@ def status_as_json(state: CampaignState, supervisor: Identity | None) -> dict[st
         "supervisor": encode(supervisor),
         "settled": not state.needs_supervisor,
         "silence": state.silence,
-        "trouble": state.trouble,
+        "trouble": state.troubles,
         "eta": encode(eta.eta),
         "verdict": encode(outcome := outcome_of(state.campaign.id, table)) | {"line": outcome.line},
         "models": [model_as_json(row, table.seeds) for row in table.rows],

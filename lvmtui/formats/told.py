@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from lvmtui.formats.json_codec import decode_line, kind_of
-
-UNTOLD = "--on-event "
-"""How the words begin that say which commands failed. Everything else that the supervisor cannot do delays a result."""
+from lvmtui.system.numbers import plural
+from lvmtui.system.text import grouped, sanitise
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,13 @@ class Told:
     tries: int
     fault: str = ""
     """Why it failed, in words; empty: it ended well."""
+
+
+def untold(told: Iterable[Told]) -> str:
+    """Which commands failed, for how many events, and why the last time; empty: none did."""
+    failed = grouped((one.command, one.fault) for one in told if one.fault)
+    said = (f"'{sanitise(c, 60)}' failed for {plural(len(f), 'event')}: {f[-1]}" for c, f in failed.items())
+    return sanitise(f"--on-event {'; '.join(said)}" if failed else "", 300)
 
 
 def read_told(path: Path) -> dict[tuple[str, str], Told]:

@@ -15,6 +15,7 @@ from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.live import STALE, Job, Pulse, SupervisorFile
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.results import read_made
+from lvmtui.formats.told import read_told, untold
 from lvmtui.formats.trainer_log import IN_THE_PLAN, Finished, finished_before
 from lvmtui.models import title_of
 from lvmtui.state.attempt import is_silent, newest_attempt
@@ -24,6 +25,7 @@ from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ALIVE, FAILURES, HALTED, OVER, PHASES, Life, Phase, Status, status_of, unanswered_words
 from lvmtui.state.tasks import due, result_of, run_outcome
 from lvmtui.system.errors import UserError
+from lvmtui.system.filesystem import Seen
 from lvmtui.system.numbers import plural
 from lvmtui.system.process_id import Identity
 from lvmtui.system.text import sanitise
@@ -77,6 +79,8 @@ class CampaignState:
     """Why the engine that runs the runs tells nothing; empty: it does."""
     trouble: str = ""
     """What the supervisor cannot do for the campaign now, in words; empty: nothing."""
+    untold: str = ""
+    """Which commands of `--on-event` failed, for how many events and why; empty: none did."""
     waits_for: str = ""
     """The older campaign whose turn it is: until it has nothing to run, none of this one's runs is started."""
 
@@ -104,6 +108,10 @@ class CampaignState:
         done = phases.pop(Phase.FINISHED, 0)
         rest = (f"{count} {phase.value}" for phase, count in phases.items())
         return ", ".join([f"{done} of {plural(len(self.runs), 'run')} finished", *rest])
+
+    @property
+    def troubles(self) -> str:
+        return "; ".join(filter(None, (self.trouble, self.untold)))
 
     @property
     def settled(self) -> bool:
@@ -152,6 +160,7 @@ class CampaignReader:
         self.campaign = read_campaign(folder.campaign)
         self._runs = {p.run: RunReader(workspace.run(p)) for p in self.campaign.runs}
         self._owners = Owners()
+        self._seen, self._untold = Seen(), ""
         self.pulse = PulseReader(workspace.pulse)
         """What the supervisor tells: the views of runs on other hosts come from it."""
 
@@ -166,7 +175,9 @@ class CampaignReader:
         silence = silence_of(self.pulse.newest, self.campaign.id, time.time())
         trouble = pulse.troubles.get(self.campaign.id, "") if pulse else ""
         waits_for = pulse.waits_for.get(self.campaign.id, "") if pulse else ""
-        return CampaignState(self.folder, self.campaign, intent, runs, silence, trouble, waits_for)
+        if self.campaign.on_event and self._seen.changed(self.folder.told):
+            self._untold = untold(read_told(self.folder.told).values())
+        return CampaignState(self.folder, self.campaign, intent, runs, silence, trouble, self._untold, waits_for)
 
     @property
     def _fresh_pulse(self) -> Pulse | None:

@@ -167,8 +167,7 @@ class Supervisor:
         found: dict[str, str] = {}
         for campaign in self.observer.campaigns:
             unwritten = (self.journal.fault(track.folder) for track in campaign.tracks.values())
-            missing = self.results.workers.trouble(campaign.dir.id) or self.results.teller.trouble(campaign.dir)
-            if words := next(filter(None, unwritten), "") or missing:
+            if words := next(filter(None, unwritten), "") or self.results.workers.trouble(campaign.dir.id):
                 found[campaign.dir.id] = words
         return found
 

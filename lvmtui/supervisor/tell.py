@@ -21,17 +21,15 @@ from lvmtui.formats.data_facts import TrivialBaselines
 from lvmtui.formats.json_codec import dump_line, encode, find_document
 from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.spec import ArmName
-from lvmtui.formats.told import UNTOLD, Happening, Told, read_told
+from lvmtui.formats.told import Happening, Told, read_told
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import FAILURES, Phase, Status
 from lvmtui.state.tasks import RunOutcome
 from lvmtui.supervisor.engine import environment_of
 from lvmtui.supervisor.observation import CampaignTrack, Track
 from lvmtui.system.launch import our_command
-from lvmtui.system.numbers import plural
 from lvmtui.system.permissions import why_not_followed
 from lvmtui.system.programs import ending_words, kill_child, spawn
-from lvmtui.system.text import grouped, sanitise
 from lvmtui.verdict.health import Finding, health_of
 
 LIMIT = 150.0
@@ -67,17 +65,10 @@ def telling_command(telling: Telling) -> tuple[str, ...]:
 class _CampaignTold:
     refused: bool
     """The plan was written by somebody whose orders do not count here."""
-    told: Mapping[tuple[str, str], Told] = field(default_factory=dict)
-    trouble: str = ""
-    """The commands that failed, for how many events, and why the last time; empty: none did."""
+    told: Mapping[tuple[str, str], Told]
     found: dict[str, tuple[tuple[object, ...], list[Happening]]] = field(default_factory=dict)
     """What happened to each run, after what it was found from."""
     trivial: dict[tuple[ArmName, int, int], TrivialBaselines] = field(default_factory=dict)
-
-    def take_in(self, told: Mapping[tuple[str, str], Told]) -> None:
-        failed = grouped((one.command, one.fault) for one in told.values() if one.fault)
-        said = (f"'{sanitise(c, 60)}' failed for {plural(len(f), 'event')}: {f[-1]}" for c, f in failed.items())
-        self.told, self.trouble = told, sanitise(UNTOLD + "; ".join(said) if failed else "", 300)
 
 
 class EventTeller:
@@ -94,10 +85,6 @@ class EventTeller:
     def busy(self) -> bool:
         return self._running is not None
 
-    def trouble(self, folder: CampaignDir) -> str:
-        """Which commands failed, for how many events, and why the last time; empty: none did."""
-        return self._of(folder).trouble
-
     def finish(self) -> tuple[str, str]:
         """Take in the process that has ended, if one has. Returns its campaign, and what people must know of it; empty:
         nothing."""
@@ -110,9 +97,9 @@ class EventTeller:
         if code is None:
             kill_child(process)
         self._running = None
-        told = read_told(telling.folder.told)
-        self._of(telling.folder).take_in(told)
-        if (line := told.get(telling.key)) is not None:
+        known = self._of(telling.folder)
+        known.told = read_told(telling.folder.told)
+        if (line := known.told.get(telling.key)) is not None:
             words = f"{telling.happening.words}: '{telling.command}' failed {line.tries} times: {line.fault}"
             return telling.folder.id, words if line.fault else ""
         why = "did not end" if code is None else ending_words(code) if code else "left no line"
@@ -155,8 +142,8 @@ class EventTeller:
 
     def _of(self, folder: CampaignDir) -> _CampaignTold:
         if folder.path not in self._campaigns:
-            self._campaigns[folder.path] = _CampaignTold(bool(why_not_followed(folder.campaign)))
-            self._campaigns[folder.path].take_in(read_told(folder.told))
+            refused = bool(why_not_followed(folder.campaign))
+            self._campaigns[folder.path] = _CampaignTold(refused, read_told(folder.told))
         return self._campaigns[folder.path]
 
     def _of_run(self, known: _CampaignTold, campaign: CampaignTrack, track: Track) -> list[Happening]:
