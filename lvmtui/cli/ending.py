@@ -80,10 +80,16 @@ class CampaignOutcome:
 
         A dash stands for what is not known. Later versions add only at the end.
         """
-        change = "-" if self.change_percent is None else f"{self.change_percent:+z.2f}"
-        ends = "-" if self.interval is None else "[{:+z.2f},{:+z.2f}]".format(*self.interval)
+        change = "-" if self.change_percent is None else _seen(self.change_percent)
+        ends = "-" if self.interval is None else f"[{','.join(map(_seen, self.interval))}]"
         counts = f"models={self.models} planned={self.planned} seeds={self.seeds}"
         return f"VERDICT {self.word} {change} {ends} {counts} campaign={self.campaign}"
+
+
+def _seen(value: float) -> str:
+    """With two digits, or so many more that what is not zero does not read as zero."""
+    digits = next((n for n in range(2, 6) if round(value, n)), 2)
+    return f"{value:+z.{digits}f}"
 
 
 def outcome_of(campaign: str, table: Table) -> CampaignOutcome:

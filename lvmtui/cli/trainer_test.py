@@ -200,10 +200,14 @@ class _Test:
         self._start()
         self._wait(lambda: len(self._told()) > 0 or self._over())
         told = self._told()
+        finished = self._newest(trainer_log.Finished)
+        if not told and finished:
+            yield PartFound("events", False, "nothing it said is understood, so its run has no curve and no time left")
+            yield from self._predictions()
+            return
         if not told:
             why = f"nothing it said in {self.limit:.0f} s is understood; the log ends: {last_line(self.run.log)}"
-            why = self._ending_words() if self._over() and not self._newest(trainer_log.Finished) else why
-            yield PartFound("events", False, why, needed=True)
+            yield PartFound("events", False, self._ending_words() if self._over() else why, needed=True)
             return
         self._wait(lambda: self._over() or self._can_checkpoint(), ASK_AFTER)
         told = self._told()

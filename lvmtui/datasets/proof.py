@@ -85,7 +85,7 @@ class Proof:
             return "the held-out windows are not those that were drawn; start a new campaign"
         if not self.holds:
             return "LEAK: " + "; ".join(arm.example for arm in self.arms.values() if arm.example)
-        looked_at = ", ".join(f"{arm.vectors:,} of {arm.label}" for arm in self.arms.values())
+        looked_at = ", ".join(f"{arm.label}: {arm.vectors:,}" for arm in self.arms.values())
         nearest = max(self.arms.values(), key=lambda arm: arm.nearest)
         warnings = ""
         if nearest.nearest >= NATURAL:

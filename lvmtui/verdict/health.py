@@ -80,6 +80,8 @@ class Finding:
     """With the numbers behind it."""
     short: str = ""
     """See `label`; empty: the name of the kind."""
+    shared: str = ""
+    """The words where other seeds have it too, without what this run alone did; empty: the same."""
     on_heldout: bool = False
     """It is about the held-out windows; what is shown beside it may be about the validation windows."""
 
@@ -100,7 +102,8 @@ def of_seeds(found: Sequence[tuple[int, Finding]], *, several: bool) -> str:
     those that have it: `echoes the last vector: ... (seed 1; also seeds 2, 3)`."""
     (first, finding), *others = found
     also = f"; also {numbered([seed for seed, _ in others], 'seed')}" if others else ""
-    return f"{finding.words} (seed {first}{also})" if several else finding.words
+    told = finding.shared if others and finding.shared else finding.words
+    return f"{told} (seed {first}{also})" if several else told
 
 
 def health_of(
@@ -226,10 +229,10 @@ def _failed_to_learn(
         if judged is None or judged[0] >= (mean := judged[1].get("mean", -1.0)) - BELOW:
             return None
         means = f"held-out cosine {words_of(judged[0])}, the context mean has {words_of(mean)} (plain means)"
-        words = f"failed to learn: {means}"
+        words = shared = f"failed to learn: {means}"
         if cosine_of(last) <= cosine_of(best) - OVERFIT_FALL:
             words += f"; its validation cosine fell from {highest}, to {words_of(last.cosine)}"
-        return Finding("failed_to_learn", True, words, on_heldout=True)
+        return Finding("failed_to_learn", True, words, shared=shared, on_heldout=True)
     bar = trivial.validation_mean - BELOW
     then, train = finite(best.train_cosine), finite(last.train_cosine)
     learned = train is None or train >= bar or (then is not None and train > then + OVERFIT_FALL)
@@ -239,10 +242,10 @@ def _failed_to_learn(
     if cosine_of(best) >= bar:
         words = f"fell apart: validation cosine {end}, the context mean has {known}; its best was {highest}"
         return Finding("failed_to_learn", True, words, "fell apart")
-    words = f"failed to learn: highest validation cosine {highest}, the context mean has {known}"
+    words = shared = f"failed to learn: highest validation cosine {highest}, the context mean has {known}"
     if train is not None and learned and cosine_of(last) <= cosine_of(best) - OVERFIT_FALL:
         words += f"; then it overfitted: {end}"
-    return Finding("failed_to_learn", True, words)
+    return Finding("failed_to_learn", True, words, shared=shared)
 
 
 Judged = tuple[float, dict[str, float]]

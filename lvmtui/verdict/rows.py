@@ -81,7 +81,7 @@ def draft_row(
     else:
         estimate, change = comparison.change, comparison.change.value
     if word.word is Word.PROVISIONAL and change is None:
-        early = _early(state, model, trivial)
+        early = _early(state, model, trivial, health)
         change = early.percent if early else None
         own = any(view.state.spec.own_trainer for view in views if view.state)
         handed_in = any(_heldout_cosine(view) is not None for view in views)
@@ -204,11 +204,12 @@ def _pairs(state: CampaignState, model: str) -> list[tuple[RunView | None, RunVi
     return [(state.view(model, "baseline", seed), state.view(model, "expanded", seed)) for seed in state.campaign.seeds]
 
 
-def _early(state: CampaignState, model: str, trivial: Trivials) -> EarlyChange | None:
+def _early(state: CampaignState, model: str, trivial: Trivials, health: Health) -> EarlyChange | None:
+    ill = {run for run, findings in health.items() if any(found.alarm for found in findings)}
     pairs = [
         (b.state, e.state, {v.planned.arm: trivial.get(v.planned.run) for v in (b, e)})
         for b, e in _pairs(state, model)
-        if b and e and b.state and e.state
+        if b and e and b.state and e.state and not ill & {b.planned.run, e.planned.run}
     ]
     early = early_change(pairs)
     return early and replace(early, planned=len(state.campaign.seeds))

@@ -132,12 +132,16 @@ def _most_complete(
     arms: Sequence[ArmName], seeds: Sequence[int], cells: Cells
 ) -> tuple[tuple[ArmName, ...], tuple[int, ...]]:
     """The sizes and seeds, each with all of the others, that keep the most runs: a size that lacks a seed is left out,
-    or that seed is. Among equals the one with more sizes."""
+    or that seed is. Those that make a curve come first, and among equals those with more sizes."""
     best: tuple[tuple[ArmName, ...], tuple[int, ...]] = ((), ())
+
+    def worth(sizes: Sequence[ArmName], seeds: Sequence[int]) -> tuple[bool, int, int]:
+        return len(sizes) >= LEAST_SIZES and len(seeds) > 0, len(sizes) * len(seeds), len(sizes)
+
     for count in range(len(seeds), 0, -1):
         for chosen in combinations(seeds, count):
             whole = tuple(arm for arm in arms if all((arm, seed) in cells for seed in chosen))
-            if (len(whole) * count, len(whole)) > (len(best[0]) * len(best[1]), len(best[0])):
+            if worth(whole, chosen) > worth(*best):
                 best = whole, chosen
     return best
 
@@ -213,7 +217,7 @@ def _document(
 ) -> ModelCurve:
     waits = f"{plural(coming, 'run')} to come" if coming else ""
     if curve is None:
-        reason = waits or f"{plural(len(points), 'size')} judged; a curve needs {LEAST_SIZES}"
+        reason = waits or f"{plural(len(points), 'size')} judged with the same seeds; a curve needs {LEAST_SIZES}"
         return ModelCurve(model, points, missing, None, reason, None, None, None, None)
     cosine = points[-1].cosine
     word, reason = (None, waits) if waits else curve.word(cosine)

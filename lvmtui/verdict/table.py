@@ -228,8 +228,8 @@ class Row:
         """Further figures, in words."""
         e = self.unweighted
         told = words.interval_words(e.interval()) if e and e.interval() else f"({words.no_interval(e)} for an interval)"
-        plain = f"with every window weighing the same: {percent(e.value)} {told}" if e else ""
-        return tuple(filter(None, (plain, f"more data {self.chances.words}" if self.chances else "")))
+        plain = f"with every window weighing the same the change is {percent(e.value)} {told}" if e else ""
+        return tuple(filter(None, (f"more data {self.chances.words}" if self.chances else "", plain)))
 
     @property
     def context(self) -> str:

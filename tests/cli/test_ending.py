@@ -12,7 +12,7 @@ import pytest
 
 from lvmtui.cli import follow
 from lvmtui.cli.campaigns import campaigns_as_json, campaigns_as_text
-from lvmtui.cli.ending import read_ending, result_rows
+from lvmtui.cli.ending import CampaignOutcome, read_ending, result_rows
 from lvmtui.formats.data_facts import ForwardScores
 from lvmtui.formats.json_codec import write_document
 from lvmtui.formats.paths import Workspace
@@ -46,6 +46,12 @@ def test_the_largest_doubt_comes_before_how_models_are_judged() -> None:
     doubt, joint = caveats(made_table(rows))
     assert doubt.startswith("AMN: with 23k, on windows followed by four more, there is no gain over the mean")
     assert "judged together" in joint
+
+
+def test_the_last_line_has_the_sign_of_a_change_near_zero() -> None:
+    outcome = CampaignOutcome("8k_vs_23k", "negligible", "", -0.0047, (-0.0123, 0.0019), 2, 2, 3)
+    assert outcome.line.startswith("VERDICT negligible -0.005 [-0.01,+0.002] models=2 planned=2 seeds=3 ")
+    assert " +0.00 - " in replace(outcome, change_percent=0.0, interval=None).line
 
 
 def test_the_answer_comes_first_and_the_next_step_last(tmp_path: Path) -> None:

@@ -255,7 +255,7 @@ def test_the_proof_of_a_campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     write_campaign(folder.campaign, replace(campaign, baseline=small, expanded=large))
     words, holds = prove_campaign(folder)
     assert holds and words.startswith("no leak: none of the training and validation vectors (") and "WARN" not in words
-    assert re.search(r"\([\d,]+ of 4k, [\d,]+ of 12k\) is a copy of one of the [\d,]+ held-out", words)
+    assert re.search(r"\(4k: [\d,]+, 12k: [\d,]+\) is a copy of one of the [\d,]+ held-out", words)
     monkeypatch.setattr("lvmtui.datasets.proof.NATURAL", -1.0)
     words, _ = prove_campaign(folder)
     rows = re.search(r"look at row (\S+) of (\w+) and row (\S+) of (\w+), which is held out", words)

@@ -181,6 +181,11 @@ def test_a_cosine_that_is_none_and_a_pattern_that_finds_nothing_are_named(tmp_pa
     assert found["cosines"].words.startswith("line 2 of its output: cosine 51 is no cosine, which lies between")
     (only,) = try_trainer(command, [r"accuracy (?P<cosine>\S+)"], checkpoints=False, folder=tmp_path, limit=4)
     assert only.words == "nothing it said in 4 s is understood; the log ends: epoch 2 val 51"
+    predicts = "run = Run.open(); run.predicted(run.heldout_contexts.mean(axis=1))"
+    (tmp_path / "train.py").write_text(f"from lvmtui.trainer_kit import Run; {predicts}; print('done')")
+    events, predictions = try_trainer(command, [PATTERN], checkpoints=False, folder=tmp_path, limit=60)
+    assert events.words == "nothing it said is understood, so its run has no curve and no time left"
+    assert predictions.works and not events.works and not events.needed, "a campaign judges it"
 
 
 @pytest.mark.usefixtures("tiny")

@@ -17,7 +17,6 @@ from lvmtui.formats.live import Progress
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import read_spec
 from lvmtui.formats.trainer_log import (
-    IN_THE_PLAN,
     Cancelled,
     CheckpointSaved,
     Evaluated,
@@ -285,8 +284,8 @@ def test_a_restart_begins_with_an_empty_folder(bench: Bench) -> None:
         (
             "print('done, all good')",
             "but told of no evaluation (no line understood), and it left no predictions of the held-out windows "
-            "(predictions.npy); its last words: done, all good; fix the script, or start a new campaign, as command "
-            f"and pattern are those {IN_THE_PLAN}; 'lvmtui trainer test --pattern REGEX "
+            "(predictions.npy); its last words: done, all good; fix the script, then retry it; another command or "
+            "pattern needs a new campaign; 'lvmtui trainer test --pattern REGEX "
             "artifacts/lvm/models/mine_*/train.log' shows what a pattern finds",
         ),
         ("import os; os.kill(os.getpid(), 9)", "killed by signal 9"),

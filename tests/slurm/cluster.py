@@ -139,6 +139,8 @@ class Cluster:
 
     def heal(self) -> None:
         """Start again what was killed, and have the node take jobs."""
+        if self.pid("munged") is None:
+            self.start_munged()
         if self.pid("slurmctld") is None:
             self.start_slurmctld()
         if self.pid("slurmd") is None:
@@ -265,7 +267,8 @@ def main(arguments: list[str]) -> int:
         print(reason, file=sys.stderr)
         return 2
     if any(cluster.pid(name) is not None for name in DAEMONS):
-        print("it is running already", file=sys.stderr)
+        print("it is running already; what was killed of it is started again", file=sys.stderr)
+        cluster.heal()
     else:
         cluster.start()
     print(f"export SLURM_CONF={cluster.conf}")

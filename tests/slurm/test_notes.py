@@ -39,19 +39,19 @@ def silent(command: Sequence[str], environment: Mapping[str, str]) -> Done:
 @pytest.mark.parametrize(
     ("jobs", "cpus", "settings", "said"),
     [
-        (3, 4, {}, "a node of 4 CPUs runs at most 1 of these jobs at once, of 4 CPUs each"),
+        (3, 4, {}, "a node of 4 CPUs runs at most 1 of these 3 jobs at once, of 4 CPUs each: it takes about 3 times as"),
         (3, 1, {}, ""),
         (
             9,
             2,
             {"partition": ("big,normal",)},
-            "3 nodes with 16 CPUs run at most 8 of these jobs at once, of 2 CPUs each",
+            "3 nodes with 16 CPUs run at most 8 of these 9 jobs at once, of 2 CPUs each: it takes about 1.1 times as",
         ),
         (
             9,
             1,
             {"partition": ("big",), "cpus": ("6",)},
-            "2 nodes with 12 CPUs run at most 2 of these jobs at once, of 6 CPUs each",
+            "2 nodes with 12 CPUs run at most 2 of these 9 jobs at once, of 6 CPUs each: it takes about 4.5 times as",
         ),
         (3, 4, {"sbatch": ("--partition=big",)}, ""),
         (3, 4, {"partition": ("unheard",)}, ""),

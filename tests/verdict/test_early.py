@@ -15,6 +15,7 @@ from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.state.campaign_reader import RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.verdict.rows import PairSoFar, early_change
+from tests.factory import State
 from tests.verdict.scenes import by_own_trainer, finished, read_table, state_of
 from tests.verdict.series import SPEC, TRIVIAL, evaluated, run_of
 
@@ -82,6 +83,16 @@ def test_other_windows_and_missing_baselines_tell_nothing() -> None:
     assert found is not None and found.percent == pytest.approx(100 * (1.1 / 1.25 - 1))
 
 
+def test_a_pair_that_cannot_be_compared_any_more_has_no_change_so_far(tmp_path: Path) -> None:
+    ended, running = ("amn", "baseline"), ("amn", "expanded")
+    states: dict[tuple[str, str], State] = {ended: "finished", running: "running"}
+    (row,) = read_table(state_of(*finished(tmp_path / "a", {"amn": (0.51, 0.52)}, seeds=(1,), states=states))).rows
+    assert row.early
+    states[ended] = "collapsed"
+    (row,) = read_table(state_of(*finished(tmp_path / "b", {"amn": (0.51, 0.52)}, seeds=(1,), states=states))).rows
+    assert row.baseline.alarms and row.early is None
+
+
 def handed_in(own: RunView, judged: RunView) -> RunView:
     """A run of a user's own program with the held-out scores of another."""
     assert own.state and judged.state
@@ -90,7 +101,7 @@ def handed_in(own: RunView, judged: RunView) -> RunView:
 
 def test_own_trainers_have_no_change_so_far_as_their_validation_windows_are_not_known(tmp_path: Path) -> None:
     workspace, campaign = finished(
-        tmp_path, {"mine": (0.45, 0.6)}, seeds=(1,), states={("mine", "expanded"): "interrupted"}
+        tmp_path, {"mine": (0.51, 0.6)}, seeds=(1,), states={("mine", "expanded"): "interrupted"}
     )
     (ours,) = read_table(state_of(workspace, campaign)).rows
     state = replace(state_of(workspace, campaign), runs=by_own_trainer(state_of(workspace, campaign), "mine").runs)

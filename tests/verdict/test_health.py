@@ -192,6 +192,9 @@ def test_what_failed_to_learn_is_told_by_the_weights_that_are_kept() -> None:
         ".3800 at the end, training .6400"
     )
     assert "overfitting" in found
+    first = found["failed_to_learn"]
+    told = of_seeds([(1, first), (2, first)], several=True)
+    assert told == f"{first.words.partition(';')[0]} (seed 1; also seed 2)", "seed 2 may have done something else then"
     learned_nothing = [evaluated(p, 0.3, 0.3) for p in PLACES]
     (one,) = (f for f in health_of(run_of(learned_nothing), TRIVIAL) if f.alarm)
     assert one.words == "failed to learn: highest validation cosine .3000, epoch 1, the context mean has .5070"

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lvmtui.formats.spec import arm_names
 from lvmtui.verdict.interval import Design
 from lvmtui.verdict.learning_curve import EXPONENTS, Floats, Measured, fit, measure
 from lvmtui.verdict.model_crossings import leaders, more_for_less, overtaking
+from lvmtui.verdict.sizes import _most_complete
 
 WINDOWS = np.geomspace(1000, 16_000, 5)
 CLUSTERS = 60
@@ -176,3 +179,16 @@ def test_what_a_smaller_model_needs_to_equal_a_larger_one() -> None:
     short = more_for_less("small", "large", three, aim)
     assert short and short.farthest == 2 and short.factor is None, "three sizes are carried to twice the largest only"
     assert more_for_less("small", "large", small, measured(error + 0.02)) is None  # it is better already
+
+
+def test_sizes_that_make_a_curve_are_kept_before_more_runs_that_make_none() -> None:
+    sizes = arm_names(3)
+    cells: Any = {(size, seed): None for size in sizes for seed in (4, 5, 6)}
+    assert _most_complete(sizes, (4, 5, 6), cells) == (sizes, (4, 5, 6))
+    del cells["expanded", 6]
+    assert _most_complete(sizes, (4, 5, 6), cells) == (sizes, (4, 5))
+    del cells["expanded", 5]
+    assert _most_complete(sizes, (4, 5, 6), cells) == (sizes, (4,)), "two sizes of three seeds make no curve"
+    del cells["expanded", 4]
+    assert _most_complete(sizes, (4, 5, 6), cells) == (sizes[:2], (4, 5, 6))
+    assert _most_complete(sizes, (4, 5, 6), {}) == ((), ())

@@ -24,7 +24,7 @@ import lvmtui
 from lvmtui.formats.json_codec import dump_document
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec, read_spec
-from lvmtui.formats.trainer_log import IN_THE_PLAN, LONGEST_REASON, Exit, Failed, Finished, Reason, Started, events_in
+from lvmtui.formats.trainer_log import LONGEST_REASON, Exit, Failed, Finished, Reason, Started, events_in
 from lvmtui.formats.user_code import FIX, OwnTrainer, command_words
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import DISK_FULL, replace_file
@@ -52,7 +52,7 @@ PIECE = 1 << 16
 SCRIPT_CURE = f"{FIX}, then retry it"
 ANEW = "; what was wrong before its checkpoint needs 'lvmtui retry --from-start'"
 PATTERN_CURE = (
-    f"{FIX}, or start a new campaign, as command and pattern are those {IN_THE_PLAN}; "
+    f"{SCRIPT_CURE}; another command or pattern needs a new campaign; "
     "'lvmtui trainer test --pattern REGEX {log}' shows what a pattern finds"
 )
 NO_PATTERN_CURE = f"{SCRIPT_CURE}; lines that it prints are understood by a pattern, which needs a new campaign"

@@ -345,7 +345,8 @@ def notes(
     fit = sum(has // cpus for has in nodes)
     if 0 < fit < jobs and not settings.get("sbatch"):  # which may name other nodes
         run = f"{len(nodes)} nodes with {sum(nodes)} CPUs run" if len(nodes) > 1 else f"a node of {nodes[0]} CPUs runs"
-        said.append(f"{run} at most {fit} of these jobs at once, of {cpus} CPUs each: it takes longer than expected")
+        times = f"it takes about {jobs / fit:.1f} times as long as expected".replace(".0 ", " ")
+        said.append(f"{run} at most {fit} of these {jobs} jobs at once, of {cpus} CPUs each: {times}")
     if not (allowed := words.seconds_of(limit)):
         return tuple(said)
     warn = words.warning(settings)
