@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from lvmtui.formats.spec import ArmName
+from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.system.numbers import plural
 from lvmtui.system.text import grouped
 from lvmtui.verdict.cross_checks import forward_doubts_of, retrieval_doubt
 from lvmtui.verdict.table import Row, Table, named
-from lvmtui.verdict.words import Word, centre_words
+from lvmtui.verdict.words import Word, centre_words, listed
 
 TRAINING_NOISE = 0.08
 """Percent: standard deviation of a change over seeds on the bundled data, four models, tuned recipe. A mean cosine
@@ -124,11 +124,15 @@ TRAINING_LENGTH: Mapping[ArmName, tuple[str, str]] = {
 
 
 def _training_length(ranked: Sequence[Row]) -> list[str]:
-    """The models whose larger arm was trained too short, or whose smaller arm was first evaluated too late."""
+    """The models whose larger arm was trained too short, or whose smaller arm was first evaluated too late. Where the
+    other arm is the same in all of them, both are named."""
     said = []
     for arm, (kind, words) in TRAINING_LENGTH.items():
-        if rows := [row for row in ranked if any(found.kind == kind for found in row.cell(arm).findings)]:
-            said.append(f"{named(rows)} trained on {rows[0].cell(arm).label} {words}")
+        which = {one: [row for row in ranked if any(f.kind == kind for f in row.cell(one).findings)] for one in ARMS}
+        if rows := which[arm]:
+            arms = [one for one in ARMS if which[one] == rows]
+            both = words.replace("be lower", "be lower or higher") if len(arms) > 1 else words
+            said.append(f"{named(rows)} trained on {listed([rows[0].cell(one).label for one in arms])} {both}")
     return said
 
 

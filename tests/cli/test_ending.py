@@ -24,6 +24,7 @@ from lvmtui.system.text import aligned
 from lvmtui.verdict.answer import answer
 from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.comparison import read_comparisons
+from lvmtui.verdict.health import Finding
 from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.table import Forward, Table
 from lvmtui.verdict.words import Verdict, Word
@@ -46,6 +47,17 @@ def test_the_largest_doubt_comes_before_how_models_are_judged() -> None:
     doubt, joint = caveats(made_table(rows))
     assert doubt.startswith("AMN: with 23k, on windows followed by four more, there is no gain over the mean")
     assert "judged together" in joint
+
+
+def test_a_best_at_the_first_evaluation_of_both_arms_may_hide_a_change_either_way() -> None:
+    early = (Finding("best_at_first", False, "had its best score at the first evaluation"),)
+    row = made_row("amn", 1.0)
+    row = replace(row, baseline=replace(row.baseline, findings=early))
+    doubt = next(one for one in caveats(made_table([row])) if "first evaluation" in one)
+    assert doubt.startswith("AMN trained on 8k had") and "the true change may be lower. Fewer" in doubt
+    row = replace(row, expanded=replace(row.expanded, findings=early))
+    doubt = next(one for one in caveats(made_table([row])) if "first evaluation" in one)
+    assert doubt.startswith("AMN trained on 8k and 23k had") and "may be lower or higher. Fewer" in doubt
 
 
 def test_the_last_line_has_the_sign_of_a_change_near_zero() -> None:

@@ -39,7 +39,7 @@ def silent(command: Sequence[str], environment: Mapping[str, str]) -> Done:
 @pytest.mark.parametrize(
     ("jobs", "cpus", "settings", "said"),
     [
-        (3, 4, {}, "a node of 4 CPUs runs at most 1 of these 3 jobs at once, of 4 CPUs each: it takes about 3 times as"),
+        (3, 4, {}, "a node of 4 CPUs runs at most 1 of these 3 jobs at once, of 4 CPUs each: it takes about 3 "),
         (3, 1, {}, ""),
         (
             9,
