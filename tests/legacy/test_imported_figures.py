@@ -72,8 +72,8 @@ def test_a_point_estimate_is_no_verdict_for_scripts(tmp_path: Path) -> None:
     folders = [write_training_history(tmp_path / f"amn_{k}k", "amn", curve(c)) for k, c in ((80, 0.5), (232, 0.45))]
     line = outcome_of("c", read_table(imported(tmp_path, folders))).line
     assert line == "VERDICT none -10.00 - models=1 planned=1 seeds=1 campaign=c"
-    nothing = CampaignOutcome("c", "negligible", "", -0.001, (-0.004, 0.02), 1, 1, 2)
-    assert nothing.line.startswith("VERDICT negligible +0.00 [+0.00,+0.02] "), "no sign of a zero"
+    nothing = CampaignOutcome("c", "negligible", "", -1e-9, (-0.004, 0.02), 1, 1, 2)
+    assert nothing.line.startswith("VERDICT negligible +0.00 [-0.004,+0.02] "), "no minus before a zero"
 
 
 def test_a_run_that_failed_to_learn_is_no_figure_beside_histories(tmp_path: Path) -> None:
