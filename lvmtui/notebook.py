@@ -232,7 +232,9 @@ class OpenCampaign:
     @cached_property
     def curves(self) -> Rows[CurvePoint]:
         """All evaluations of all runs."""
-        return Rows(CurvePoint, (point for view in self._state.runs for point in _curve(self.plan, view)))
+        told = ((view, one) for view in self._state.runs if view.state for one in view.state.trainer.evaluations)
+        points = (CurvePoint(**_named(self.plan, view), **_same(CurvePoint, one)) for view, one in told)
+        return Rows(CurvePoint, points)
 
     @cached_property
     def heldout(self) -> Rows[HeldoutRecord]:
@@ -332,11 +334,6 @@ def _run(campaign: str, run: RunDetail) -> RunRecord:
 def _named(plan: Campaign, view: RunView) -> dict[str, Any]:
     planned = view.planned
     return {"campaign": plan.id, "label": plan.arm(planned.arm).label, **_same(OfRun, planned)}
-
-
-def _curve(plan: Campaign, view: RunView) -> Iterable[CurvePoint]:
-    for one in view.state.trainer.evaluations if view.state else ():
-        yield CurvePoint(**_named(plan, view), **_same(CurvePoint, one))
 
 
 def _heldout(plan: Campaign, view: RunView) -> HeldoutRecord:

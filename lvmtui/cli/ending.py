@@ -18,7 +18,7 @@ from lvmtui.system.text import aligned, grouped
 from lvmtui.verdict.answer import LEANS, answer
 from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.table import Table
-from lvmtui.verdict.words import Word, interval_words
+from lvmtui.verdict.words import Word
 
 LEAST_WIDTH = 24
 """Characters of a line that the verdict's words may have, however narrow the terminal is."""
@@ -113,7 +113,7 @@ def result_rows(table: Table) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("model", *table.labels, "change", "95 % interval", "verdict")]
     for row in table.rows:
         cosines = words.cosine(row.baseline.cosine), words.cosine(row.expanded.cosine)
-        rows.append((row.title, *cosines, row.figure, interval_words(row.interval), row.verdict_words))
+        rows.append((row.title, *cosines, row.figure, row.ends, row.verdict_words))
     for best in table.best_trivial:
         cosines = words.cosine(best.baseline), words.cosine(best.expanded)
         rows.append((best.title, *cosines, "", "", "no network"))

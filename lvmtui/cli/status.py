@@ -28,7 +28,6 @@ from lvmtui.verdict.comparison import lost_scores
 from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.rows import best_trivial
 from lvmtui.verdict.table import Row as ModelRow
-from lvmtui.verdict.words import interval_words
 
 WIDTH = 120
 """Characters in a line where there is no terminal."""
@@ -101,7 +100,7 @@ def _change_words(row: ModelRow, seeds: int) -> str:
         return row.early.words
     if row.interval is not None:
         some = f", {row.seeds} of {seeds} seeds" if row.seeds < seeds else ""
-        return f"{words.percent(row.change)} {interval_words(row.interval)}{some}"
+        return f"{row.figure} {row.ends}{some}"
     if row.change is None and row.moved is None:
         return row.no_change or row.verdict.sentence
     return f"{row.figure}, {row.verdict.reason or row.verdict.words}"

@@ -24,8 +24,9 @@ from lvmtui.formats.spec import Imported, Recipe, RunSpec
 from lvmtui.legacy.importer import NOT_KNOWN, mislabelled, sizes_that_fit
 from lvmtui.models import title_of
 from lvmtui.state.run_reader import RunReader
+from lvmtui.state.run_state import RunState
 from lvmtui.system.errors import UserError
-from lvmtui.verdict.comparable import differences
+from lvmtui.verdict.comparable import BOTH_ARMS, differences, settled
 
 APART = (
     "the held-out windows of the baseline runs are gone, so new ones were drawn. The baseline may have been trained on "
@@ -35,6 +36,7 @@ SOURCES = (
     "the baseline runs were the expanded arm of their own campaign: figures by source refer to the sources of that "
     "campaign, and the baseline has seen both"
 )
+RISING = "no verdict where a history ends while its run still improved"
 
 
 @dataclass(frozen=True)
@@ -146,15 +148,18 @@ class Earlier:
         if lacking:
             models = ", ".join(dict.fromkeys(lacking))
             notes.append(f"no weights that fit came with the history of {models}, so it gets only a point estimate")
-        if unlike := ", ".join(dict.fromkeys(filter(None, map(_other_network, self.folders)))):
+        runs = [run for folder in self.folders if (run := RunReader(folder).refresh())]
+        if unlike := ", ".join(dict.fromkeys(filter(None, map(_other_network, runs)))):
             notes.append(f"the network trained here has another number of parameters than that of {unlike}")
+        judged = [run for run in runs if self.weights_of(run.spec.model, run.spec.seed)]
+        if rising := ", ".join(dict.fromkeys(title_of(run.spec.model) for run in judged if not settled(run))):
+            notes.append(f"{RISING} ({rising}); {BOTH_ARMS}")
         return tuple(notes)
 
 
-def _other_network(folder: RunDir) -> str:
+def _other_network(run: RunState) -> str:
     """The title of a history that has another number of parameters than our network of its size; else empty."""
-    run = RunReader(folder).refresh()
-    if run is None or run.trainer.started is None or not run.spec.history:
+    if run.trainer.started is None or not run.spec.history:
         return ""
     spec, theirs = run.spec, run.trainer.started.parameters
     ours = parameters_of(spec.model, spec.size, spec.dim, spec.context)

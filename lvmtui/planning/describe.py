@@ -14,6 +14,7 @@ from lvmtui.formats.campaign import ArmFacts, Campaign
 from lvmtui.formats.json_codec import encode, find_document
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import RunSpec
+from lvmtui.legacy.earlier_runs import RISING
 from lvmtui.legacy.importer import SEEN
 from lvmtui.models import size_of, title_of
 from lvmtui.planning.data import judging
@@ -141,6 +142,7 @@ def doubts_of(plan: Plan, workspace: Workspace) -> list[str]:
     could tell nothing."""
     doubts = [said for said, same in others(plan.campaign, plan.specs, workspace) if same]
     doubts += [doubt for doubt in plan.campaign.doubts if doubt == plan.check.warning or doubt.endswith(SEEN)]
+    doubts += [note for note in plan.campaign.notes if note.startswith(RISING)]
     if plan.power.smallest is None:
         doubts.append(f"each model's verdict {plan.power.words}")
     elif all(spec.own_trainer and spec.own_trainer.pattern for spec in plan.specs):

@@ -15,13 +15,12 @@ from lvmtui.formats.spec import ARMS
 from lvmtui.report.costs import PricedModel, UseCost, priced_models
 from lvmtui.state.status import ENDED_EARLY, FAILURES, Phase
 from lvmtui.system.numbers import cosine
-from lvmtui.verdict.comparable import LONGER
-from lvmtui.verdict.rows import BOTH_ARMS
+from lvmtui.verdict.comparable import BOTH_ARMS, LONGER
 from lvmtui.verdict.table import ArmCell, Row, Table, named
 from lvmtui.verdict.words import DOWN, NEGLIGIBLE, Word, listed, no_interval, the_trivial
 
 NONE = "none, since something speaks against every model"
-UNBEATEN = "none, since no sound model is known to beat the best trivial baseline"
+UNBEATEN = "none, since no sound model is known to have more than a negligible lead over the best trivial baseline"
 NEAR_BEST = 0.01
 """How far below the best cosine, as a share of it, a model may be and still be a balanced choice."""
 IMPORT = (
@@ -52,11 +51,12 @@ def recommendations(table: Table, costs: Mapping[str, UseCost]) -> tuple[Recomme
         words = "no two models were judged on the same articles" if apart else f"no {table.labels[1]} model {fit}"
         return (Recommendation("Highest accuracy", (), words), *_avoid(table))
     if len(table.rows) == 1:  # what gained most or costs least of one model is no advice
-        return (_accurate(alike, len(table.ranked)), *_avoid(table))
+        return (_accurate(alike, table), *_avoid(table))
     sound = [row for row in alike.rows if not against(row, table)]
-    better = tuple(row for row in sound if row.expanded.skill is None or row.expanded.skill_words == "better")
+    known = [row for row in sound if row.expanded.skill is None or row.expanded.skill_words == "better"]
+    better = tuple(row for row in known if not _equalled(row.expanded))
     return (
-        _accurate(alike, len(table.ranked)),
+        _accurate(alike, table),
         _gains_most(table),
         _balanced(priced_models(replace(alike, rows=better), costs), table.labels[1], UNBEATEN if sound else NONE),
         *_avoid(table),
@@ -149,18 +149,22 @@ def deciding(change: Estimate, seeds: int, *, folds: bool) -> str:
     return f"To decide it, the interval must be {narrower:.1f} times narrower: {' and '.join(said)}{little}."
 
 
-def _accurate(table: Table, compared: int) -> Recommendation:
-    """The best trained model of either arm: all were judged on the same windows. `compared`: models, also on others."""
+def _accurate(table: Table, whole: Table) -> Recommendation:
+    """The best trained model of either arm: all were judged on the same windows. `whole`: with those that were not, or
+    whose other arm is missing."""
     what = "Highest accuracy"
     better = [(cell.cosine or 0.0, row, cell) for row in table.rows if (cell := _better_arm(row))]
     if not better:
         return Recommendation(what, (), NONE)
     top, best, cell = max(better, key=lambda one: one[0])
-    among = ", of the models judged on the same articles" if len(table.rows) < compared else ""
+    among = ", of the models judged on the same articles" if len(table.rows) < len(whole.ranked) else ""
+    apart = [row.cell(arm) for row in whole.rows if row not in table.rows for arm in ARMS]
+    if any("finished" in other.status and not other.alarms for other in apart):
+        among = among or ", of the models compared"
     words = f"{best.title} trained on {cell.label}, cosine {cosine(top)}{among}"
     skill = cell.skill
     if skill and cell.lies_below:
-        none = f"no model beats {the_trivial(skill.against)} ({cosine(skill.cosine)})"
+        none = f"no model{' compared' * bool(among)} beats {the_trivial(skill.against)} ({cosine(skill.cosine)})"
         unsure = "" if cell.skill_words else f"; {no_interval(skill.gain)} to be sure"
         alarms = any(row.cell(arm).alarms for row in table.rows for arm in ARMS)
         which = "the best one without an alarm is" if alarms else "the best one is"
@@ -168,9 +172,15 @@ def _accurate(table: Table, compared: int) -> Recommendation:
     if near := [row for value, row, _ in better if row is not best and small_lead(top - value, top)]:
         verb = "is" if len(near) == 1 else "are"
         words += f"; {named(near)} {verb} less than {NEGLIGIBLE} % below, which is negligible"
-    if skill and cell.skill_words == "no better":
+    if skill and _equalled(cell):
         words += f"; {the_trivial(skill.against)} does about as well without a network"
     return Recommendation(what, (best.model,), words)
+
+
+def _equalled(cell: ArmCell) -> bool:
+    """True if the best trivial baseline does about as well."""
+    skill = cell.skill
+    return skill is not None and (cell.skill_words == "no better" or small_lead(skill.gain.value, skill.cosine))
 
 
 def _better_arm(row: Row) -> ArmCell | None:
@@ -198,7 +208,7 @@ def _gains_most(table: Table) -> Recommendation:
     doubt = f"; the intervals of {named(equals)} overlap with its own" if equals else ""
     if beaten := [row for row in table.ranked[: table.ranked.index(rows[0])] if row in gained]:
         doubt += f"; {named(beaten)} gained more, but a trivial baseline does better"
-    if (skill := rows[0].expanded.skill) and rows[0].expanded.skill_words == "no better":
+    if (skill := rows[0].expanded.skill) and _equalled(rows[0].expanded):
         doubt += f"; {the_trivial(skill.against)} does about as well without a network"
     models = tuple(row.model for row in (rows[0], *equals))
     return Recommendation(what, models, f"{rows[0].title}, {rows[0].change_words}{doubt}")

@@ -87,9 +87,11 @@ def render_report(workspace: Workspace, campaign_id: str, form: ReportForm = Rep
 
 def read_report(state: CampaignState, *, now: float) -> Report:
     """The report from the files of the campaign's folder. Writes nothing and loads no numpy."""
+    plan = state.campaign
+    planned = HeldoutSet(plan.heldout_windows, None, plan.heldout_clusters, None, plan.split_fingerprint)
     return report_of(
         Judgement(state),
-        _heldout(state),
+        find_document(HeldoutSet, state.dir.split / "split.json") or planned,  # whose fields it shares
         find_document(DataFacts, state.dir.check),
         read_learning_curve(state.dir.learning_curve),
         now=now,
@@ -214,13 +216,6 @@ def _write_learning_curve(state: CampaignState) -> None:
 
         write_document(state.dir.learning_curve, curves_of(state, curve_inputs(state), time.time()))
         state = _state_now(state.dir)
-
-
-def _heldout(state: CampaignState) -> HeldoutSet:
-    """From `split.json`, whose fields it shares; from the plan if there is none."""
-    plan = state.campaign
-    drawn = find_document(HeldoutSet, state.dir.split / "split.json")
-    return drawn or HeldoutSet(plan.heldout_windows, None, plan.heldout_clusters, None, plan.split_fingerprint)
 
 
 # Files under the names that people type -------------------------------------------------------------------------------

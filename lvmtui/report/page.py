@@ -14,7 +14,7 @@ from lvmtui.report.evidence import BY_COSINE, evidence
 from lvmtui.report.interval_bars import Scale, scale_of
 from lvmtui.report.provenance import provenance
 from lvmtui.report.sizes import curve_answer, sizes_section
-from lvmtui.system.numbers import cosine, date, duration, percent, plural, spread
+from lvmtui.system.numbers import cosine, date, duration, plural, spread
 from lvmtui.system.text import grouped
 from lvmtui.verdict.caveats import of_rows
 from lvmtui.verdict.cross_checks import figure_words
@@ -95,7 +95,7 @@ def _row(row: Row, scale: Scale | None, whole: Table) -> list[Text]:
         cosine(row.baseline.cosine),
         cosine(row.expanded.cosine),
         row.figure + so_far,
-        *([] if whole.histories else [interval_words(row.interval)]),
+        *([] if whole.histories else [row.ends]),
         row.verdict_words,
         *([_bar(scale, row.change, row.interval)] if scale else []),
     ]
@@ -186,7 +186,7 @@ def _progress(report: Report) -> Text:
 def comparison_page(row: Row, comparison: Comparison, whole: Table) -> tuple[Block, ...]:
     """The page. `whole`: the table the row is of."""
     labels = whole.labels
-    change = f"; {percent(row.change)} {interval_words(row.interval)}" if row.change is not None else ""
+    change = f"; {row.figure} {row.ends}" if row.change is not None else ""
     return (
         Heading(f"{row.title}: {labels[0]} vs {labels[1]}", 1),
         Paragraph(f"campaign {comparison.campaign}"),
@@ -221,7 +221,7 @@ def _facts(row: Row, comparison: Comparison, whole: Table) -> list[str]:
             f"{e.effective_clusters:.1f} of equal weight); {e.df:.1f} degrees of freedom{seeds}"
         )
         together = f", judged with the other models {interval_words(row.adjusted)}" if whole.tested > 1 else ""
-        said.append(f"95 % interval of this model alone {interval_words(row.interval)}{together}")
+        said.append(f"95 % interval of this model alone {row.ends}{together}")
     said += row.figures
     said += [figure_words(figure, whole.level) for figure in row.retrieval]
     said += [f"{whole.population(s.name)}: {stratum_change(s)}, {s.change.windows:,} windows" for s in row.strata]

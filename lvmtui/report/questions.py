@@ -103,7 +103,7 @@ def _largest(table: Table, alike: Table, costs: Mapping[str, UseCost], unlike: s
     others = [choice for choice in rest if choice.model.partition("@")[0] != network] or rest
     if mine is None or not others:
         lacking = f"{largest.title}, the largest, has" if mine is None else "all others have"
-        return unlike or f"Unknown: {lacking} no {table.labels[1]} cosine to compare."
+        return unlike or f"Unknown: {lacking} no {table.labels[1]} cosine that may be compared."
     best = others[0]
     gain = mine.cosine - best.cosine
     figures = f"{mine.title} has {cosine(mine.cosine)}, {best.title} {cosine(best.cosine)}"

@@ -27,6 +27,8 @@ SHARED_MACHINE = 1.5
 """A difference in speed is noted from this factor on: between the arms, or between a run's median and slowest tenth."""
 MORE_WINDOWS = 1.05
 """Times as many windows from which the same number of epochs is said to be longer training."""
+BOTH_ARMS = "train both arms here (lvmtui run --baseline SMALL --expanded LARGE)"
+"""What helps where another program's runs cannot be compared."""
 LONGER = "longer training (more --epochs), or equally many updates for both arms (--recipe tuned)"
 """What helps where one arm was given fewer updates and was still improving."""
 
@@ -309,7 +311,7 @@ def _check_chance(baseline: RunState, expanded: RunState) -> Check:
         return Check(name, True, f"{given}, both at their plateau")
     words = f"{given}, and {' and '.join(_rise(state) for state in rising)}"
     planned_together = baseline.spec.campaign == expanded.spec.campaign
-    return Check(name, False, words, LONGER if planned_together and not foreign else "")
+    return Check(name, False, words, BOTH_ARMS if foreign else LONGER if planned_together else "")
 
 
 def _early_end(state: RunState) -> str:

@@ -20,7 +20,7 @@ from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ENDED_EARLY, Phase
 from lvmtui.system.numbers import cosine as figure
 from lvmtui.system.text import grouped, sanitise
-from lvmtui.verdict.comparable import own_doubts
+from lvmtui.verdict.comparable import BOTH_ARMS, own_doubts
 from lvmtui.verdict.comparison import complete_pairs
 from lvmtui.verdict.health import Finding, cosine_of, finite, of_seeds, peak, scored
 from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row
@@ -31,8 +31,6 @@ UNFIT = frozenset({"diverged", "collapsed", "failed_to_learn"})
 HISTORY = "own validation set, may have seen held-out windows, no interval"
 """Why a history gives a point estimate only."""
 PREDICTIONS = "predictions that fit the held-out windows are needed: predictions.npy, or the kit (docs/your-own.md)"
-BOTH_ARMS = "train both arms here (lvmtui run --baseline SMALL --expanded LARGE)"
-"""What helps where another program's weights do not fit our model."""
 FITTING = f"import the histories again with weights that fit, or {BOTH_ARMS}"
 """The same where none were taken in, beside runs that were trained here."""
 SO_FAR = (

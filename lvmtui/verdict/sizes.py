@@ -133,17 +133,11 @@ def _most_complete(
 ) -> tuple[tuple[ArmName, ...], tuple[int, ...]]:
     """The sizes and seeds, each with all of the others, that keep the most runs: a size that lacks a seed is left out,
     or that seed is. Those that make a curve come first, and among equals those with more sizes."""
-    best: tuple[tuple[ArmName, ...], tuple[int, ...]] = ((), ())
-
-    def worth(sizes: Sequence[ArmName], seeds: Sequence[int]) -> tuple[bool, int, int]:
-        return len(sizes) >= LEAST_SIZES and len(seeds) > 0, len(sizes) * len(seeds), len(sizes)
-
+    found: list[tuple[tuple[ArmName, ...], tuple[int, ...]]] = [((), ())]
     for count in range(len(seeds), 0, -1):
         for chosen in combinations(seeds, count):
-            whole = tuple(arm for arm in arms if all((arm, seed) in cells for seed in chosen))
-            if worth(whole, chosen) > worth(*best):
-                best = whole, chosen
-    return best
+            found.append((tuple(arm for arm in arms if all((arm, seed) in cells for seed in chosen)), chosen))
+    return max(found, key=lambda one: (len(one[0]) >= LEAST_SIZES, len(one[0]) * len(one[1]), len(one[0])))
 
 
 @dataclass(frozen=True)

@@ -221,7 +221,13 @@ class Row:
     @property
     def figure(self) -> str:
         """`+1.54 %`; `+.0312 cosine` of a history without a percentage; a dash where nothing is known."""
-        return percent(self.change) if self.change is not None or self.moved is None else f"{signed(self.moved)} cosine"
+        known = self.change is not None or self.moved is None
+        return words.change_and_interval(self.change, self.interval)[0] if known else f"{signed(self.moved)} cosine"
+
+    @property
+    def ends(self) -> str:
+        """`[+1.50, +1.58]`, with as many digits as `figure`; a dash where there is no interval."""
+        return words.change_and_interval(self.change, self.interval)[1] or "–"
 
     @property
     def figures(self) -> tuple[str, ...]:
@@ -327,11 +333,8 @@ class Table:
     @property
     def main_figure(self) -> tuple[Estimate | None, Word]:
         """The figure that answers the question and its word: the average, or the change of the only ranked model."""
-        if self.primary:
-            return self.primary.estimate, self.primary.verdict.word
-        if len(self.ranked) == 1:
-            return self.ranked[0].estimate, self.ranked[0].verdict.word
-        return None, Word.NO_VERDICT
+        figure = self.primary or (self.ranked[0] if len(self.ranked) == 1 else None)
+        return (figure.estimate, figure.verdict.word) if figure else (None, Word.NO_VERDICT)
 
     @property
     def opposite(self) -> bool:

@@ -60,11 +60,28 @@ def test_what_loses_to_ridge_is_recommended_nowhere() -> None:
     assert (found["Highest accuracy"].models, found["Best balance"].models) == (("a",), ("a",))
     unsure = table(with_skill(row("a", 1, 0.56), 0.01, df=1.5), with_skill(row("b", 2, 0.54), -0.01))
     assert {r.what: r.words for r in recommendations(unsure, COSTS)}["Best balance"] == (
-        "none, since no sound model is known to beat the best trivial baseline"
+        "none, since no sound model is known to have more than a negligible lead over the best trivial baseline"
     )
     dead = with_skill(row("c", 3, 0.545, Word.IMPROVED, Finding("collapsed", True, "collapsed")), -0.005)
     found = {r.what: r for r in recommendations(table(*lost.rows, dead), COSTS)}
     assert "the best one without an alarm is a trained on 23k" in found["Highest accuracy"].words
+
+
+def test_a_lead_that_is_negligible_is_none_over_a_baseline_that_costs_nothing() -> None:
+    slight = table(with_skill(row("a", 1, 0.5502), 0.0002, error=1e-5), with_skill(row("b", 2, 0.54), -0.01))
+    found = {r.what: r for r in recommendations(slight, COSTS)}
+    assert found["Highest accuracy"].words.endswith("cosine .5502; ridge does about as well without a network")
+    assert found["Best balance"].words.startswith("none, since no sound model is known to have more than a negligible")
+
+
+def test_the_best_of_those_compared_is_called_that_where_another_run_has_ended() -> None:
+    """LSTM 2k had a higher cosine, and its 6k run was cancelled."""
+    alone = row("c", 3, 0.7, Word.NOT_COMPARABLE)
+    ended = replace(alone.baseline, cosine=None)
+    alone = replace(alone, baseline=ended, expanded=replace(ended, status="cancelled"))
+    for other, words in ((alone, ", of the models compared"), (replace(alone, baseline=alone.expanded), "")):
+        found = {r.what: r.words for r in recommendations(table(row("a", 1, 0.6), row("b", 2, 0.5), other), COSTS)}
+        assert found["Highest accuracy"] == f"a trained on 23k, cosine .6000{words}"
 
 
 def test_too_few_seeds_hide_no_model_that_is_below_the_best_trivial_baseline() -> None:
@@ -174,7 +191,7 @@ def test_a_row_that_is_not_comparable_is_set_beside_no_other() -> None:
     assert found[0].models == ("a",) and not any("e" in r.models for r in found)
     assert [c.model for c in priced_models(one, COSTS) if c.on_front] == ["a"]
     assert answers(questions(one, COSTS))["Is the largest model worth its cost?"] == (
-        "Unknown: e, the largest, has no 23k cosine to compare."
+        "Unknown: e, the largest, has no 23k cosine that may be compared."
     )
     unfair = table(row("d", 1, 0.6, Word.NOT_COMPARABLE), row("e", 1, 0.6, Word.NOT_COMPARABLE))
     assert [r.models for r in recommendations(unfair, COSTS)] == [()]

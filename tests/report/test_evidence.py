@@ -85,7 +85,7 @@ def test_the_size_of_a_model_that_never_began_is_known_as_on_the_board(tmp_path:
     assert not any(run.attempts for run in report.runs if run.model == "transformer")
     assert report.costs["transformer"].parameters == parameters_of("transformer", "small", 384)
     (answered,) = [one.answer for one in report.questions if "largest" in one.question]
-    assert answered == "Unknown: Transformer, the largest, has no 23k cosine to compare."
+    assert answered == "Unknown: Transformer, the largest, has no 23k cosine that may be compared."
 
 
 def test_no_window_that_gained_is_named_as_lost(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from lvmtui.ui.draw.curves import is_outgained, measure_words, the_trivial_of
 from lvmtui.ui.draw.lines import Line, Piece, cut, left, width_of, wrapped
 from lvmtui.ui.draw.styles import change_style
 from lvmtui.ui.read.snapshot import Snapshot
-from lvmtui.verdict.words import Word, interval_words
+from lvmtui.verdict.words import Word
 
 NAME = 10
 """Cells of the name before a line between runs and log."""
@@ -37,10 +37,10 @@ def about_selected(snapshot: Snapshot, selected: str, width: int) -> list[Line]:
         lines += _named(name, f"{run.title} {run.label} {run.setback}", "", room)
     row = model.row if model else None
     if model is not None and row is not None and row.change is not None:
-        interval = f" {interval_words(row.interval)}" if row.interval else ""
+        interval = f" {row.ends}" if row.interval else ""
         word = "so far" if row.verdict.word is Word.PROVISIONAL else row.verdict.sentence
         held = f"; held-out {said}" if (said := heldout_words(row)) else ""
-        change = row.early.words if row.early else f"{words.percent(row.change)}{interval} {word}{held}"
+        change = row.early.words if row.early else f"{row.figure}{interval} {word}{held}"
         falls = f"; its gain falls, as {the_trivial_of(model.runs)} rises more" if is_outgained(model) else ""
         lines += _named("change", f"{model.title} {change}{falls}", "", room)
     elif model is not None and row is not None and row.verdict.word is Word.NOT_COMPARABLE:

@@ -20,7 +20,7 @@ from lvmtui.ui.draw.styles import change_style, verdict_style
 from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.verdict.table import Row, TrivialRow
-from lvmtui.verdict.words import interval_words, population_words, short_trivial, stratum_change
+from lvmtui.verdict.words import population_words, short_trivial, stratum_change
 
 IN_REPORT = ", tab shows the report"
 SIZES = 3
@@ -71,8 +71,8 @@ def columns_for(snapshot: Snapshot, width: int) -> list[Column]:
         ),
         _arm(base, "baseline"),
         _arm(expanded, "expanded"),
-        Column("change", 9, lambda row: [(words.percent(row.change), change_style(row.change))]),
-        Column("95 % interval", 17, lambda row: [(interval_words(row.interval), "dim")], least=110),
+        Column("change", 9, lambda row: [(row.figure if row.change is not None else "–", change_style(row.change))]),
+        Column("95 % interval", 17, lambda row: [(row.ends, "dim")], least=110),
         Column(hits, max(12, cell_len(hits) + 2), lambda row: [(_hits(row), "")], _trivial_hits(snapshot), least=132),
         Column("gain", 8, _figure(lambda scores: scores.skill.gain.value if scores.skill else None, 3), least=144),
         Column("margin", 8, _figure(lambda scores: scores.margin, 2), least=156),
@@ -190,7 +190,8 @@ def _row(row: Row, columns: list[Column], width: int, selected: RunFacts | None)
         pieces += _placed(cell, column)
     pieces[0] = (pieces[0][0][1:], pieces[0][1])
     whole = row.verdict.sentence + row.remark if quiet else row.verdict_words
-    choices = (whole, row.verdict_words, row.verdict.word.value + row.remark)
+    choices = [whole, row.verdict_words, row.verdict.word.value + row.remark]
+    choices = [*(f"so far, {one}" for one in choices), "so far"] if row.early else choices
     said = "  " + draw.fitting(choices, width - draw.width_of(pieces) - 3)
     style = verdict_style(row.verdict.word) or ("dim" if quiet else "")
     return draw.fit([(glyphs.SELECTED if selected else " ", "selected"), *pieces, (said, style)], width)
