@@ -91,7 +91,7 @@ def read_report(state: CampaignState, *, now: float) -> Report:
     planned = HeldoutSet(plan.heldout_windows, None, plan.heldout_clusters, None, plan.split_fingerprint)
     return report_of(
         Judgement(state),
-        find_document(HeldoutSet, state.dir.split / "split.json") or planned,  # whose fields it shares
+        find_document(HeldoutSet, state.dir.split / "split.json") or planned,  # the file has the same fields
         find_document(DataFacts, state.dir.check),
         read_learning_curve(state.dir.learning_curve),
         now=now,
