@@ -31,6 +31,8 @@ from lvmtui.system.files import replace_file
 from lvmtui.system.permissions import first_unwritable, may_order, user_name, who
 
 ALL = "all"
+ALSO = {"baseline": "small", "expanded": "large"}
+"""What people call the two arms of a pair, unless a size is labelled so."""
 UNPROMISED = "has told of no checkpoint, and its [trainers.NAME] promises none (checkpoints = true)"
 
 
@@ -40,9 +42,9 @@ UNPROMISED = "has told of no checkpoint, and its [trainers.NAME] promises none (
 def select(state: CampaignState, names: Sequence[str]) -> list[RunView]:
     """The runs that `names` mean, each once, in the order of the names; runs of one name in the campaign's order.
 
-    A name is a model (`gru`, in one of several contexts `gru@20`), model and arm (`gru/expanded`, `gru/23k`), model,
-    arm and seed (`gru/23k/s2`), a run folder by its name or path, or `all`. Raises UserError for an unknown name and
-    suggests the nearest one.
+    A name is a model (`gru`, in one of several contexts `gru@20`), model and arm (`gru/23k`, `gru/expanded`,
+    `gru/large`), model, arm and seed (`gru/23k/s2`), a run folder by its name or path, or `all`. Raises UserError for
+    an unknown name and suggests the nearest one.
     """
     meaning = _names(state)
     chosen: dict[str, RunView] = {}
@@ -58,9 +60,11 @@ def select(state: CampaignState, names: Sequence[str]) -> list[RunView]:
 def _names(state: CampaignState) -> dict[str, list[RunView]]:
     """Every name in lower case, and the runs it means, in the campaign's order; the same run may be there twice."""
     meaning: dict[str, list[RunView]] = {ALL: []}
+    labels = {arm.label for arm in state.campaign.arms.values()}
     for view in state.runs:
         planned = view.planned
-        arms = (planned.arm, state.campaign.arm(planned.arm).label)
+        arms = [planned.arm, state.campaign.arm(planned.arm).label]
+        arms += [word for arm, word in ALSO.items() if arm == planned.arm and word not in labels]
         words = [ALL, planned.run, planned.folder, str(view.folder.path)]
         alone = planned.model.partition("@")[0]  # without the context: in all contexts
         named = [(name, title_of(name, state.campaign.titles)) for name in (planned.model, alone)]

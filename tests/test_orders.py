@@ -68,6 +68,7 @@ def bench(tmp_path: Path) -> Bench:
         (["gru"], 4),
         (["gru/baseline"], 2),
         (["gru/23k"], 2),
+        (["gru/large", "amn/small/2"], 3),
         (["GRU/23K"], 2),
         (["gru/23k/2"], 1),
         (["AMN/8k"], 2),

@@ -41,8 +41,8 @@ def test_sizes_of_one_file_end_in_a_curve_and_can_be_extended(workspace: Workspa
     file = str(workspace.root / "large.npz")
     with np.load(file) as whole:
         np.savez(file, one=whole["vectors"], two=-whole["vectors"], article_id=whole["article_id"])
-    centred = ("--centre", "mean", "--vectors", "one")
-    done = lvmtui(workspace, "run", "--data", file, "--sizes", "250", "500", "all", *centred, *SMALL, *QUICK)
+    given = ("--centre", "mean", "--vectors", "one", "--on-event", "true", "--stall-timeout", "90")
+    done = lvmtui(workspace, "run", "--data", file, "--sizes", "250", "500", "all", *given, *SMALL, *QUICK)
     assert done.returncode == 0, done.stderr
     assert "size 1     250:" in done.stdout and "a run" in done.stdout and "the same for all sizes" in done.stdout
     first = newest_campaign(workspace)
@@ -77,6 +77,9 @@ def test_sizes_of_one_file_end_in_a_curve_and_can_be_extended(workspace: Workspa
     assert [view.planned.trained_here for view in state.runs] == [False, False, True, False]
     assert all(view.status.phase is Phase.FINISHED for view in state.runs)
     assert state.campaign.split_fingerprint == campaign.split_fingerprint, "the same windows in the same space"
+    assert (state.campaign.on_event, state.campaign.stall_timeout) == (("true",), 90.0), (
+        "nobody is told of its end else"
+    )
     assert all(view.state and view.state.spec.centre == "mean" for view in state.runs)
     (longer,) = curve_of(workspace).models
     assert len(longer.points) == 4 and next(p for p in longer.points if p.label != "1k").cosine == pytest.approx(

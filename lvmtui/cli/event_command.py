@@ -56,8 +56,7 @@ def main(arguments: list[str]) -> int:
     with lock:
         if (happening.key, command) in read_told(folder.told):
             return 0
-        state = CampaignReader(folder.workspace, folder).refresh()
-        facts = facts_of(state, happening)
+        facts = facts_of(CampaignReader(folder.workspace, folder).refresh(), happening)
         for tries in range(1, TRIES + 1):
             if not (fault := tell_command(command, facts, folder.workspace.root, seconds=SECONDS)):
                 break

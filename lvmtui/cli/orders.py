@@ -22,8 +22,7 @@ def retry(given: argparse.Namespace) -> int:
 
 
 def _order(given: argparse.Namespace, order: Callable[[Sequence[RunView]], list[str]]) -> int:
-    state = campaign_now(given)
-    print("\n".join(order(orders.select(state, given.runs))))
+    print("\n".join(order(orders.select(campaign_now(given), given.runs))))
     return _obeyed(given)
 
 

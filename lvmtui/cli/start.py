@@ -57,7 +57,7 @@ def _add_sizes(given: argparse.Namespace, named: set[str]) -> int:
     """Plan a finished campaign again with more sizes, and start what is new."""
     from lvmtui.planning.extend import read_extension
 
-    if fixed := sorted(named - {"jobs", "threads", "stall_timeout", "engine"}):
+    if fixed := sorted(named - {"jobs", "threads", "stall_timeout", "on_event", "engine"}):
         option = fixed[0].replace("_", "-")
         raise UserError(f"--{option}: with --add-sizes all is as in the campaign that is extended; leave it out")
     workspace = workspace_of(given)

@@ -39,6 +39,7 @@ def identify(path: Path) -> FileIdentity:
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
+            os.listdir(path)  # the search passes over a folder that may not be read
             files = [p.stat() for p in sorted(path.rglob("*")) if p.is_file()]
             newest = max((status.st_mtime_ns, *(file.st_mtime_ns for file in files)))
             return FileIdentity(os.path.realpath(path), sum(file.st_size for file in files), newest, status.st_ino)

@@ -136,8 +136,7 @@ class Unknown:
 
 def kind_of(cls: type) -> str:
     """`CheckpointSaved` is written as `checkpoint_saved`."""
-    name = cls.__name__
-    return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))
+    return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(cls.__name__))
 
 
 def encode_line(record: Any) -> bytes:

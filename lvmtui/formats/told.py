@@ -23,12 +23,8 @@ class Happening:
     """Tells it from another of the same kind and subject, also to the next supervisor."""
 
     @property
-    def words(self) -> str:
-        return f"{self.kind} {self.subject}".strip()
-
-    @property
     def key(self) -> str:
-        return f"{self.words} {self.stamp}".strip()
+        return " ".join(filter(None, (self.kind, self.subject, self.stamp)))
 
 
 @dataclass(frozen=True)

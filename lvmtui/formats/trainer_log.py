@@ -105,6 +105,8 @@ class CheckpointSaved:
     active: float = 0.0
     file: str = ""
     """Path in the run folder's `out/`, from a user's own trainer. Empty: `checkpoint.pt`."""
+    modified: int = 0
+    """When that file was last written, in nanoseconds since 1970; 0: not known."""
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,8 @@ class Extension:
             engine=self.campaign.engine,
             engine_settings=self.campaign.engine_settings,
             own=self._own(),
+            stall_timeout=self.campaign.stall_timeout,
+            on_event=self.campaign.on_event,
         )
 
     def as_chosen(self, check: DataCheck) -> DataCheck:

@@ -105,8 +105,7 @@ def prior_of(comparisons: Sequence[Comparison], lengths: Sequence[Sequence[int]]
     training = math.sqrt(fmean(e.training for e in effects) * seeds) if seeds > 1 else usual.training
     if not articles > 0 or not expected > 0:
         return None
-    window = usual.window * math.sqrt(articles / expected)
-    return Prior(window, usual.correlation, training, earlier.id)
+    return Prior(usual.window * math.sqrt(articles / expected), usual.correlation, training, earlier.id)
 
 
 def _lengths(split: Path, judge_on: Population) -> list[int]:

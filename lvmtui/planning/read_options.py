@@ -99,8 +99,7 @@ def combine(start: Options, *places: Given) -> Options:
 
 def _with_own(options: Options, own: Own, named: Mapping[str, str]) -> Options:
     """The options with the user's own models and trainers among the models. Raises UserError."""
-    where = named.get("models", "--models")
-    own, models = with_sources(own, options.models, where)
+    own, models = with_sources(own, options.models, named.get("models", "--models"))
     if not set(models) & own.trainers.keys():  # trainers stand beside the models unless these say which
         models = (*models, *own.trainers)
     recipes = (*OPTIONS["recipe"].choices, *own.recipes)

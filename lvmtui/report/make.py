@@ -81,8 +81,7 @@ def write_report(
 def render_report(workspace: Workspace, campaign_id: str, form: ReportForm = ReportForm()) -> str:
     """The report of a campaign as it is now, as text. Only missing comparisons are written. Raises UserError."""
     folder = workspace.campaign(campaign_id)
-    report = read_report(_compared(folder), now=time.time())
-    return _render(report, form, _seen_from(folder, Path.cwd()))
+    return _render(read_report(_compared(folder), now=time.time()), form, _seen_from(folder, Path.cwd()))
 
 
 def read_report(state: CampaignState, *, now: float) -> Report:

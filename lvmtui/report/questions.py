@@ -202,8 +202,7 @@ def _retrieval(table: Table) -> str:
         )
     rose, fell = [bool(row.rose) for row in table.ranked], any(row.fell for row in table.ranked)
     up = "Not by all" if fell else "Yes" if all(rose) else "By some"
-    verdict = up if any(rose) else "No" if fell else "Not shown by these figures"
-    return f"{verdict}: {', '.join(found)}."
+    return f"{up if any(rose) else 'No' if fell else 'Not shown by these figures'}: {', '.join(found)}."
 
 
 def _skills(table: Table) -> str:

@@ -163,8 +163,7 @@ class RunState:
     def goes_on_from(self) -> int:
         """The step from which a run that has no process will go on."""
         started = self.trainer.started
-        anew = started is None or self.intent.restart > started.generation
-        return 0 if anew else self.checkpoint_step
+        return 0 if started is None or self.intent.restart > started.generation else self.checkpoint_step
 
     @property
     def newest_launch(self) -> str:

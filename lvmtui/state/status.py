@@ -260,7 +260,8 @@ def _alive(run: RunState, life: Life, told: str) -> Status:
     started = run.trainer.started
     live = run.live
     if started is None or live is None or live.activity == "starting" or is_silent(run):
-        return Status(Phase.STARTING, since=started.time if started else None)
+        begun = run.supervision.launched if is_silent(run) else started
+        return Status(Phase.STARTING, since=begun.time if begun else None)
     return Status(Phase.RUNNING, live.activity, started.time)
 
 

@@ -75,7 +75,7 @@ def due(
         if pairs := finished_pairs(outcomes, model):
             # a learning curve has the runs between the pair too
             sizes = [f"{o.seed} {o.arm} {o.digest}" for o in outcomes if o.model == model and o.digest]
-            made_from = _digest(*pairs, *(sorted(sizes) if campaign.between else ()))
+            made_from = " ".join([_digest(*pairs), *([_digest(*sorted(sizes))] if campaign.between else [])])
             title = f"comparison of {title_of(model, campaign.titles)}"
             results.append(Task(campaign.id, "comparison", model, made_from, title))
     # What a verdict is about comes first: a campaign that takes runs over has its pairs from the beginning.

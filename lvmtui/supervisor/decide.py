@@ -187,8 +187,10 @@ def settle(run: RunSeen, rules: Rules, stall_timeout: float | None) -> Action | 
     if run.trainer is not None:
         return _about_trainer(run, run.trainer, run.state, rules, stall_timeout)
     if run.alive:
-        cancelled = run.state.intent.want == "cancel"
-        return _stop(run, CANCEL if cancelled else REMAINS, rules, at_once=cancelled and run.state.intent.force)
+        if run.state.intent.want == "cancel":
+            return _stop(run, CANCEL, rules, at_once=run.state.intent.force)
+        # A script that is asked to leave writes its checkpoint anew, and nobody is there any more to hear its step.
+        return _stop(run, REMAINS, rules, at_once=run.state.spec.own_trainer is not None)
     return _about_dead(run, run.state, rules)
 
 

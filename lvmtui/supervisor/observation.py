@@ -103,8 +103,7 @@ class RunSeen:
             return Life.NONE
         if not self.probe.known:
             return Life.UNSEEN
-        seen = self.probe.sees_all_hosts or attempt.process.host == self.host
-        return Life.NONE if seen else Life.ELSEWHERE
+        return Life.NONE if self.probe.sees_all_hosts or attempt.process.host == self.host else Life.ELSEWHERE
 
     @cached_property
     def status(self) -> Status:

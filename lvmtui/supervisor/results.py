@@ -191,8 +191,7 @@ class Results:
         """A line in the monitor log of the run's campaign; without a time it is written once."""
         for campaign in campaigns:
             if run in campaign.tracks:
-                line = f"{run}  {text}"
-                self._of(campaign).logs.note(line, when or time.time(), once=when is None)
+                self._of(campaign).logs.note(f"{run}  {text}", when or time.time(), once=when is None)
 
     def _of(self, campaign: CampaignTrack) -> _CampaignResults:
         if campaign.dir.id not in self._campaigns:

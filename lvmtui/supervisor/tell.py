@@ -51,6 +51,10 @@ class Telling:
     command: str
 
     @property
+    def name(self) -> str:
+        return f"{self.happening.kind} {self.happening.subject}".strip()
+
+    @property
     def key(self) -> tuple[str, str]:
         return self.happening.key, self.command
 
@@ -100,7 +104,7 @@ class EventTeller:
         known = self._of(telling.folder)
         known.told = read_told(telling.folder.told)
         if (line := known.told.get(telling.key)) is not None:
-            words = f"{telling.happening.words}: '{telling.command}' failed {line.tries} times: {line.fault}"
+            words = f"{telling.name}: '{telling.command}' failed {line.tries} times: {line.fault}"
             return telling.folder.id, words if line.fault else ""
         why = "did not end" if code is None else ending_words(code) if code else "left no line"
         return telling.folder.id, self._put_off(telling, why)
@@ -138,7 +142,7 @@ class EventTeller:
         self._starts[telling] = starts = self._starts.get(telling, 0) + 1
         self._not_before[telling] = time.monotonic() + PAUSE
         again = "it is not tried again" if starts >= TRIES else "it is tried again"
-        return f"{telling.happening.words}: '{telling.command}' was not told: {why}; {again}"
+        return f"{telling.name}: '{telling.command}' was not told: {why}; {again}"
 
     def _of(self, folder: CampaignDir) -> _CampaignTold:
         if folder.path not in self._campaigns:
@@ -193,7 +197,7 @@ def of_run(run: str, status: Status, state: RunState | None, findings: Iterable[
 def of_campaign(made: Mapping[str, str], outcomes: Sequence[RunOutcome], *, all_made: bool) -> list[Happening]:
     """Comparisons that were made, and the end. `made`: as in `made.json`; `all_made`: nothing is left to be made."""
     found = [
-        Happening("pair_compared", key.removeprefix(COMPARISON), digest)
+        Happening("pair_compared", key.removeprefix(COMPARISON), digest.partition(" ")[0])  # of the pairs alone
         for key, digest in made.items()
         if key.startswith(COMPARISON)
     ]

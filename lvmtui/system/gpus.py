@@ -135,8 +135,7 @@ def parse_nvidia(text: str) -> tuple[Gpu, ...]:
     whole: Gpu | None = None
     for line in text.splitlines():
         if match := NVIDIA.match(line):
-            whole = Gpu(match[1], match[2], match[3])
-            found.append(whole)
+            found.append(Gpu(match[1], match[2], match[3]))
         elif whole is not None and (match := SLICE.match(line)):
             if found[-1] is whole:
                 found.pop()

@@ -1,4 +1,4 @@
-"""A user's own program that is not there, or whose figures are not told, or told wrongly."""
+"""A user's own program that is not there, or whose figures or checkpoints are not told, or told wrongly."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from lvmtui.formats.trainer_log import Evaluated, Exit, Finished
+from lvmtui.formats.trainer_log import Evaluated, Exit, Finished, Started
 from lvmtui.state.run_reader import RunReader
 from lvmtui.system.errors import UserError
 from lvmtui.verdict.health import health_of
-from tests.own.test_program import PATTERN, Bench, failed
+from tests.own.test_program import PATTERN, SLOW, Bench, ending, failed
 from tests.trainers.tiny import events_of
+from tests.waiting import wait_for
 
 
 def test_a_program_that_is_not_there_is_refused_by_the_plan_and_named_by_the_run(tmp_path: Path) -> None:
@@ -93,3 +94,20 @@ def test_how_long_it_trains_is_its_own_choice_where_nobody_says_so(tmp_path: Pat
     state = RunReader(run).refresh()
     assert state and isinstance(state.trainer.ending, Finished)
     assert (state.trainer.ending.stopped_early, state.planned_steps) == ((True, 50) if more else (False, None))
+
+
+def test_a_checkpoint_that_was_written_again_without_a_word_is_not_gone_on_from(tmp_path: Path) -> None:
+    """Its step is not known: a script without its process wrote it when it was asked to leave."""
+    bench = Bench(tmp_path)
+    run = bench.plan(SLOW, checkpoints=True)
+    bench.start()
+    wait_for(bench.evaluated)
+    bench.process.terminate()
+    assert bench.process.wait(30) == Exit.INTERRUPTED
+    (run.path / "out" / "ck").write_text("9000")
+    bench.start()
+    wait_for(lambda: isinstance(ending(run), Evaluated))
+    bench.process.kill()
+    started = [e for e in events_of(run) if isinstance(e, Started)][-1]
+    assert (started.resumed_from, started.checkpoint) == (0, None)
+    assert "from the start: its checkpoint is gone, or was written again without a word of its step" in bench.log()

@@ -19,6 +19,7 @@ from lvmtui.formats.spec import ArmName
 from lvmtui.state.tasks import RunOutcome, Task, due, result_of, task_command
 from lvmtui.supervisor import results as workers_module
 from lvmtui.supervisor.results import TRIES, WorkerEnd, Workers
+from lvmtui.supervisor.tell import of_campaign
 from lvmtui.system.launch import our_command
 from tests.factory import make_campaign
 from tests.waiting import wait_for
@@ -76,6 +77,17 @@ def test_baselines_come_first_and_a_comparison_as_soon_as_a_pair_is_complete(cam
     pair = outcomes(campaign, [("gru", "baseline", 2), ("gru", "expanded", 2)])
     assert keys(campaign, pair) == [*BASELINES, "comparison gru"]
     assert keys(campaign, pair, made_of(campaign, pair)) == []
+
+
+def test_a_size_between_that_ends_is_no_news_of_the_pair(campaign: Campaign) -> None:
+    """`pair_compared` was told again, with the same figures."""
+    curve = replace(campaign, between=(campaign.baseline,))
+    done = outcomes(curve, everything(curve))
+    more = RunOutcome("gru", "size2", done[0].seed, "finished", True, "other scores")
+    before, after = made_of(curve, done), made_of(curve, [*done, more])
+    assert before["comparison gru"] != after["comparison gru"], "the learning curve is made anew"
+    told = [of_campaign(made, done, all_made=False) for made in (before, after)]
+    assert told[0] == told[1] and told[0][0].kind == "pair_compared"
 
 
 def test_pairs_that_are_there_are_compared_before_the_sizes_between_have_their_baselines(campaign: Campaign) -> None:

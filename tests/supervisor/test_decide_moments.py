@@ -18,6 +18,7 @@ from lvmtui.formats.trainer_log import (
     Started,
     Trained,
 )
+from lvmtui.formats.user_code import OwnTrainer
 from lvmtui.state.attempt import AS_ASKED
 from lvmtui.state.run_state import RunState, fold, fold_records
 from lvmtui.state.status import Phase, interrupted_words
@@ -78,6 +79,10 @@ def test_a_child_that_outlived_its_trainer_is_asked_to_leave(spec: RunSpec) -> N
 def test_nobody_is_taken_for_a_trainer_while_a_death_is_not_written_down(spec: RunSpec) -> None:
     run = seen_with(spec, Intent(), launched(1), started(1), probe=alive(3))
     assert run.trainer is None and isinstance(decided(run), AskToLeave)
+    assert run.state
+    own = replace(run.state.spec, own_trainer=OwnTrainer("mine", "python train.py", "/"))
+    script = replace(run, state=replace(run.state, spec=own))
+    assert isinstance(decided(script), Insist), "asked to leave, it would write a checkpoint of which nobody hears"
 
 
 def test_nothing_is_begun_that_could_not_be_written_down(spec: RunSpec) -> None:

@@ -24,7 +24,16 @@ import lvmtui
 from lvmtui.formats.json_codec import dump_document
 from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import RunSpec, read_spec
-from lvmtui.formats.trainer_log import LONGEST_REASON, Exit, Failed, Finished, Reason, Started, events_in
+from lvmtui.formats.trainer_log import (
+    LONGEST_REASON,
+    CheckpointSaved,
+    Exit,
+    Failed,
+    Finished,
+    Reason,
+    Started,
+    events_in,
+)
 from lvmtui.formats.user_code import FIX, OwnTrainer, command_words
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import DISK_FULL, replace_file
@@ -110,7 +119,7 @@ class Program:
         if checkpoint is None:
             refuse_finished(self.folder, spec.total_steps, self.orders.intent)
         self.journal.active_before = max((getattr(e, "active", 0.0) for e in past), default=0.0) if checkpoint else 0.0
-        self.said = Said(spec, self.journal, first_step, past)
+        self.said = Said(spec, self.journal, self.out, first_step, past)
         facts: dict[str, Any] = {
             "data": str(data),
             "checkpoint": str(checkpoint) if checkpoint else "",
@@ -146,6 +155,8 @@ class Program:
             durable=True,
         )
         start = f"from step {self.said.first_step} ({checkpoint.name})" if checkpoint else "from the start"
+        if not checkpoint and any(self.out.iterdir()) and any(isinstance(event, CheckpointSaved) for event in past):
+            start += ": its checkpoint is gone, or was written again without a word of its step"
         self.journal.say(f"{' '.join(self.command)}, {start}")
 
     def _scripts(self) -> dict[str, str]:

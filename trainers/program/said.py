@@ -13,6 +13,7 @@ from lvmtui.formats.live import Activity
 from lvmtui.formats.patterns import NO_COSINE, LineReading
 from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.trainer_log import Evaluated, Event, Told
+from lvmtui.system.filesystem import signature
 from lvmtui.trainer_kit import POINTS, Teller
 from trainers.log_writer import Journal
 from trainers.program.output import Thinned
@@ -28,9 +29,9 @@ ABSURD = 1000
 class Said:
     """Where a program is, as far as it has said so."""
 
-    def __init__(self, spec: RunSpec, journal: Journal, first_step: int, past: Iterable[Event]) -> None:
-        """`first_step`: of the checkpoint it goes on from; `past`: what earlier attempts logged."""
-        self.spec = spec
+    def __init__(self, spec: RunSpec, journal: Journal, out: Path, first_step: int, past: Iterable[Event]) -> None:
+        """`out`: its folder; `first_step`: of the checkpoint it goes on from; `past`: what earlier attempts logged."""
+        self.spec, self.out = spec, out
         self.journal = journal
         self.teller = Teller(self.log, spec.total_steps)
         self.step = self.first_step = first_step
@@ -71,7 +72,7 @@ class Said:
             case trainer_log.CheckpointSaved() if event.file:
                 self._advance(event.step)
                 self.can_checkpoint, self.checkpoint = True, event.step
-                self.log(event)
+                self.log(replace(event, modified=signature(self.out / event.file)[2]))
             case trainer_log.Failed():
                 self.hopeless = True
             case _:
@@ -148,11 +149,12 @@ def _number(value: object) -> float | None:
 
 def checkpoint_in(past: Sequence[Event], out: Path, *, untold: bool) -> tuple[Path | None, int]:
     """The newest checkpoint of those the log tells of that is in `out`, and its step. `untold`: the program keeps
-    checkpoints without telling of them, and goes on by itself."""
-    for event in reversed(past):
-        if isinstance(event, trainer_log.CheckpointSaved) and event.file:
-            path = out / event.file
-            if path.exists() and path.resolve().is_relative_to(out.resolve()):
-                return path, event.step
+    checkpoints without telling of them, and goes on by itself. One that was written again since is of another step."""
+    told = [event for event in reversed(past) if isinstance(event, trainer_log.CheckpointSaved) and event.file]
+    for event in told:
+        path = out / event.file
+        same = event.modified in (0, signature(path)[2])
+        if same and path.exists() and path.resolve().is_relative_to(out.resolve()):
+            return path, event.step
     ending = next((e for e in reversed(past) if isinstance(e, (trainer_log.Paused, trainer_log.Interrupted))), None)
-    return None, ending.step if ending and untold and any(out.iterdir()) else 0
+    return None, ending.step if ending and untold and not told and any(out.iterdir()) else 0

@@ -147,8 +147,7 @@ class Queue:
             if lock is None:
                 raise engine.Occupied("its folder is locked by a process that is none of its jobs")
             lock.close()
-            text = words.script(place, spec.threads)
-            replace_file(folder.path / words.SCRIPT, text.encode(), durable=False)
+            replace_file(folder.path / words.SCRIPT, words.script(place, spec.threads).encode(), durable=False)
         except OSError as error:
             raise engine.CannotStart(f"could not be submitted: {error.strerror or error}") from None
         submit = ("sbatch", "--parsable", str(folder.path / words.SCRIPT))
@@ -170,8 +169,7 @@ class Queue:
         self._pause = float(value_of(places[0].settings, "every") or words.EVERY) if self.every is None else self.every
         self._ask_controller()
         if self._fault:
-            unseen = engine.Probe(known=False, detail=self._fault)
-            return {place.folder.path: unseen for place in places}
+            return {place.folder.path: engine.Probe(known=False, detail=self._fault) for place in places}
         return {place.folder.path: self._probe(place) for place in places}
 
     def _probe(self, place: engine.Place) -> engine.Probe:

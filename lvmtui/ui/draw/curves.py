@@ -35,8 +35,7 @@ def has_gains(runs: Sequence[RunFacts]) -> bool:
 
 def waits_for_baselines(runs: Sequence[RunFacts]) -> bool:
     """True while the trivial baselines are not there that runs of two arms need to be shown side by side."""
-    arms = {run.arm for run in runs if run.curve and not run.foreign}
-    return len(arms) > 1 and not has_gains(runs)
+    return len({run.arm for run in runs if run.curve and not run.foreign}) > 1 and not has_gains(runs)
 
 
 def the_trivial_of(runs: Sequence[RunFacts]) -> str:

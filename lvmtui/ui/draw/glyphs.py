@@ -70,5 +70,4 @@ def has_utf8(environment: Mapping[str, str] = os.environ) -> bool:
     character_type = environment.get("LC_CTYPE", "")
     if character_type == "C.UTF-8" and environment.get("LANG"):
         character_type = ""
-    locale = environment.get("LC_ALL") or character_type or environment.get("LANG") or "UTF-8"
-    return "utf" in locale.lower()
+    return "utf" in (environment.get("LC_ALL") or character_type or environment.get("LANG") or "UTF-8").lower()

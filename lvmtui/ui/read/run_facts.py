@@ -53,8 +53,7 @@ class RunFacts:
     @cached_property
     def label(self) -> str:
         """Of its arm, with the seed where there are several."""
-        several = len(self.campaign.seeds) > 1
-        return f"{self.arm_label} s{self.view.planned.seed}" if several else self.arm_label
+        return f"{self.arm_label} s{self.view.planned.seed}" if len(self.campaign.seeds) > 1 else self.arm_label
 
     @property
     def looks(self) -> PhaseFacts:

@@ -215,8 +215,7 @@ class SnapshotSource:
             told = (view.status, view.job)
             if before is None or view.state is not before.state or told != (before.status, before.job):
                 self._views[planned.run] = view
-        views = tuple(self._views[planned.run] for planned in reader.campaign.runs)
-        return reader.state_of(views)
+        return reader.state_of(tuple(self._views[planned.run] for planned in reader.campaign.runs))
 
     @property
     def _computed_lately(self) -> bool:

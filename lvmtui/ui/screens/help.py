@@ -75,8 +75,7 @@ class Help(Dialog[None]):
 
     def __init__(self, parting: str) -> None:
         super().__init__("Keys (esc closes)")
-        leaving = ("q", f"leave; the {parting}")
-        self._groups = {**GROUPS, EVERYWHERE: (*GROUPS[EVERYWHERE], leaving)}
+        self._groups = {**GROUPS, EVERYWHERE: (*GROUPS[EVERYWHERE], ("q", f"leave; the {parting}"))}
 
     def compose_box(self) -> ComposeResult:
         with VerticalScroll(id="page", can_focus=False):

@@ -118,8 +118,7 @@ class NewScreen(View):
 
     def _field(self, name: str) -> Widget:
         if name == "models":
-            ticks = ((title_of(model), model, True) for model in MODELS)
-            return Ticks(*ticks, id=name, compact=True)
+            return Ticks(*((title_of(model), model, True) for model in MODELS), id=name, compact=True)
         if name in CHOICES:
             return OneOf(CHOICES[name], id=name)
         suggester = PathSuggester(several=OPTIONS[name].several) if name in FILES else None
@@ -164,8 +163,7 @@ class NewScreen(View):
 
         def picked(path: str | None) -> None:
             if path:
-                several = OPTIONS[name].several
-                field.value = f"{field.value} {shlex.quote(path)}".strip() if several else path
+                field.value = f"{field.value} {shlex.quote(path)}".strip() if OPTIONS[name].several else path
                 field.action_end()
 
         self.app.push_screen(Picker(typed if typed.is_dir() else typed.parent), picked)
