@@ -130,8 +130,7 @@ def live_table(state: CampaignState, width: int, height: int) -> Group:
     styles = ["bold", *(COLOURS.get(state.runs[i].status.style, "dim") for i in shown)]
     counts = ", ".join(f"{count} {phase}" for phase, count in hidden.items())
     shows = f"'{program(state.dir.workspace)}' shows them"
-    more = f"{len(rows) - len(shown)} more runs: {counts}; {shows}" if hidden else ""
-    said = _paused(state) or more
+    said = _paused(state) or (f"{len(rows) - len(shown)} more runs: {counts}; {shows}" if hidden else "")
     forms = [progress_line(state, eta, supervised=supervisor is not None, span=span) for span in (True, False)]
     styled = [(forms[0] if len(forms[0]) <= width else forms[1], "")]
     styled += [(line, style) for of_run, style in zip(lines, styles, strict=True) for line in of_run]

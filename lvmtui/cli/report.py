@@ -90,7 +90,8 @@ def tensorboard(given: argparse.Namespace) -> int:
             print("going on until all runs are over; ctrl-c ends it, the runs go on", file=sys.stderr, flush=True)
             while not state.finished:
                 time.sleep(EVERY)
-                files.write(reader.refresh())
+                state = reader.refresh()
+                files.write(state)
     except OSError as error:
         where = error.filename or files.folder
         raise UserError(f"--output {where}: cannot be written ({error.strerror}); name another folder") from None

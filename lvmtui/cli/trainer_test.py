@@ -212,8 +212,7 @@ class _Test:
         self._wait(lambda: self._over() or self._can_checkpoint(), ASK_AFTER)
         told = self._told()
         counts = [plural(sum(isinstance(event, kind) for event in told), word) for kind, word in COUNTED.items()]
-        until = "" if self._over() else " so far"
-        yield PartFound("events", True, ", ".join(counts) + until, needed=True)
+        yield PartFound("events", True, ", ".join(counts) + ("" if self._over() else " so far"), needed=True)
         if wrong := re.search(rf"(line|at) .*cosine (?!nan).*{NO_COSINE}", self.run.log.read_text(errors="replace")):
             yield PartFound("cosines", False, f"{sanitise(wrong[0], 300)}; left out, with all like it")
         if not self._over():

@@ -135,7 +135,8 @@ def parse_nvidia(text: str) -> tuple[Gpu, ...]:
     whole: Gpu | None = None
     for line in text.splitlines():
         if match := NVIDIA.match(line):
-            found.append(Gpu(match[1], match[2], match[3]))
+            whole = Gpu(match[1], match[2], match[3])
+            found.append(whole)
         elif whole is not None and (match := SLICE.match(line)):
             if found[-1] is whole:
                 found.pop()

@@ -61,7 +61,8 @@ def _run_lines(model: ModelFacts, selected: str, width: int, height: int) -> tup
         label = max([4, *(min(10, cell_len(run.arm_label)) for run in model.runs)])
         lines = [_arm_line(runs, selected, width, label) for runs in arms.values()]
     else:
-        lines = [run_line(run, width, label, selected=run.name == selected) for run in model.runs]
+        shown = list(model.runs)
+        lines = [run_line(run, width, label, selected=run.name == selected) for run in shown]
     return lines, tuple(Hit(0, i, width, 1, f"run:{run.name}") for i, run in enumerate(shown))
 
 
