@@ -71,8 +71,8 @@ def draw_folds(
     groups: Groups | None = None,
     context: int = USUAL_CONTEXT,
 ) -> tuple[Split, ...]:
-    """Draw the held-out and validation windows of a comparison, so often that the held-out clusters of these `folds`
-    splits are disjoint; None: one split. Raises UserError where the data are too few.
+    """Draw the held-out and validation windows of a comparison: `folds` splits whose held-out clusters are disjoint, or
+    one split (None). Raises UserError where the data are too few.
 
     `larger`: the expanded arm, or all arms above the baseline, smallest first, each of which contains those before.
     `context`: vectors in a context, where there are several in the longest. With `baseline_used` only clusters are held

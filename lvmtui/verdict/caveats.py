@@ -125,7 +125,7 @@ TRAINING_LENGTH: Mapping[ArmName, tuple[str, str]] = {
 
 def _training_length(ranked: Sequence[Row]) -> list[str]:
     """The models whose larger arm was trained too short, or whose smaller arm was first evaluated too late. Where the
-    other arm is the same in all of them, both are named."""
+    other arm of each has it too, both are named."""
     said = []
     for arm, (kind, words) in TRAINING_LENGTH.items():
         which = {one: [row for row in ranked if any(f.kind == kind for f in row.cell(one).findings)] for one in ARMS}

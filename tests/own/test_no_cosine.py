@@ -110,4 +110,4 @@ def test_a_checkpoint_that_was_written_again_without_a_word_is_not_gone_on_from(
     bench.process.kill()
     started = [e for e in events_of(run) if isinstance(e, Started)][-1]
     assert (started.resumed_from, started.checkpoint) == (0, None)
-    assert "from the start: its checkpoint is gone, or was written again without a word of its step" in bench.log()
+    assert "from the start: its checkpoint is gone, or was written again without telling lvmtui" in bench.log()

@@ -156,7 +156,7 @@ class Program:
         )
         start = f"from step {self.said.first_step} ({checkpoint.name})" if checkpoint else "from the start"
         if not checkpoint and any(self.out.iterdir()) and any(isinstance(event, CheckpointSaved) for event in past):
-            start += ": its checkpoint is gone, or was written again without a word of its step"
+            start += ": its checkpoint is gone, or was written again without telling lvmtui"
         self.journal.say(f"{' '.join(self.command)}, {start}")
 
     def _scripts(self) -> dict[str, str]:

@@ -72,7 +72,7 @@ class Said:
             case trainer_log.CheckpointSaved() if event.file:
                 self._advance(event.step)
                 self.can_checkpoint, self.checkpoint = True, event.step
-                self.log(replace(event, modified=signature(self.out / event.file)[2]))
+                self.log(replace(event, modified=signature(self.out / event.file, asked=True)[2]))
             case trainer_log.Failed():
                 self.hopeless = True
             case _:
@@ -149,11 +149,11 @@ def _number(value: object) -> float | None:
 
 def checkpoint_in(past: Sequence[Event], out: Path, *, untold: bool) -> tuple[Path | None, int]:
     """The newest checkpoint of those the log tells of that is in `out`, and its step. `untold`: the program keeps
-    checkpoints without telling of them, and goes on by itself. One that was written again since is of another step."""
+    checkpoints without telling of them, and goes on by itself. One that was written again since is not taken."""
     told = [event for event in reversed(past) if isinstance(event, trainer_log.CheckpointSaved) and event.file]
     for event in told:
         path = out / event.file
-        same = event.modified in (0, signature(path)[2])
+        same = event.modified in (0, signature(path, asked=True)[2])
         if same and path.exists() and path.resolve().is_relative_to(out.resolve()):
             return path, event.step
     ending = next((e for e in reversed(past) if isinstance(e, (trainer_log.Paused, trainer_log.Interrupted))), None)
