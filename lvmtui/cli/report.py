@@ -58,8 +58,8 @@ def _long_table(given: argparse.Namespace, folder: CampaignDir) -> int:
     from lvmtui.system.files import write_output
 
     text = io.StringIO()
-    with warnings.catch_warnings(record=True) as left_out:
-        warnings.simplefilter("always")
+    with warnings.catch_warnings(record=True, action="ignore") as left_out:  # those of others are no loss of ours
+        warnings.filterwarnings("always", "left out: ")
         open_workspace(folder.workspace.root).campaign(folder.id).table(given.table).write_csv(text)
     for one in left_out:
         print(f"lvmtui: {one.message}", file=sys.stderr)
