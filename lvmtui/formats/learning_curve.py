@@ -86,7 +86,7 @@ class ModelCurve:
     points: tuple[Point, ...]
     """Smallest first; those that are missing are left out."""
     missing: tuple[str, ...]
-    """Runs the curve is fitted without, in words."""
+    """Runs the curve is fitted without, and what is left out with each, in words."""
     word: Word | None
     """None: runs are still to come, or too few sizes are judged."""
     reason: str

@@ -14,6 +14,7 @@ from statistics import fmean
 
 import numpy as np
 
+from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.learning_curve import LEAST_SIZES, Fit, LearningCurve, ModelCurve, MoreForLess, Point, Worth
 from lvmtui.formats.results import ALPHA, STRATA
 from lvmtui.formats.spec import ArmName
@@ -100,7 +101,7 @@ def _needs(state: CampaignState, alike: Mapping[str, _Judged]) -> list[MoreForLe
 def _judge(state: CampaignState, model: str, unfit: set[str]) -> _Judged:
     campaign = state.campaign
     cells: dict[tuple[ArmName, int], WindowScores] = {}
-    missing: list[str] = []
+    faults: dict[tuple[ArmName, int], str] = {}
     coming = 0
     for view in (v for v in state.runs if v.planned.model == model):
         scores, fault = _scores(view, unfit)
@@ -109,14 +110,14 @@ def _judge(state: CampaignState, model: str, unfit: set[str]) -> _Judged:
         elif view.state is not None and not view.status.over:
             coming += 1
         else:
-            seed = f" seed {view.planned.seed}" if len(campaign.seeds) > 1 else ""
-            missing.append(f"{campaign.arm(view.planned.arm).label}{seed}: {fault}")
+            faults[view.planned.arm, view.planned.seed] = fault
     arms, seeds = _most_complete(tuple(campaign.arms), campaign.seeds, cells)
+    missing = _missing(faults, arms, seeds, campaign)
     grid = _Grid(state, model, arms, seeds, cells)
     measured = grid.measured() if len(arms) > 1 else None
     points = grid.points(measured) if measured else ()
     curve = fit(measured) if measured and len(arms) >= LEAST_SIZES else None
-    return _Judged(arms, seeds, measured, curve, _document(model, points, tuple(missing), coming, curve))
+    return _Judged(arms, seeds, measured, curve, _document(model, points, missing, coming, curve))
 
 
 def _scores(view: RunView, unfit: set[str]) -> tuple[WindowScores | None, str]:
@@ -138,6 +139,20 @@ def _most_complete(
         for chosen in combinations(seeds, count):
             found.append((tuple(arm for arm in arms if all((arm, seed) in cells for seed in chosen)), chosen))
     return max(found, key=lambda one: (len(one[0]) >= LEAST_SIZES, len(one[0]) * len(one[1]), len(one[0])))
+
+
+def _missing(
+    faults: Mapping[tuple[ArmName, int], str], arms: Sequence[ArmName], seeds: Sequence[int], campaign: Campaign
+) -> tuple[str, ...]:
+    """The runs that are missing, each with the size or the seed that is left out with it."""
+    said = []
+    for (arm, seed), fault in faults.items():
+        run = f"{campaign.arm(arm).label} seed {seed}" if len(campaign.seeds) > 1 else campaign.arm(arm).label
+        more = f", so seed {seed} of all sizes is left out" if arm in arms and seed not in seeds else ""
+        if arm not in arms and len(campaign.seeds) > 1:
+            more = ", so this size is left out"
+        said.append(f"{run}: {fault}{more}")
+    return tuple(said)
 
 
 @dataclass(frozen=True)

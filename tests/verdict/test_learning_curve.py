@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from lvmtui.formats.spec import arm_names
 from lvmtui.verdict.interval import Design
 from lvmtui.verdict.learning_curve import EXPONENTS, Floats, Measured, fit, measure
 from lvmtui.verdict.model_crossings import leaders, more_for_less, overtaking
-from lvmtui.verdict.sizes import _most_complete
+from lvmtui.verdict.sizes import _missing, _most_complete
+from tests.factory import make_campaign
 
 WINDOWS = np.geomspace(1000, 16_000, 5)
 CLUSTERS = 60
@@ -192,3 +194,12 @@ def test_sizes_that_make_a_curve_are_kept_before_more_runs_that_make_none() -> N
     del cells["expanded", 4]
     assert _most_complete(sizes, (4, 5, 6), cells) == (sizes[:2], (4, 5, 6))
     assert _most_complete(sizes, (4, 5, 6), {}) == ((), ())
+
+
+def test_what_is_left_out_with_a_missing_run_is_said(tmp_path: Path) -> None:
+    campaign, both = make_campaign(tmp_path, seeds=(1, 2)), ("baseline", "expanded")
+    faults = {("expanded", 2): "cancelled"}
+    assert _missing(faults, both, (1,), campaign) == ("23k seed 2: cancelled, so seed 2 of all sizes is left out",)
+    assert _missing(faults, both[:1], (1, 2), campaign) == ("23k seed 2: cancelled, so this size is left out",)
+    one = make_campaign(tmp_path, stamp="20251230_120000")
+    assert _missing({("expanded", 1): "failed"}, both[:1], (1,), one) == ("23k: failed",)
