@@ -117,11 +117,11 @@ def _row(state: CampaignState, view: RunView, eta: CampaignEta, known: Judgement
     if run is None:
         return row._replace(note=sanitise(view.status.reason, 1000))
     spec = run.spec
-    epochs = "/".join(f"{spec.epoch_of(step):.1f}" for step in (run.step, run.planned_steps) if step is not None)
-    steps = f"step {run.step}" + (f"/{run.planned_steps}" if run.planned_steps is not None else "")
+    epochs = "/".join(f"{spec.epoch_of(step):.1f}" for step in (view.step, run.planned_steps) if step is not None)
+    steps = f"step {view.step}" + (f"/{run.planned_steps}" if run.planned_steps is not None else "")
     return row._replace(
-        epoch="" if not run.step else epochs if spec.counts_epochs else steps,
-        gain=_gain(run, known.trivial.get(planned.run)),
+        epoch="" if not view.step else epochs if spec.counts_epochs else steps,
+        gain=_gain(view, run, known.trivial.get(planned.run)),
         time=_time(view, run, eta),
         note=sanitise(_note(view, run, known), 1000),
     )
@@ -156,9 +156,9 @@ def _note(view: RunView, run: RunState, known: Judgement) -> str:
     return "; ".join(filter(None, [*alarms, ", ".join(filter(None, said))]))
 
 
-def _gain(run: RunState, trivial: TrivialBaselines | None) -> str:
+def _gain(view: RunView, run: RunState, trivial: TrivialBaselines | None) -> str:
     """The gain so far; of another program, whose windows are not known, the cosine; empty while neither is known."""
-    best = run.trainer.best.cosine if run.trainer.best else None
+    best = view.best.cosine if view.best else None
     if best is None or run.spec.foreign:
         return "" if best is None else words.cosine(best)
     against = best_trivial(run, trivial)
@@ -289,12 +289,12 @@ def run_as_json(view: RunView, eta: CampaignEta, known: Judgement) -> dict[str, 
         "since": view.status.since,
         "no_step": view.status.no_step,
         "want": run.intent.want if run else None,
-        "step": run.step if run else None,
+        "step": view.step if run else None,
         "total_steps": run.spec.total_steps if run else None,
         "job": encode(view.job),
         "interruptions": len(interruptions(run)) if run else None,
         "active_seconds": run.trainer.worked if run else None,
-        "best_validation_cosine": run.trainer.best.cosine if run and run.trainer.best else None,
+        "best_validation_cosine": view.best.cosine if view.best else None,
         "heldout_cosine": finished.heldout.cosine if finished else None,
         "eta": encode(expected) if expected else None,
         "findings": [{"kind": finding.kind, "alarm": finding.alarm, "words": finding.words} for finding in found],

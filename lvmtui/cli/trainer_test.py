@@ -43,6 +43,8 @@ LEAVE_AFTER = 20.0
 """Seconds it has to leave when it is asked, and to say something when it goes on."""
 CANCEL_WAIT = 15.0
 """Seconds beyond the limit that it has to end when it is cancelled."""
+QUIET = 5.0
+"""Seconds without an event that are said of a trainer that has not finished."""
 ASK_AFTER = 10.0
 """Seconds after its first word at which it is asked to leave, if it has not told of a checkpoint before."""
 
@@ -261,10 +263,13 @@ class _Test:
             self._wait(self._over, CANCEL_WAIT, beyond=True)
             return
         seconds = time.monotonic() - began
-        left = isinstance(self._events()[-1], trainer_log.Paused)
+        left, saved = isinstance(self._events()[-1], trainer_log.Paused), self._newest(CheckpointSaved)
+        files = {path.name for path in (self.run.path / "out").iterdir()}
         words = f"left {seconds:.1f} s after it was asked" if left else self._ending_words()
+        if left and saved is None and "predictions.npy" in files:
+            left, words = False, f"asked to leave (TERM), it went on to its end, for {seconds:.1f} s"
         yield PartFound("leave", left, words, needed=True)
-        saved, kept = self._newest(CheckpointSaved), any((self.run.path / "out").iterdir())
+        kept = bool(files - {"predictions.npy"})
         told = f"it told of none, and {'keeps files' if kept else 'left no file'} in {{run}}"
         words = f"the last of step {saved.step:,}, {saved.bytes / 1e6:.1f} MB" if saved else told
         yield PartFound("checkpoint", saved is not None or kept, words, needed=True)
@@ -276,6 +281,8 @@ class _Test:
         begun = started.resumed_from if started else 0
         if first is not None:
             then = f"its next word was of step {first:,}"
+        elif self._newest(trainer_log.Finished):
+            then = "it had nothing left to do"
         else:
             then = self._ending_words() if self._over() else f"said nothing within {LEAVE_AFTER:.0f} s"
         words = f"went on after step {begun:,}, {then}" if begun else "it began again from the start"
@@ -287,7 +294,10 @@ class _Test:
         if self.killed:
             yield PartFound("predictions", False, "it was killed; they are handed in at the end")
         elif finished is None:
-            why = self._ending_words() if self._over() else f"it did not finish within {self.limit:.0f} s"
+            told, limit = self._told(), f"it did not finish within {self.limit:.0f} s"
+            if told and (quiet := time.time() - told[-1].time) > QUIET:
+                limit += f", and told of nothing in the last {quiet:.0f} s, after step {told[-1].step:,}"
+            why = self._ending_words() if self._over() else limit
             failed = self._newest(trainer_log.Failed) is not None
             yield PartFound("predictions", False, f"{why}; they are handed in at the end", needed=failed)
         elif finished.heldout.windows:

@@ -177,7 +177,7 @@ def left_of(work: Work, view: RunView, now: float) -> Left:
     if state is None:
         return all_of(work)
     alive, live, launched = view.status.pace == "works", state.live, state.supervision.launched
-    step = min(work.steps, state.step if alive else state.goes_on_from)
+    step = min(work.steps, view.step)
     evaluated = [e for e in state.trainer.evaluations if e.step <= step]
     last, worse = evaluated[-1].step if evaluated else 0, without_better(evaluated)
     evaluations = 0 if last >= work.steps else work.evaluations - last // work.evaluate_every

@@ -122,7 +122,7 @@ def _taken_in_before(workspace: Workspace, histories: Sequence[ImportedHistory])
     there = [(s, h) for h in histories for s in specs if s and s.history and s.imported and _same(s.imported, h)]
     named = ", ".join(dict.fromkeys(f"campaign {s.campaign}" if s.campaign else f"run {s.run}" for s, _ in there))
     folders = list(dict.fromkeys(history.folder.name for _, history in there))
-    which = "; this is a second copy" if len(folders) == len(histories) else f": {', '.join(folders)}; the rest is new"
+    which = "; this is another copy" if len(folders) == len(histories) else f": {', '.join(folders)}; the rest is new"
     return [f"taken in before as {named}{which}"] if named else []
 
 

@@ -92,8 +92,15 @@ def without_home(part: Any, home: str) -> Any:
 
 
 def pieces_of(text: Text) -> tuple[Piece, ...]:
-    """The pieces of a text; a single piece stands for itself."""
-    return text if isinstance(text, tuple) else (text,)
+    """The pieces of a text, with the commands that it quotes as code, so that they can be copied as they are."""
+    found: list[Piece] = []
+    for piece in text if isinstance(text, tuple) else (text,):
+        if isinstance(piece, str) and "'lvmtui " in piece:
+            between = enumerate(re.split(r"(?<!\w)'(lvmtui [^']+)'(?=[\s.,;:)]|$)", piece))
+            found += [Code(part) if number % 2 else part for number, part in between if part]
+        else:
+            found.append(piece)
+    return tuple(found)
 
 
 def bullets(items: Iterable[Text]) -> tuple[Block, ...]:

@@ -16,7 +16,7 @@ from lvmtui.formats.live import STALE, Job, Pulse, SupervisorFile
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
 from lvmtui.formats.results import read_made
 from lvmtui.formats.told import read_told, untold
-from lvmtui.formats.trainer_log import IN_THE_PLAN, Finished, finished_before
+from lvmtui.formats.trainer_log import IN_THE_PLAN, Evaluated, Finished, finished_before
 from lvmtui.models import title_of
 from lvmtui.state.attempt import is_silent, newest_attempt
 from lvmtui.state.liveness import Owners, PulseReader, job_of, life_of, life_of_job, longest_quiet, silence_of
@@ -55,6 +55,20 @@ class RunView:
         began = self.state.trainer.started
         since = now if is_silent(self.state) or stopped else max(live.time, began.time if began else 0.0)
         return self.state.trainer.wasted + live.active + max(0.0, now - since)
+
+    @property
+    def step(self) -> int:
+        """The newest step known; the one it goes on from, while it waits or its newest attempt has logged nothing."""
+        if self.state is None:
+            return 0
+        waits = self.status.pace == "waits" or (self.status.pace == "works" and is_silent(self.state))
+        return self.state.goes_on_from if waits else self.state.step
+
+    @property
+    def best(self) -> Evaluated | None:
+        """The evaluation up to `step` whose weights are kept."""
+        evaluations = self.state.trainer.evaluations if self.state else ()
+        return next((e for e in reversed(evaluations) if e.best and e.step <= self.step), None)
 
     @property
     def finished(self) -> Finished | None:

@@ -31,6 +31,13 @@ class RunOutcome:
     over: bool
     digest: str
     """Checksum of its held-out scores; empty until it has finished."""
+    since: float = 0.0
+    """When it ended so, in seconds since 1970: a run that failed, and was tried again, may fail again."""
+
+    @property
+    def words(self) -> str:
+        """Tells it from any other outcome of its campaign."""
+        return f"{self.model} {self.arm} {self.seed} {self.phase} {self.digest or self.since}"
 
 
 @dataclass(frozen=True)
@@ -82,16 +89,15 @@ def due(
     results.sort(key=lambda task: task.kind == "baselines" and task.subject not in ARMS)
     tasks = [task for task in results if wanted(task)]
     if not tasks and outcomes and all(outcome.over for outcome in outcomes):
-        told = (f"{o.model} {o.arm} {o.seed} {o.phase} {o.digest}" for o in outcomes)
-        report = Task(campaign.id, "report", "", _digest(campaign.id, *told), "report")
+        report = Task(campaign.id, "report", "", _digest(campaign.id, *(o.words for o in outcomes)), "report")
         tasks = [report] if wanted(report) else []
     return tasks
 
 
 def run_outcome(planned: PlannedRun, status: Status, finished: Finished | None) -> RunOutcome:
     """What has become of a run."""
-    digest = finished.heldout_digest if finished else ""
-    return RunOutcome(planned.model, planned.arm, planned.seed, status.phase.value, status.over, digest)
+    digest, since = finished.heldout_digest if finished else "", status.since or 0.0 if status.over else 0.0
+    return RunOutcome(planned.model, planned.arm, planned.seed, status.phase.value, status.over, digest, since)
 
 
 def finished_pairs(outcomes: Sequence[RunOutcome], model: str) -> list[str]:

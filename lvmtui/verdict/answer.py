@@ -106,7 +106,9 @@ def unbeaten(table: Table) -> str:
     else:  # a gain is over a baseline on the same windows
         best, skill = max(skills, key=lambda pair: pair[1].gain.value)
     who = "it" if len(skills) == 1 else f"the best, {best.title}," if len(alike) == len(skills) else best.title
-    none = f"{best.title} does not beat" if len(skills) == 1 else f"none of {len(skills)} models beats"
+    n, whole = len(skills), (len(table.rows), len(table.ranked))
+    judged = f"{n} models" if n in whole else f"the {n} models with a held-out cosine"
+    none = f"{best.title} does not beat" if n == 1 else f"none of {judged} beats"
     return (
         f"With {table.labels[1]}, {none} {the_trivial(skill.against)}, which needs no network "
         f"({cosine(skill.cosine)}; {who} has {cosine(best.expanded.cosine)})."

@@ -103,7 +103,7 @@ def test_what_was_taken_in_before_is_named(tmp_path: Path) -> None:
     folders = write_originals(tmp_path / "original")
     state = imported(tmp_path, folders[:6], arm="80k")
     lines = import_folders(Workspace(tmp_path / "ws"), folders[:6], "80k")
-    assert f"taken in before as campaign {state.campaign.id}; this is a second copy" in lines
+    assert f"taken in before as campaign {state.campaign.id}; this is another copy" in lines
     both = [line for line in import_folders(Workspace(tmp_path / "ws"), folders[4:], "80k") if line.startswith("taken")]
     names = ", ".join(folder.name for folder in folders[4:6])
     assert len(both) == 1 and both[0].endswith(f": {names}; the rest is new"), both
@@ -118,7 +118,7 @@ def test_other_weights_of_one_history_are_no_second_copy(tmp_path: Path) -> None
     np.savez(tmp_path / "v.npz", vectors=np.ones((20, 64), np.float32))
     workspace = Workspace(tmp_path / "ws")
     told = [import_folders(workspace, [f], arm="1k", trained_on=tmp_path / "v.npz")[1] for f in folders]
-    assert ["second copy" in said for said in told] == [False, True, False], told
+    assert ["another copy" in said for said in told] == [False, True, False], told
 
 
 def test_a_folder_that_is_named_twice_is_one_run(tmp_path: Path) -> None:

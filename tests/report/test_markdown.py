@@ -72,6 +72,13 @@ def test_columns_line_up_on_a_terminal() -> None:
     ]
 
 
+def test_a_command_can_be_copied_as_it_is() -> None:
+    (line,) = markdown([Paragraph("it failed; 'lvmtui trainer test a_*/train.log' shows it, or 'b_*'")]).splitlines()
+    assert line == "it failed; `lvmtui trainer test a_*/train.log` shows it, or 'b\\_\\*'"
+    spaced = "'lvmtui --workspace '/my runs' attach'"
+    assert markdown([Paragraph(spaced)]) == f"{spaced}\n", "where it ends cannot be told"
+
+
 def test_every_block_has_its_marks() -> None:
     page = markdown(
         [

@@ -259,3 +259,27 @@ def test_a_run_that_was_never_started_is_not_looked_through_for_old_scores(
     workspace = Workspace(tmp_path)
     CampaignReader(workspace, workspace.campaign(campaign.id)).refresh()
     assert asked == [run.run for run in campaign.runs if (run.model, run.arm) == ("gru", "baseline")]
+
+
+@pytest.mark.parametrize(("checkpoint", "from_start"), [(True, False), (True, True), (False, False)])
+def test_a_run_that_is_tried_again_is_where_it_goes_on(tmp_path: Path, checkpoint: bool, from_start: bool) -> None:
+    """`status` showed the last epoch of the attempt before, its gain, and 2 s left."""
+    campaign = make_campaign(tmp_path, models=("amn",))
+    history = bring_to(tmp_path, campaign, "amn", "baseline", state="cancelled", fraction=0.68)
+    if not checkpoint:
+        lines = history.folder.events.read_bytes().splitlines(keepends=True)
+        history.folder.events.write_bytes(b"".join(line for line in lines if b"checkpoint_saved" not in line))
+    workspace, planned = Workspace(tmp_path), next(run for run in campaign.runs if run.arm == "baseline")
+
+    def view() -> RunView:
+        return CampaignReader(workspace, workspace.campaign(campaign.id)).view(planned)
+
+    before = view()
+    assert before.status.phase is Phase.CANCELLED and before.step == history.step and before.best
+    write_intent(history.folder.intent, "run", by="me", from_start=from_start)
+    again = view()
+    assert again.state and again.status.phase is Phase.QUEUED and again.step < before.step
+    assert again.step == (again.state.checkpoint_step if checkpoint and not from_start else 0)
+    assert (again.best is not None) == (again.step > 0)
+    history.launch()
+    assert view().step == again.step, "it starts, and has not said so"

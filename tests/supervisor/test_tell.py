@@ -105,6 +105,8 @@ def test_a_campaign_is_over_when_nothing_is_left_to_be_made() -> None:
     assert [one.kind for one in of_campaign(made, over, all_made=False)] == ["pair_compared"]
     retried = [over[0], RunOutcome("amn", "expanded", 1, "finished", True, "another")]
     assert of_campaign(made, over, all_made=True)[-1] != of_campaign(made, retried, all_made=True)[-1]
+    failed, again = ([over[0], RunOutcome("amn", "expanded", 1, "failed", True, "", since)] for since in (5.0, 9.0))
+    assert of_campaign(made, failed, all_made=True)[-1] != of_campaign(made, again, all_made=True)[-1]
 
 
 def test_the_end_of_a_campaign_counts_how_its_runs_ended(tmp_path: Path) -> None:

@@ -118,6 +118,10 @@ def test_models_that_no_training_beats_come_first_whatever_more_data_did() -> No
     assert apart.startswith("With 23k, none of 3") and "(.5166; m0 has .4966)" in apart, "m2 has windows of its own"
     alone = [replace(row, compared=seeds) for row, seeds in zip(below, ((1,), (1, 2), (1, 2)), strict=True)]
     assert "; m1 has .4866)" in answer(replace(going, rows=tuple(alone))), "what is named is of the same windows"
+    nan = [with_skill(made_row(f"m{i}", 1.0, word=Word.NOT_COMPARABLE), -0.1) for i in (3, 4)]
+    nan[1] = replace(nan[1], expanded=made_row("m4", 1.0).expanded)
+    said = answer(made_table([*below, *nan], 34.0))
+    assert said.startswith("With 23k, none of the 4 models with a held-out cosine beats"), "3 of the 5 are compared"
     one = answer(made_table(below[:1]))
     assert one.startswith("With 23k, m0 does not beat the recency mean, which needs no network (.5166; it has .4966). ")
 

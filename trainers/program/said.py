@@ -157,4 +157,5 @@ def checkpoint_in(past: Sequence[Event], out: Path, *, untold: bool) -> tuple[Pa
         if same and path.exists() and path.resolve().is_relative_to(out.resolve()):
             return path, event.step
     ending = next((e for e in reversed(past) if isinstance(e, (trainer_log.Paused, trainer_log.Interrupted))), None)
-    return None, ending.step if ending and untold and not told and any(out.iterdir()) else 0
+    kept = any(path.name != "predictions.npy" for path in out.iterdir())
+    return None, ending.step if ending and untold and not told and kept else 0

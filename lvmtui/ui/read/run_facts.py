@@ -78,7 +78,7 @@ class RunFacts:
         if self.phase is Phase.RUNNING:
             if self.view.status.reason == "heldout":
                 return "held-out"
-            return f"epoch {self.epoch_words}" if self.epoch_words else f"step {self.state.step if self.state else 0:,}"
+            return f"epoch {self.epoch_words}" if self.epoch_words else f"step {self.view.step:,}"
         if self.phase in (Phase.PAUSED, Phase.PAUSING) and self.share > 0:
             return f"{self.phase.value} {math.floor(100 * self.share)} %"
         return self.alarms[0].label if self.alarms and self.phase is Phase.FINISHED else self.phase.value
@@ -88,7 +88,7 @@ class RunFacts:
         """Of its steps, 0 to 1."""
         if self.state is None or self.state.trainer.finished:
             return 1.0 if self.state else 0.0
-        return min(1.0, self.state.step / max(1, self.state.spec.total_steps))
+        return min(1.0, self.view.step / max(1, self.state.spec.total_steps))
 
     @cached_property
     def curve(self) -> tuple[Point, ...]:
@@ -99,8 +99,7 @@ class RunFacts:
     @cached_property
     def best(self) -> float | None:
         """Validation cosine of the best model so far."""
-        found = self.state.trainer.best if self.state else None
-        return found.cosine if found else None
+        return self.view.best.cosine if self.view.best else None
 
     @property
     def name(self) -> str:
@@ -191,7 +190,7 @@ class RunFacts:
         """`4/8`: the epoch it is in; empty where epochs are not known."""
         if self.state is None or not self.state.spec.counts_epochs:
             return ""
-        done, planned = map(self.state.spec.epoch_of, (self.state.step, self.state.spec.total_steps))
+        done, planned = map(self.state.spec.epoch_of, (self.view.step, self.state.spec.total_steps))
         whole = max(1, round(planned))
         return f"{min(whole, math.floor(done * whole / planned) + 1 if planned else 1)}/{whole}"
 
