@@ -38,8 +38,9 @@ neighbours; and how many times wider it is than those just below it lie apart. I
 was found without copies, and 10 % of copies at .90 to .955 in all."""
 BESIDE = 5
 """Rows this close in the text are neighbours by nature; only equal ones among them are the same."""
-SAMPLE = 2048
-"""Rows whose nearest neighbours are looked at to choose the threshold."""
+SAMPLE, PAIRS = 2048, 1 << 26
+"""Rows whose nearest neighbours are looked at to choose the threshold: so many, and more as long as they make no more
+pairs with all rows than that (2 s on two cores). Up to 8,192 rows are all looked at: a passage of 20 may be a copy."""
 DIRECTIONS = 64
 ROWS, COLUMNS = 512, 2048
 """Tile of a product of signatures: 4 MB of cosines, which stay in the cache."""
@@ -209,11 +210,11 @@ class _Rows:
         return representative[order], np.argsort(order)[which]
 
 
-def _spread(rows: int) -> Integers:
-    """Up to SAMPLE rows in 64 stretches: single rows would draw all of a mapped file into memory."""
-    if rows <= SAMPLE:
+def _spread(rows: int, most: int = SAMPLE) -> Integers:
+    """Up to `most` rows in 64 stretches: single rows would draw all of a mapped file into memory."""
+    if rows <= most:
         return np.arange(rows)
-    stretch = SAMPLE // 64
+    stretch = most // 64
     starts = np.linspace(0, rows - stretch, 64).astype(np.int64)
     return np.unique(starts[:, None] + np.arange(stretch))
 
@@ -230,7 +231,7 @@ def _signatures(rows: Floats, directions: Floats) -> Floats:
 
 def _nearest_of_sample(rows: _Rows, distinct: Integers) -> tuple[Floats, Floats]:
     """Highest and lowest cosine of a sample of the distinct rows with any other that is not beside it in the text."""
-    sample = distinct[_spread(len(distinct))]
+    sample = distinct[_spread(len(distinct), max(SAMPLE, PAIRS // len(distinct)))]
     vectors = rows.take(sample)
     nearest, opposite = np.full(len(sample), -1, np.float32), np.ones(len(sample), np.float32)
     for first in range(0, len(distinct), ROWS):
