@@ -150,7 +150,8 @@ def read_extension(workspace: Workspace, folder: CampaignDir) -> Extension:
     state = CampaignReader(workspace, folder).refresh()
     campaign = state.campaign
     if not campaign.subsets:
-        raise UserError(f"--add-sizes: {campaign.id} was not planned with --sizes; start a new campaign with them")
+        helps = "name another one with --campaign, or start a new campaign with them"
+        raise UserError(f"--add-sizes: {campaign.id} was not planned with --sizes; {helps}")
     specs = []
     for view in state.runs:
         if view.state is None or view.state.trainer.finished is None:
