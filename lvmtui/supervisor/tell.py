@@ -184,7 +184,8 @@ def of_run(run: str, status: Status, state: RunState | None, findings: Iterable[
     elif status.phase in {*FAILURES, Phase.MISSING}:
         found.append(Happening("run_failed", run, since))
     elif status.phase is Phase.STALLED and state is not None:
-        found.append(Happening("run_stalled", run, f"step {state.step}"))
+        # the next attempt may stall at the same step
+        found.append(Happening("run_stalled", run, f"step {state.step} of {state.newest_launch}"))
     evaluations = state.trainer.evaluations if state else ()
     if evaluations:
         begun = f"{evaluations[0].time:.3f}"  # another after a retry from the start, the same after a resume

@@ -92,7 +92,7 @@ def test_what_has_happened_has_the_same_key_for_every_supervisor(world: World) -
     assert found == of_run("r", Status(Phase.FINISHED, since=12.4), world.state(), (collapsed, note))
     assert of_run("r", Status(Phase.CANCELLED, since=1.0), None, ()) == []
     stalled = of_run("r", Status(Phase.STALLED, since=1.0), state, ())
-    assert [one.key for one in stalled] == [f"run_stalled r step {state.step}"]
+    assert [one.key for one in stalled] == [f"run_stalled r step {state.step} of {state.newest_launch}"]
     diverged = Finding("diverged", True, "the loss is not a number")
     kinds = [one.kind for one in of_run("r", Status(Phase.DIVERGED, since=1.0), state, (diverged,))]
     assert kinds == ["run_failed"], "said once"
