@@ -254,8 +254,7 @@ def _forward(report: Report) -> list[Block]:
     def figures(values: Iterable[float]) -> list[str]:
         return [cosine(value, 3) for value in values]
 
-    missing = {title: ["–"] * (len(OFFSETS) - len(of.cosines)) for title, of in lines}
-    along = [[title, *missing[title], *figures(of.cosines)] for title, of in lines]
+    along = [[title, *["–"] * (len(OFFSETS) - len(of.cosines)), *figures(of.cosines)] for title, of in lines]
     steps = [f"step {n}" for n in range(1, len(first.scores.rollout) + 1)]
     ordered = [
         [title, cosine(of.next, 3), cosine(of.shuffled, 3), signed(of.shuffled - of.next, 3), *figures(of.rollout)]

@@ -104,12 +104,10 @@ class AskOrders:
 
     def change_jobs(self, by: int) -> None:
         """Let this many more runs train at once."""
-        snapshot = self._app.snapshot
-        if snapshot is None:
-            return
-        state = snapshot.state
-        jobs = max(1, (state.intent.jobs or state.campaign.jobs) + by)
-        self.give(lambda: [orders.set_jobs(state, jobs)])
+        if self._app.snapshot is not None:
+            state = self._app.snapshot.state
+            jobs = max(1, (state.intent.jobs or state.campaign.jobs) + by)
+            self.give(lambda: [orders.set_jobs(state, jobs)])
 
     def start_next(self) -> None:
         snapshot, run = self._app.snapshot, self._app.run_selected

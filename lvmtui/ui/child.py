@@ -6,17 +6,16 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from lvmtui.system.launch import our_command
 from lvmtui.system.text import last_words
 
-COMMAND = (sys.executable, "-P", "-m", "lvmtui")
-"""-P: a folder called lvmtui in the current one must not be taken for ours."""
+COMMAND = our_command("lvmtui")
 
 
 class Child:

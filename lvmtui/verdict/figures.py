@@ -101,7 +101,7 @@ class Figures:
 
     def difference(self) -> Estimate:
         """The change in cosine."""
-        return self._paired(self.cosines["baseline"], self.cosines["expanded"])
+        return self._gain(self.cosines["expanded"], self.cosines["baseline"], paired=True)
 
     def unweighted(self) -> Figures | None:
         """The figures with every window weighing the same; None where the cap changes nothing."""
@@ -141,7 +141,7 @@ class Figures:
                     name=name,
                     baseline=self._mean(baseline),
                     expanded=self._mean(expanded),
-                    change=self._paired(baseline, expanded),
+                    change=self._gain(expanded, baseline, paired=True),
                     against=best,
                     trivial=self._mean(ranked[best]) if best else None,
                     gain=self._gain(expanded, ranked[best]) if best else None,
@@ -176,10 +176,11 @@ class Figures:
         theirs = [pair.trivial[arm][against].cosine for pair in self.pairs]
         return Skill(against, trivial[against], self._gain(cosines, theirs))
 
-    def _gain(self, mine: Sequence[Floats], theirs: Sequence[Floats]) -> Estimate:
-        """A trained arm less a trivial baseline, which has no seeds."""
+    def _gain(self, mine: Sequence[Floats], theirs: Sequence[Floats], *, paired: bool = False) -> Estimate:
+        """A trained arm less a trivial baseline, which has no seeds, or, where they are `paired`, less another trained
+        arm; each one array (W,) a pair."""
         gains = self._pooled([m - t for m, t in zip(mine, theirs, strict=True)])
-        return self.design.estimate(gains, self._seed_means(mine))
+        return self.design.estimate(gains, self._seed_means(mine, *([theirs] if paired else [])))
 
     def _trivial_names(self, arm: ArmName) -> list[str]:
         """Trivial baselines that every pair has."""
@@ -190,11 +191,6 @@ class Figures:
         baseline, expanded = (self.cosines[arm] for arm in ARMS)
         seed_means = self._seed_means(baseline, expanded)
         return self.design.relative(self._pooled(baseline), self._pooled(expanded), seed_means)
-
-    def _paired(self, baseline: Sequence[Floats], expanded: Sequence[Floats]) -> Estimate:
-        """Expanded less baseline, both one array (W,) a pair."""
-        differences = self._pooled([e - b for b, e in zip(baseline, expanded, strict=True)])
-        return self.design.estimate(differences, self._seed_means(baseline, expanded))
 
     def _mean(self, values: Sequence[Floats]) -> float:
         """Weighted mean of one array (W,) a pair."""

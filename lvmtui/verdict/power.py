@@ -93,7 +93,7 @@ class Power:
         return f"{'; '.join(said)} (if changes vary as with {self.source})"
 
 
-def power(lengths: Sequence[Sequence[int]], cap: int | None, *, seeds: int = 1, prior: Prior | None = None) -> Power:
+def power(lengths: Sequence[Sequence[int]], cap: int | None, *, seeds: int = 1, prior: Prior = Prior()) -> Power:
     """What a campaign with these held-out clusters can detect.
 
     `lengths`: windows of each cluster, one list a fold (a campaign without folds has one list); with folds there is
@@ -101,7 +101,6 @@ def power(lengths: Sequence[Sequence[int]], cap: int | None, *, seeds: int = 1, 
     """
     if not lengths or not all(lengths):
         raise ValueError("no held-out clusters")
-    prior = prior or Prior()
     seeds = len(lengths) if len(lengths) > 1 else seeds
     clusters = sum(map(len, lengths))
     smallest, df = _smallest(lengths, cap, seeds, prior)

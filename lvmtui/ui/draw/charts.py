@@ -90,15 +90,13 @@ def chart(  # noqa: PLR0913  what a plot is made of
     xs = [x for one in curves for x, _ in one.points]
     first, last = x_range or (min(xs), max(xs))
     last = last if last > first else first + max(1.0, abs(first) * 1e-6)
-    canvas = _Canvas(width - gutter - 2, height - named, (first, last), scale)
-    tail = canvas.reserve_tail(curves, width // 4)
-    for one in curves:
-        canvas.fill(one)
+    canvas = _Canvas(curves, width - gutter - 2, width // 4, (first, last), scale)
     for one in reversed(curves):
         canvas.draw(one)
     for one in curves:
+        canvas.fill(one)
         canvas.label(one)
-    rows = canvas.rows({scale.row(y): label for y, label in marks}, tail)
+    rows = canvas.rows({scale.row(y): label for y, label in marks})
     lines: list[Line] = []
     for y, row in enumerate(rows):
         axis = glyphs.TICK if y in ticks else glyphs.AXIS
@@ -196,24 +194,23 @@ def _round_log(low: float, high: float) -> list[tuple[float, int]]:
 class _Canvas:
     """Cells in which curves, bands and labels are drawn."""
 
-    def __init__(self, columns: int, height: int, x_range: tuple[float, float], scale: _Scale) -> None:
-        self.columns, self.height, self.scale = max(1, columns), height, scale
+    def __init__(
+        self, curves: Sequence[Series], columns: int, most: int, x_range: tuple[float, float], scale: _Scale
+    ) -> None:
+        """`most`: columns that may be kept at the right, for labels of curves that end there."""
+        self.columns, self.height, self.scale = max(1, columns), scale.height, scale
         self.first, self.last = x_range
-        self.bits: list[list[tuple[int, str]]] = []
+        wide = [cell_len(c.label) for c in curves if c.label and c.points and not self._fits(c)]
+        self.tail = min(max(wide, default=0), most)
+        """Columns kept at the right."""
+        self.columns = max(1, self.columns - (self.tail + 1 if self.tail else 0))
+        self.bits = [[(0, "")] * self.columns for _ in range(self.height)]
         self.filled: dict[tuple[int, int], str] = {}
         """(row, column) in a band -> style."""
         self.labels: dict[tuple[int, int], Piece] = {}
         """(row, column) -> label that begins there."""
         self.ends: dict[int, Piece] = {}
         """Row -> label at the right of the picture."""
-
-    def reserve_tail(self, curves: Sequence[Series], most: int) -> int:
-        """Keep columns at the right for labels of curves that end there. Returns how many."""
-        wide = [cell_len(c.label) for c in curves if c.label and c.points and not self._fits(c)]
-        tail = min(max(wide, default=0), most)
-        self.columns = max(1, self.columns - (tail + 1 if tail else 0))
-        self.bits = [[(0, "")] * self.columns for _ in range(self.height)]
-        return tail
 
     def _fits(self, curve: Series) -> bool:
         """True if its label has room after its end."""
@@ -273,7 +270,7 @@ class _Canvas:
         elif (at := next((y for y in nearest if y not in self.ends), None)) is not None:
             self.ends[at] = label
 
-    def rows(self, levels: dict[int, str], tail: int) -> list[list[Piece]]:
+    def rows(self, levels: dict[int, str]) -> list[list[Piece]]:
         """Each row as pieces, with the labels at the right. `levels`: row -> label."""
         drawn = []
         for y in range(self.height):
@@ -284,9 +281,9 @@ class _Canvas:
             if y in levels:
                 _lay(cells, levels[y])
             pieces = joined(cells)
-            if tail:
+            if self.tail:
                 text, style = self.ends.get(y, ("", ""))
-                pieces.append((" " + left(text, tail), style))
+                pieces.append((" " + left(text, self.tail), style))
             drawn.append(pieces)
         return drawn
 

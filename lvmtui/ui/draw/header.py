@@ -37,8 +37,7 @@ def banner(said: str, snapshot: Snapshot, width: int, most: int, *, read_only: b
 def _progress(snapshot: Snapshot, read_only: bool) -> list[str]:
     """Campaign, finished runs, time left and end; the longest form first."""
     finished = sum(run.phase is Phase.FINISHED for run in snapshot.runs)
-    count = f"{finished} of {len(snapshot.runs)} finished"
-    done = f"{'read-only   ' if read_only else ''}{count}"
+    done = f"{'read-only   ' if read_only else ''}{finished} of {len(snapshot.runs)} finished"
     long, short = (_time_left(snapshot, wide=wide) for wide in (True, False))
     return [
         "   ".join((snapshot.title, done, *long)),
