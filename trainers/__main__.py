@@ -12,11 +12,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from lvmtui.formats.json_codec import encode_line
+from lvmtui.formats.json_codec import encode_line, find_document
 from lvmtui.formats.paths import RunDir
-from lvmtui.formats.spec import read_spec
+from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.trainer_log import Exit, Failed
-from lvmtui.system.errors import UserError
 from lvmtui.system.files import append_line
 from lvmtui.system.filesystem import try_lock
 from lvmtui.system.process_id import host_name
@@ -41,10 +40,8 @@ def main(arguments: list[str]) -> int:
         return Exit.LOCKED
     with lock:
         keep_memory()
-        own_program = False
-        with suppress(UserError):  # a spec that cannot be read is our trainer's to report
-            own_program = read_spec(folder.spec).own_trainer is not None
-        if own_program:
+        spec = find_document(RunSpec, folder.spec)  # one that cannot be read is our trainer's to report
+        if spec is not None and spec.own_trainer is not None:
             from trainers.program.run import train_with_program
 
             return train_with_program(folder, orders, began)

@@ -154,7 +154,8 @@ def prove_campaign(folder: CampaignDir, moved: Sequence[Path] = ()) -> tuple[str
 
 def _take_in(file: Path, used: Iterable[ArmData], workspace: Path) -> None:
     """Make the store of vectors that were `used` again from a file. Raises UserError if it does not hold them."""
-    fault = ""
+    unlike = "not the vectors the campaign was planned with, by their fingerprint"
+    fault = f"{shown(file)}: {unlike}, to which the names of its arrays belong"
     for data in used:
         try:
             if open_source(file, data.reading).fingerprint() == data.fingerprint:
@@ -162,11 +163,7 @@ def _take_in(file: Path, used: Iterable[ArmData], workspace: Path) -> None:
                 return
         except UserError as error:
             fault = str(error)
-    raise UserError(
-        fault
-        or f"{shown(file)}: not the vectors the campaign was planned with, by their fingerprint, to which "
-        "the names of its arrays belong"
-    )
+    raise UserError(fault)
 
 
 def _prove_arm(label: str, store: Store, windows: ArmWindows, heldout: HeldOut, same: float) -> ArmProof:

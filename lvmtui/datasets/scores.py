@@ -168,14 +168,10 @@ def forward_scores(
 
 def followed(starts: Integers, cluster: npt.NDArray[np.integer]) -> Integers:
     """Starts of windows after which four more begin, each one row later, in the same cluster."""
-    order = np.argsort(starts)
+    order, last = np.argsort(starts), STEPS - 1
     ordered, of = starts[order], cluster[order]
-    count = len(ordered) - STEPS + 1
-    if count <= 0:
-        return starts[:0]
-    last = STEPS - 1
-    run = (ordered[last:] == ordered[:count] + last) & (of[last:] == of[:count])
-    return np.asarray(ordered[:count][run])
+    run = (ordered[last:] == ordered[:-last] + last) & (of[last:] == of[:-last])
+    return np.asarray(ordered[:-last][run])
 
 
 def score_and_write(

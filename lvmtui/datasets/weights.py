@@ -50,10 +50,8 @@ def default_cap(lengths: Lengths) -> int:
     caps = [round(step * 10.0**power) for power in range(len(str(longest))) for step in STEPS]
     tried = sorted({longest, *(cap for cap in caps if cap < longest)})
     expected = [expected_half_width(sizes, cap) for cap in tried]
-    least = min(expected)
-    if math.isinf(least):
-        return longest
-    return max(cap for cap, width in zip(tried, expected, strict=True) if width <= NEAR_BEST * least)
+    bar = NEAR_BEST * min(expected)  # infinite for a single cluster, which is not capped then
+    return max(cap for cap, width in zip(tried, expected, strict=True) if width <= bar)
 
 
 def expected_half_width(lengths: Lengths, cap: int | None) -> float:

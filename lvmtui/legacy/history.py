@@ -8,6 +8,7 @@ import json
 import math
 import re
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -107,7 +108,7 @@ def read_history(folder: Path) -> ImportedHistory:
         batch_size=_whole(document.get("batch_size")) or 0,
         parameters=_whole(document.get("final_params")) or _whole(document.get("parameters")) or 0,
         epochs=len(entries),
-        evaluations=_evaluations(entries, _number(document.get("total_training_time")) or 0.0, ended, model),
+        evaluations=tuple(_evaluations(entries, _number(document.get("total_training_time")) or 0.0, ended, model)),
         ended=ended,
         weights=next((name for name in WEIGHTS if (folder / name).is_file()), ""),
     )
@@ -124,7 +125,7 @@ def _entries(path: Path, document: object) -> list[dict[str, Any]]:
     raise UserError(f"{path}: not a training history, because {fault}; {RESTORE}")
 
 
-def _evaluations(entries: list[dict[str, Any]], total: float, ended: float, model: str) -> tuple[Evaluated, ...]:
+def _evaluations(entries: list[dict[str, Any]], total: float, ended: float, model: str) -> Iterator[Evaluated]:
     """The epochs as evaluations of ours, a step each. `total`: seconds, spread evenly where no epoch has its own.
 
     The best has the lowest validation loss, at which the weights were kept; of GraphMERT-LVM, and where no epoch has
@@ -136,7 +137,6 @@ def _evaluations(entries: list[dict[str, Any]], total: float, ended: float, mode
     seconds = [max(0.0, _number(entry.get("epoch_time")) or 0.0) for entry in entries]
     if not any(seconds):
         seconds = [max(0.0, total) / len(entries)] * len(entries)
-    found: list[Evaluated] = []
     active, least = 0.0, math.inf
     for step, (entry, took, (loss, cosine)) in enumerate(zip(entries, seconds, pairs, strict=True), 1):
         active += took
@@ -145,22 +145,19 @@ def _evaluations(entries: list[dict[str, Any]], total: float, ended: float, mode
         number = _number(entry.get("epoch"))
         measure = loss if by_loss else None if cosine is None else -cosine
         badness = math.inf if cosine is None or measure is None else measure
-        found.append(
-            Evaluated(
-                time=ended - sum(seconds) + active,
-                step=step,
-                epoch=float(step) if number is None else number,
-                loss=loss,
-                cosine=cosine,
-                train_loss=_number(entry.get("train_loss")),
-                train_cosine=_number(entry.get("train_cosine")),
-                rate=_number(entry.get("lr")) or 0.0,
-                best=badness < least,
-                active=active,
-            )
+        yield Evaluated(
+            time=ended - sum(seconds) + active,
+            step=step,
+            epoch=float(step) if number is None else number,
+            loss=loss,
+            cosine=cosine,
+            train_loss=_number(entry.get("train_loss")),
+            train_cosine=_number(entry.get("train_cosine")),
+            rate=_number(entry.get("lr")) or 0.0,
+            best=badness < least,
+            active=active,
         )
         least = min(least, badness)
-    return tuple(found)
 
 
 def _model_of(kind: str, folder: str) -> str:

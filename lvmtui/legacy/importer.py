@@ -14,7 +14,7 @@ import re
 import shlex
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -145,7 +145,7 @@ def _take_in_baseline(
         ended += 1
     planned = [run for model in _models(histories) for run in _runs(histories, model, arm, "baseline", _stamp(ended))]
     for run, history in planned:
-        _write_run(workspace, run, history, "", trained_on)
+        _write_run(workspace, run, history, "", str(trained_on.resolve()))
     judged = [workspace.run(run) for run, history in planned if history.weights]
     faults = []
     for folder, (size, fault) in zip(judged, sizes_that_fit([f.path for f in judged], "full", dim), strict=True):
@@ -268,14 +268,12 @@ def _models(histories: Sequence[ImportedHistory]) -> list[str]:
 
 def _runs(
     histories: Sequence[ImportedHistory], model: str, label: str, arm: ArmName, stamp: str
-) -> list[tuple[PlannedRun, ImportedHistory]]:
+) -> Iterator[tuple[PlannedRun, ImportedHistory]]:
     """The runs that a model's histories of one size become. Several count as seeds, the oldest first."""
     same = sorted((h for h in histories if (h.model, h.label) == (model, label)), key=lambda h: (h.ended, h.folder))
-    runs = []
     for seed, history in enumerate(same, 1):
         name = f"{model}_{label}{f'_s{seed}' if len(same) > 1 else ''}_{stamp}"
-        runs.append((PlannedRun(name, f"artifacts/lvm/models/{name}", model, arm, seed, trained_here=False), history))
-    return runs
+        yield PlannedRun(name, f"artifacts/lvm/models/{name}", model, arm, seed, trained_here=False), history
 
 
 def _stamp(seconds: float) -> str:
@@ -300,7 +298,7 @@ def _arm_facts(label: str, histories: Sequence[ImportedHistory]) -> ArmFacts:
     vectors = next((h.vectors for h in histories if h.vectors), None)
     return ArmFacts(
         label=label,
-        data=_data(),
+        data=ArmData(NOT_KNOWN, "", (0, 0), ""),
         vectors=vectors or int(size_of(label) or 0),
         articles=None,
         train_windows=max((h.train_windows for h in histories), default=0),
@@ -309,12 +307,8 @@ def _arm_facts(label: str, histories: Sequence[ImportedHistory]) -> ArmFacts:
     )
 
 
-def _data(trained_on: Path | None = None) -> ArmData:
-    return ArmData(str(trained_on.resolve()) if trained_on else NOT_KNOWN, "", (0, 0), "")
-
-
 def _write_run(
-    workspace: Workspace, run: PlannedRun, history: ImportedHistory, campaign: str, trained_on: Path | None = None
+    workspace: Workspace, run: PlannedRun, history: ImportedHistory, campaign: str, trained_on: str = NOT_KNOWN
 ) -> None:
     """Write a run folder: its spec, and the events a trainer of ours would have logged."""
     folder = workspace.run(run)
@@ -339,7 +333,7 @@ def _write_run(
             batch_size=history.batch_size or reference.batch_size,
             rate=max(0.0, *(epoch.rate for epoch in history.evaluations)) or reference.rate,
         ),
-        data=_data(trained_on),
+        data=ArmData(trained_on, "", (0, 0), ""),
         split="",
         split_fingerprint="",
         train_windows=history.train_windows,

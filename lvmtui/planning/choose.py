@@ -86,9 +86,6 @@ def remarks_on(options: Options) -> list[str]:
     if options.epochs and fixed:
         where = "steps or epochs in its own table come first"
         remarks.append(f"epochs {options.epochs:g} does not apply to {listed(fixed)}: {where}")
-    for trainer in (own[model].program for model in options.models if model in own):
-        if trainer.unit == "epoch" and not trainer.pattern:
-            remarks.append(
-                f"{trainer.title}: run.steps is its number of epochs; if its loop counts batches, give steps"
-            )
-    return remarks
+    programs = (own[model].program for model in options.models if model in own)
+    told = "run.steps is its number of epochs; if its loop counts batches, give steps"
+    return remarks + [f"{one.title}: {told}" for one in programs if one.unit == "epoch" and not one.pattern]

@@ -181,15 +181,13 @@ def _own_trainers(plan: Plan) -> list[str]:
     ]
 
 
-def _recipes(campaign: Campaign, trained: Sequence[RunSpec]) -> list[str]:
+def _recipes(campaign: Campaign, trained: Sequence[RunSpec]) -> Iterator[str]:
     """A line for each recipe, with the models it trains if there are others."""
     recipes = grouped((spec.recipe.name, spec) for spec in trained)
-    lines = []
     for name, specs in recipes.items():
         whose = ", ".join(dict.fromkeys(title_of(spec.model, campaign.titles) for spec in specs))
         loss = f"loss {specs[0].recipe.loss_words}; " if specs[0].recipe.own_loss else ""
-        lines.append(f"recipe     {name}{f' ({whose})' if len(recipes) > 1 else ''}: {loss}{_updates(specs)}")
-    return lines
+        yield f"recipe     {name}{f' ({whose})' if len(recipes) > 1 else ''}: {loss}{_updates(specs)}"
 
 
 def _updates(trained: Sequence[RunSpec]) -> str:

@@ -156,11 +156,10 @@ def copy_of(source: str, base: Path, folder: str, where: str) -> tuple[UserCode,
         path = (base / Path(file).expanduser()).resolve()
         if not path.stem.isidentifier():
             raise UserError(f"{where}: {path.name}: is not a name that Python can import; use letters, digits, '_'")
-        files = {f"{folder}/{path.name}": _content(path, where)}
-        module = path.stem
+        module, found = path.stem, {path.name: _content(path, where)}
     else:
-        module = file
-        files = {f"{folder}/{inside}": content for inside, content in _package(module, base, where).items()}
+        module, found = file, _package(file, base, where)
+    files = {f"{folder}/{inside}": content for inside, content in found.items()}
     with tempfile.TemporaryDirectory() as copied:
         lay_out(files, Path(copied))
         digest = digest_of_folder(Path(copied, folder))

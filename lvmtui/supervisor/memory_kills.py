@@ -24,10 +24,8 @@ def counter() -> int | None:
             text = (version2 if version2.exists() else group / "memory.oom_control").read_text()
         except OSError:
             continue
-        for line in text.splitlines():
-            name, _, value = line.partition(" ")
-            if name == "oom_kill" and value.isdigit():
-                return int(value)
+        if found := re.search(r"^oom_kill (\d+)$", text, re.MULTILINE):
+            return int(found[1])
     return None
 
 

@@ -6,7 +6,7 @@ A new supervisor reads the log to see which lines are already there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -104,12 +104,11 @@ class _EarlyChanges:
         pairs = [(model, seed) for model in campaign.models for seed in campaign.seeds]
         self._due = [(share, model, seed) for share in EARLY_SHARES for model, seed in pairs]
 
-    def news(self, states: Mapping[str, RunState | None]) -> list[Line]:
+    def news(self, states: Mapping[str, RunState | None]) -> Iterator[Line]:
         """The lines that have become due."""
         runs = {(p.model, p.arm, p.seed): states.get(p.run) for p in self._campaign.runs}
         file = self._folder.baseline_scores  # each is read once, however many pairs wait for it
         baselines = cache(lambda fold: {arm: find_document(TrivialBaselines, file(arm, fold)) for arm in ARMS})
-        lines: list[Line] = []
         for due in tuple(self._due):
             share, model, seed = due
             trivial = baselines(self._campaign.fold_of(seed))
@@ -124,8 +123,7 @@ class _EarlyChanges:
             self._due.remove(due)
             if change := early_change([(baseline, expanded, trivial)], share):
                 of_seed = f" seed {seed}" if len(self._campaign.seeds) > 1 else ""
-                lines.append((max(times), f"{title_of(model, self._campaign.titles)}{of_seed}  change {change.words}"))
-        return lines
+                yield max(times), f"{title_of(model, self._campaign.titles)}{of_seed}  change {change.words}"
 
 
 def _time_of_share(run: RunState, share: float) -> float | None:
@@ -169,7 +167,7 @@ class ReadableLogs:
                 log_of_arm.add(lines[label])
                 log_of_arm.forget()
             log_of_arm.flush()
-        self.monitor.add(endings + self._early.news(states))
+        self.monitor.add([*endings, *self._early.news(states)])
 
     def note(self, text: str, when: float, *, once: bool = False) -> None:
         """Write a line to the monitor log. `when`: seconds since 1970."""

@@ -220,10 +220,8 @@ class _CampaignResults:
 
     def update(self, campaign: CampaignTrack, workers: Workers) -> None:
         """Find out again what is due, if anything it depends on has changed."""
-        phases: list[object] = [
-            (seen.status.phase, seen.status.over and seen.status.since)
-            for seen in (track.seen for track in campaign.tracks.values())
-        ]
+        statuses = (track.seen.status for track in campaign.tracks.values())
+        phases: list[object] = [(status.phase, status.over and status.since) for status in statuses]
         if phases == self._phases and not self.stale:
             return
         self._phases, self.stale = phases, False

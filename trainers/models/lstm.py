@@ -37,10 +37,8 @@ class LSTM(nn.Module):
 
     def __init__(self, dim: int, context: int, config: LSTMConfig) -> None:
         super().__init__()
-        widths = [dim] + [config.hidden] * config.layers
-        self.layers = nn.ModuleList(
-            nn.LSTM(width, config.hidden, batch_first=True) for width in widths[: config.layers]
-        )
+        widths = [dim] + [config.hidden] * (config.layers - 1)
+        self.layers = nn.ModuleList(nn.LSTM(width, config.hidden, batch_first=True) for width in widths)
         self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Linear(config.hidden, dim)
         self._register_state_dict_hook(_to_file_names)

@@ -65,22 +65,17 @@ def numbered(where: str, rows: int, blocks: Iterable[npt.NDArray[Any]]) -> tuple
 
 def _checked(where: str, ids: npt.NDArray[Any], done: int, rows: int) -> npt.NDArray[Any]:
     """The ids of the rows from `done` on, whole numbers or names."""
+    cure = "give each vector the number or name of its article"
     if done + len(ids) > rows:
         raise UserError(f"{where} has more ids than there are vectors; one each is needed")
     if ids.dtype.kind == "f":
         whole = np.isfinite(ids) & (np.floor(ids) == ids) & (np.abs(ids) < 2.0**53)
         if not whole.all():
             row = int((~whole).argmax())
-            raise UserError(
-                f"{where} is {ids[row]} in row {done + row:,}, no whole number; "
-                "give each vector the number or name of its article"
-            )
+            raise UserError(f"{where} is {ids[row]} in row {done + row:,}, no whole number; {cure}")
         return ids.astype(np.int64)
     if ids.dtype.kind not in "iuUS":
-        raise UserError(
-            f"{where} is {ids.dtype}, neither whole numbers nor names; "
-            "give each vector the number or name of its article"
-        )
+        raise UserError(f"{where} is {ids.dtype}, neither whole numbers nor names; {cure}")
     return ids
 
 

@@ -121,10 +121,9 @@ class NpzSource:
             for documents in self._floats(self.roles.vectors, 64):
                 lengths += [len(_without_padding(document)) for document in documents]
             filled = sum(length < documents.shape[1] for length in lengths)
-        notes = (
-            (f"{filled:,} documents are filled up with zero rows at their end, which were left out",) if filled else ()
-        )
-        return Articles(np.repeat(np.arange(len(lengths), dtype=np.int32), lengths), notes=notes)
+        note = f"{filled:,} documents are filled up with zero rows at their end, which were left out"
+        numbers = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
+        return Articles(numbers, notes=(note,) if filled else ())
 
     def _article_titles(self, by_row: Numbers, names: list[Any] | None) -> tuple[str, ...]:
         """Titles by article number. The file may have one for each row, or one for each number."""

@@ -173,7 +173,7 @@ class LocalEngine:
         self._known.setdefault(process.folder or process.mark, {})[process.identity] = process
 
     def _check_known(self) -> bool:
-        """Remove the processes that ended, and note how. Returns True if there were any."""
+        """Remove the processes that ended, note how, and reap our own children. Returns True if there were any."""
         gone: list[tuple[str, Process]] = []
         for key, known in self._known.items():
             for identity, process in known.items():
@@ -182,12 +182,8 @@ class LocalEngine:
                     gone.append((key, process))
                 elif process.stopped != (state in "Tt"):
                     known[identity] = replace(process, stopped=state in "Tt")
-        if gone:
-            self._note_ends(gone)
-        return bool(gone)
-
-    def _note_ends(self, gone: list[tuple[str, Process]]) -> None:
-        """Note how these processes ended, and reap our own children."""
+        if not gone:
+            return False
         before, self._memory_kills = self._memory_kills, memory_kills.counter()
         for_memory = before is not None and self._memory_kills is not None and self._memory_kills > before
         for key, process in gone:
@@ -197,6 +193,7 @@ class LocalEngine:
             if process.leader:
                 ended = _ended(process.identity, code, for_memory)
                 self._ended[process.identity] = self._last_ended[key] = ended
+        return True
 
     def _look_through_all(self) -> None:
         """Find all marked processes. Known ones stay until `_check_known` sees that they ended."""

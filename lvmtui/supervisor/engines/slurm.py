@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
@@ -101,9 +100,9 @@ class SlurmEngine:
     ) -> dict[Path, T]:
         """What each queue says of its runs."""
         found: dict[Path, T] = {}
-        for _, runs in groupby(places, key=lambda place: id(place.started_with)):  # a campaign's runs share it
-            of_campaign = list(runs)
-            found |= act(self._queue_of(of_campaign[0]), of_campaign)
+        by_campaign = grouped((id(place.started_with), place) for place in places)  # its runs share that
+        for runs in by_campaign.values():
+            found |= act(self._queue_of(runs[0]), runs)
         return found
 
     def _queue_of(self, place: engine.Place) -> Queue:

@@ -202,8 +202,7 @@ NOT_NOW = (
 def reason_words(reason: str) -> str:
     """Why a job waits, as text for people."""
     name = reason.split(",")[0].strip("()")
-    known = REASONS.get(name)
-    if known is not None:
+    if known := REASONS.get(name):
         return known if name == "None" else f"{known} ({name})"
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
     return "waits" if not name else f"waits: {name}" if " " in name else f"waits: {spaced} ({name})"
