@@ -154,7 +154,7 @@ class EventTeller:
         """What has happened to a run, found again only when something it depends on has changed."""
         run, state, status = track.planned.run, track.seen.state, track.seen.status
         if state is None:
-            return []
+            return of_run(run, status, None, ())
         trivial = self._trivial(known, campaign, track)
         now = (state, status.phase, trivial)
         before = known.found.get(run)

@@ -93,8 +93,8 @@ def spread(values: Iterable[float], show: Callable[[float], str] = "{:,}".format
 
 
 def plural(number: int, noun: str) -> str:
-    """`1 run`, `3 runs`."""
-    return f"{number} {noun}" + ("" if number == 1 else "s")
+    """`1 run`, `3 runs`, `2 processes`."""
+    return f"{number} {noun}" + ("" if number == 1 else "es" if noun.endswith("s") else "s")
 
 
 def numbered(numbers: Sequence[int], what: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import sys
 import time
 from dataclasses import replace
@@ -134,13 +135,27 @@ def test_everything_is_told_once_also_by_the_next_supervisor(world: World) -> No
     assert lines_of(heard) == told
 
 
+def test_a_run_whose_folder_is_gone_is_told(world: World) -> None:
+    command, heard = listener(world.root)
+    campaign = world.plan("amn", jobs=1, on_event=(command,))
+    gone = campaign.runs[1]
+    shutil.rmtree(world.workspace.run(gone).path)
+    world.to_the_end()
+    told = lines_of(heard)
+    assert sorted(one["event"] for one in told) == ["campaign_over", "run_failed", "run_finished"]
+    failed = next(one for one in told if one["event"] == "run_failed")
+    assert failed["run"]["run"] == gone.run and " missing: " in failed["message"]
+
+
 def test_a_failure_is_told_and_a_retry_that_fails_again_too(world: World) -> None:
     command, heard = listener(world.root)
     world.plan("amn", behaviour=Behaviour(at=5, does="error"), jobs=1, on_event=(command,))
     world.to_the_end()
     assert [one["event"] for one in lines_of(heard)].count("run_failed") == 2
+    assert [one["event"] for one in lines_of(heard)].count("campaign_over") == 1
     world.want("run")
     world.to_the_end()
+    assert [one["event"] for one in lines_of(heard)].count("campaign_over") == 2
     failed = [one["run"]["arm"] for one in lines_of(heard) if one["event"] == "run_failed"]
     assert failed.count("baseline") == 2 and failed.count("expanded") == 1
 
