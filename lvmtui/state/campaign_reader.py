@@ -61,7 +61,7 @@ class RunView:
         """The newest step known; the one it goes on from, while it waits or its newest attempt has logged nothing."""
         if self.state is None:
             return 0
-        waits = self.status.pace == "waits" or (self.status.pace == "works" and is_silent(self.state))
+        waits = self.status.pace == "waits" or (self.status.phase in ALIVE and is_silent(self.state))
         return self.state.goes_on_from if waits else self.state.step
 
     @property

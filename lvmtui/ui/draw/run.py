@@ -143,7 +143,7 @@ def _groups(run: RunFacts) -> list[Group]:
         ("attempts", known(f"{trainer.attempts}, launched {launches}")),
         ("began", words.date(trainer.starts[0].time if trainer.starts else None)),
         ("work", known(words.duration(run.worked))),
-        (spec.unit, f"{state.step:,}" + (f" of {state.planned_steps:,}" if state.planned_steps else "")),
+        (spec.unit, f"{run.view.step:,}" + (f" of {state.planned_steps:,}" if state.planned_steps else "")),
     ]
     if started is not None and started.process.pid:
         versions = ", ".join(f"{name} {v}" for name, v in started.versions.items())
