@@ -15,7 +15,7 @@ settings.load_profile("lvmtui")
 
 LONG = (
     ("tests/slurm/",),
-    ("tests/test_end_to_end", "tests/own/test_commands"),
+    ("tests/test_end_to_end", "tests/own/test_trainer_test"),
     ("tests/test_files_end_to_end", "tests/test_sizes_end_to_end", "tests/own/test_own_model"),
     ("tests/ui/test_hostile", "tests/supervisor/test_chaos"),
 )

@@ -42,7 +42,7 @@ PARSED = {
     "lvmtui embed": "fetches a model; tests/embed",
     "lvmtui serve": "goes on until ctrl-c; tests/ui/test_serve.py",
     "lvmtui supervise": "goes on; tests/supervisor/test_main.py",
-    "lvmtui trainer test --command": "a minute; tests/own/test_commands.py",
+    "lvmtui trainer test --command": "a minute; tests/own/test_trainer_test.py",
 }
 """Beginnings of the commands that are not run, and why."""
 ADDED = {"run": "--plan", "watch": "--once"}

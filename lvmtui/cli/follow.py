@@ -79,8 +79,9 @@ def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
 
 
 def _how(view: RunView) -> str:
-    """`failed: left with exit code 1`"""
-    return f"{view.status.phase.value}: {view.status.reason}".rstrip(": ")
+    """`failed: left with exit code 1`; `running`, as what it does now was not so when that began."""
+    reason = "" if view.status.phase is Phase.RUNNING else view.status.reason
+    return f"{view.status.phase.value}: {reason}".rstrip(": ")
 
 
 def _states(reader: CampaignReader) -> Iterator[CampaignState]:
@@ -179,12 +180,12 @@ def _await_report(workspace: Workspace, reader: CampaignReader, state: CampaignS
 
     A report from before a retry may be there. Trivial baselines of large files and comparisons take minutes.
     """
-    phases = {view.planned.run: view.status.phase.value for view in state.runs}
+    runs = [(v.planned.run, v.status.phase.value, v.state.trainer.attempts if v.state else 0) for v in state.runs]
     began = at_work = time.monotonic()
     told = False
     while True:
         found = find_document(ReportedRuns, state.dir.report_json)  # written after all others
-        if found is not None and {run.run: run.status for run in found.runs} == phases:
+        if found is not None and {(run.run, run.status, run.attempts) for run in found.runs} == set(runs):
             return True
         now = time.monotonic()
         if supervisor_of(workspace) is not None and not reader.refresh().trouble:

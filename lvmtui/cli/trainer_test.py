@@ -213,8 +213,7 @@ class _Test:
             return
         self._wait(lambda: self._over() or self._can_checkpoint(), ASK_AFTER)
         told = self._told()
-        counts = [plural(sum(isinstance(event, kind) for event in told), word) for kind, word in COUNTED.items()]
-        yield PartFound("events", True, ", ".join(counts) + ("" if self._over() else " so far"), needed=True)
+        yield PartFound("events", True, self._counts() + ("" if self._over() else " so far"), needed=True)
         if wrong := re.search(rf"(line|at) .*cosine (?!nan).*{NO_COSINE}", self.run.log.read_text(errors="replace")):
             yield PartFound("cosines", False, f"{sanitise(wrong[0], 300)}; left out, with all like it")
         if not self._over():
@@ -222,9 +221,7 @@ class _Test:
         elif self._newest(trainer_log.Failed):
             yield PartFound("leave", False, f"it failed before it was asked: {self._ending_words()}", needed=True)
         else:
-            ended, state = "it ended before it was asked", RunReader(self.run).refresh()
-            if state and state.trainer.finished and state.trainer.finished.stopped_early:
-                ended += f", after {state.step:,} of {state.spec.total_steps:,} {state.spec.unit}s,"
+            ended = f"it ended before it was asked{self._early()}"
             if not self._can_checkpoint():
                 ended += " and told of no checkpoint; if it writes one on TERM, add --checkpoints"
             yield PartFound("leave", False, ended)
@@ -239,7 +236,7 @@ class _Test:
             self._wait(self._over, CANCEL_WAIT, beyond=True)
         left = len(self._tree())
         behind = plural(left, "process") if left else "nobody"
-        yield PartFound("cancel", not left, f"it {how} and left {behind} behind")
+        yield PartFound("cancel", not left, f"it {how} and left {behind} behind; in all {self._counts()}")
 
     def _leaving(self) -> Generator[PartFound, None, None]:
         """Pause it, and go on. One that cannot is suspended."""
@@ -304,7 +301,8 @@ class _Test:
             judged = f"{finished.heldout.windows:,} held-out windows, cosine {finished.heldout.cosine:.4f}"
             yield PartFound("predictions", True, judged)
         else:
-            yield PartFound("predictions", False, f"{finished.unjudged}: a point estimate, no verdict")
+            ended = f"; it ended{early}" if (early := self._early()) else ""
+            yield PartFound("predictions", False, f"{finished.unjudged}: a point estimate, no verdict{ended}")
 
     # -- what it is made of --
 
@@ -326,6 +324,18 @@ class _Test:
 
     def _told(self) -> list[trainer_log.Told]:
         return [e for e in self._events() if isinstance(e, trainer_log.Told)]
+
+    def _counts(self) -> str:
+        """`12 training points, 3 evaluations, 0 checkpoints`"""
+        told = self._told()
+        return ", ".join(plural(sum(isinstance(e, kind) for e in told), word) for kind, word in COUNTED.items())
+
+    def _early(self) -> str:
+        """`, after 30 of 315 steps`, where it ended by itself before the planned end."""
+        state = RunReader(self.run).refresh()
+        if state is None or state.trainer.finished is None or not state.trainer.finished.stopped_early:
+            return ""
+        return f", after {state.step:,} of {state.spec.total_steps:,} {state.spec.unit}s"
 
     def _can_checkpoint(self) -> bool:
         state = RunReader(self.run).refresh()

@@ -302,6 +302,7 @@ class ReportedRun:
     run: str
     status: str
     """Its phase."""
+    attempts: int
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from lvmtui.state.status import ENDED_EARLY, FAILURES, Phase
 from lvmtui.system.numbers import cosine
 from lvmtui.verdict.comparable import BOTH_ARMS, LONGER
 from lvmtui.verdict.table import ArmCell, Row, Table, named
-from lvmtui.verdict.words import DOWN, NEGLIGIBLE, Word, listed, no_interval, the_trivial
+from lvmtui.verdict.words import DOWN, NEGLIGIBLE, UNSURE, Word, listed, no_interval, the_trivial
 
 NONE = "none, since something speaks against every model"
 UNBEATEN = "none, since no sound model is known to have more than a negligible lead over the best trivial baseline"
@@ -114,7 +114,7 @@ def next_steps(
         why = "all arms overfitted: validation fell after its best, while training rose"
         steps.append(f"Train fewer epochs (--epochs) or with another recipe: {why}.{anew}")
     elif below:
-        better = "better" if all(cell.below_words for cell in judged) else "as well"
+        better = "as well" if any(map(_equalled, judged)) else "better"
         what = "longer or with another recipe" if "still_improving" in most else "with another recipe"
         steps.append(f"Train {what} before asking about data: a trivial baseline does {better}.{anew}")
     return tuple(steps)
@@ -172,15 +172,22 @@ def _accurate(table: Table, whole: Table) -> Recommendation:
     if near := [row for value, row, _ in better if row is not best and small_lead(top - value, top)]:
         verb = "is" if len(near) == 1 else "are"
         words += f"; {named(near)} {verb} less than {NEGLIGIBLE} % below, which is negligible"
-    if skill and _equalled(cell):
-        words += f"; {the_trivial(skill.against)} does about as well without a network"
-    return Recommendation(what, (best.model,), words)
+    return Recommendation(what, (best.model,), words + _beside_trivial(cell))
+
+
+def _beside_trivial(cell: ArmCell) -> str:
+    """That the best trivial baseline does about as well, or may; empty where the cell is known to be better."""
+    if cell.skill is None:
+        return ""
+    if _equalled(cell):
+        return f"; {the_trivial(cell.skill.against)} does about as well without a network"
+    return f"; {UNSURE} than {the_trivial(cell.skill.against)}" if cell.skill_words == UNSURE else ""
 
 
 def _equalled(cell: ArmCell) -> bool:
     """True if the best trivial baseline does about as well."""
     skill = cell.skill
-    return skill is not None and (cell.skill_words == "no better" or small_lead(skill.gain.value, skill.cosine))
+    return skill is not None and (cell.skill_words == "no better" or small_lead(abs(skill.gain.value), skill.cosine))
 
 
 def _better_arm(row: Row) -> ArmCell | None:
@@ -205,11 +212,11 @@ def _gains_most(table: Table) -> Recommendation:
     rows = [row for row in table.ranked if row in rows or (row in surer and not row.expanded.lies_below)]
     mine = rows[0].interval
     equals = [row for row in rows[1:] if mine and row.interval and row.interval[1] > mine[0]]
-    doubt = f"; the intervals of {named(equals)} overlap with its own" if equals else ""
+    doubt = _beside_trivial(rows[0].expanded)
+    doubt += f"; the intervals of {named(equals)} overlap with its own" if equals else ""
     if beaten := [row for row in table.ranked[: table.ranked.index(rows[0])] if row in gained]:
-        doubt += f"; {named(beaten)} gained more, but a trivial baseline does better"
-    if (skill := rows[0].expanded.skill) and _equalled(rows[0].expanded):
-        doubt += f"; {the_trivial(skill.against)} does about as well without a network"
+        verb = "does" if len(beaten) == 1 else "do"
+        doubt += f"; {named(beaten)} gained more, but {verb} not beat a trivial baseline"
     models = tuple(row.model for row in (rows[0], *equals))
     return Recommendation(what, models, f"{rows[0].title}, {rows[0].change_words}{doubt}")
 
@@ -254,4 +261,4 @@ def against(row: Row, table: Table) -> str:
     """Why the row's expanded arm should not be used; empty if nothing speaks against it."""
     if row.verdict.word in DOWN and not row.expanded.alarms:
         return f"{row.change_words}; use the {table.labels[0]} model"
-    return row.fault
+    return "" if row.fault == row.expanded.below_words and _equalled(row.expanded) else row.fault

@@ -121,7 +121,7 @@ def _epoch(value: float | None) -> str:
 
 
 def _steps(run: RunDetail) -> str:
-    if run.steps is None or run.imported_from:
+    if run.steps is None:
         return "–"
     planned = "" if run.total_steps is None else f" of {run.total_steps:,}"
     epochs = " epochs" if run.unit == "epoch" else ""

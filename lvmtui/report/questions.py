@@ -208,13 +208,12 @@ def _retrieval(table: Table) -> str:
 def _skills(table: Table) -> str:
     """Each model against the best trivial baseline of all contexts."""
     beside: dict[str, dict[str, list[str]]] = {}
-    words = {"better": "better", "no better": "no better", "below": "worse"}
     for row in table.rows:
         if skill := row.expanded.skill:
             trivial = f"against {the_trivial(of_context(skill.against, row.context))} ({cosine(skill.cosine)})"
             why = no_interval(skill.gain)
             unsure = f"below, {why} to be sure" if row.expanded.lies_below else f"unknown ({why} to tell)"
-            word = words.get(row.expanded.skill_words, unsure)
+            word = {"below": "worse", "": unsure}.get(row.expanded.skill_words, row.expanded.skill_words)
             beside.setdefault(trivial, {}).setdefault(word, []).append(row.title)
     said = [
         f"{trivial}: "

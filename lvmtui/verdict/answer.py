@@ -109,9 +109,11 @@ def unbeaten(table: Table) -> str:
     n, whole = len(skills), (len(table.rows), len(table.ranked))
     judged = f"{n} models" if n in whole else f"the {n} models with a held-out cosine"
     none = f"{best.title} does not beat" if n == 1 else f"none of {judged} beats"
+    seeds = f"seed{'s' * (len(best.compared) > 1)} {listed([str(seed) for seed in best.compared])}"
+    on = f" on the windows of {seeds}" if len(alike) < n and table.folds else ""
     return (
         f"With {table.labels[1]}, {none} {the_trivial(skill.against)}, which needs no network "
-        f"({cosine(skill.cosine)}; {who} has {cosine(best.expanded.cosine)})."
+        f"({cosine(skill.cosine)}{on}; {who} has {cosine(best.expanded.cosine)})."
     )
 
 
@@ -238,7 +240,7 @@ def _left_out(table: Table) -> str:
     groups: tuple[tuple[Sequence[Row], str, str], ...] = (
         (waiting, "is not finished", "are not finished"),
         (wholly, "was cancelled", "were cancelled"),
-        ([row for row in cancelled if row not in wholly], "has a cancelled run", "have cancelled runs"),
+        ([row for row in cancelled if row not in wholly], "was cancelled in part", "were cancelled in part"),
         (unfair, "cannot be compared", "cannot be compared"),
         (histories, "has only a point estimate", "have only a point estimate"),
     )

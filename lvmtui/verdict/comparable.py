@@ -22,6 +22,7 @@ from lvmtui.state.run_state import RunState
 from lvmtui.system.numbers import cosine, numbered, plural
 from lvmtui.system.text import V, grouped, sanitise
 from lvmtui.verdict.health import at_plateau, late_gain
+from lvmtui.verdict.words import listed
 
 SHARED_MACHINE = 1.5
 """A difference in speed is noted from this factor on: between the arms, or between a run's median and slowest tenth."""
@@ -157,6 +158,15 @@ def own_doubts(views: Iterable[RunView], pairs: Sequence[tuple[RunView, RunView]
     ]
     same, longer = ([of(*pair) for pair in pairs] for of in (_told_the_same, _longer))
     return tuple(dict.fromkeys(filter(None, (*ended, *same, *longer[:1]))))
+
+
+def scored_alike(again: Sequence[int], twins: Sequence[str]) -> tuple[str, ...]:
+    """What to doubt where seeds scored exactly `again` as an earlier one did, or models as this one did (`twins`)."""
+    seeds = f"seed{'s' * (len(again) > 1)} {listed([str(seed) for seed in again])} scored exactly as an earlier one did"
+    why = "its program does not use the seed ({seed}, run.seed), or nothing in it is random"
+    once = f"{seeds}, so they count as one and training noise is not known: {why}"
+    other = f"scored exactly as {sanitise(listed(twins), 300)}: it may be the same program, which counts twice then"
+    return (*([once] if again else []), *([other] if twins else []))
 
 
 def _longer(baseline: RunView, expanded: RunView) -> str:

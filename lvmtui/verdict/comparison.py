@@ -43,8 +43,35 @@ def context_pairs(state: CampaignState, model: str, arm: ArmName) -> Pairs:
 
 
 def _finished_pairs(state: CampaignState, first: tuple[str, ArmName], second: tuple[str, ArmName]) -> Pairs:
-    found = ((seed, state.view(*first, seed), state.view(*second, seed)) for seed in state.campaign.seeds)
-    return tuple((seed, a, b) for seed, a, b in found if a and b and a.finished and b.finished)
+    """The pairs. One that scored exactly as that of an earlier seed is no other training, and counts once with it."""
+    pairs: dict[object, tuple[int, RunView, RunView]] = {}
+    for seed in state.campaign.seeds:
+        a, b = state.view(*first, seed), state.view(*second, seed)
+        if a and b and a.finished and b.finished:
+            digests = a.finished.heldout_digest, b.finished.heldout_digest
+            pairs.setdefault(digests if all(digests) else seed, (seed, a, b))
+    return tuple(pairs.values())
+
+
+def repeated_seeds(state: CampaignState, model: str) -> tuple[int, ...]:
+    """The seeds that scored exactly as an earlier one did: its program does not use the seed, or nothing is random."""
+    counted = {seed for seed, *_ in complete_pairs(state, model)}
+    ended = {
+        (view.planned.arm, view.planned.seed) for view in state.runs if view.planned.model == model and view.finished
+    }
+    return tuple(s for s in state.campaign.seeds if s not in counted and all((arm, s) in ended for arm in ARMS))
+
+
+def same_scores(state: CampaignState, model: str) -> tuple[str, ...]:
+    """The other models that scored exactly as this one did, over all seeds."""
+
+    def digests(model: str) -> list[str]:
+        return [
+            view.finished.heldout_digest for _, *pair in complete_pairs(state, model) for view in pair if view.finished
+        ]
+
+    mine = digests(model)
+    return tuple(o for o in state.campaign.models if o != model and any(mine) and digests(o) == mine)
 
 
 def trivial_by_run(state: CampaignState) -> dict[str, TrivialBaselines | None]:

@@ -315,7 +315,7 @@ def _no_better(best: Evaluated, trivial: TrivialBaselines | None, judged: Judged
             return None
         of, means = "the context mean so far", ""
     words = f"no better than {of}: {words_of(reached)} against {words_of(bar)}{means}"
-    below = reached < bar and words_of(reached) != words_of(bar) and known != "no better"
+    below = reached < bar and words_of(reached) != words_of(bar) and "better" not in known
     short = f"{'below' if below else 'at'} {short_trivial(name)}"
     return Finding("no_better", False, words, short, on_heldout=judged is not None)
 

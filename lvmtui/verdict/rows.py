@@ -20,8 +20,8 @@ from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ENDED_EARLY, Phase
 from lvmtui.system.numbers import cosine as figure
 from lvmtui.system.text import grouped, sanitise
-from lvmtui.verdict.comparable import BOTH_ARMS, own_doubts
-from lvmtui.verdict.comparison import complete_pairs
+from lvmtui.verdict.comparable import BOTH_ARMS, own_doubts, scored_alike
+from lvmtui.verdict.comparison import complete_pairs, repeated_seeds, same_scores
 from lvmtui.verdict.health import Finding, cosine_of, finite, of_seeds, peak, scored
 from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row
 from lvmtui.verdict.words import LITTLE, Verdict, Word, listed, of_context, verdict
@@ -55,6 +55,7 @@ def draft_row(
     cancelled = {v.status.phase for v in views} - {Phase.FINISHED} == {Phase.CANCELLED}
     estimate, change, moved, early, no_change = None, None, None, None, ""
     seeds = tuple(pair.seed for pair in comparison.pairs) if comparison else ()
+    again = repeated_seeds(state, model) if comparison else ()
     compared = f"{len(seeds)} of {len(state.campaign.seeds)} seeds compared"
     used = {run for p in comparison.pairs for run in (p.baseline_run, p.expanded_run)} if comparison else set()
     gone = [v for v in views if v.planned.run in used and v.status.phase is Phase.MISSING]
@@ -73,7 +74,7 @@ def draft_row(
         word = verdict(comparison.change, seeds=len(seeds), unfair=unfair, remedy=remedy)
     elif comparison.change is None:
         word = verdict(None, seeds=len(seeds))
-    elif any(b and b.planned.seed not in seeds and _may_finish(b, e) for b, e in _pairs(state, model)):
+    elif any(b and b.planned.seed not in (*seeds, *again) and _may_finish(b, e) for b, e in _pairs(state, model)):
         change = comparison.change.value
         word = Verdict(Word.PROVISIONAL, reason=compared)
     else:
@@ -100,6 +101,7 @@ def draft_row(
         notes=(
             *((SO_FAR,) if early else (no_change,) if no_change else ()),
             *(comparison.doubts if comparison else ()),
+            *scored_alike(again, [title_of(one, state.campaign.titles) for one in same_scores(state, model)]),
             *own_doubts(views, [(b, e) for _, b, e in complete_pairs(state, model)]),
             *([f"{compared}; the others: {', '.join(sorted(ended))}"] if judged and ended else []),
             *(f"compared before its run on {_label(state, v.planned.arm)} was {_ending(v)}" for v in gone),

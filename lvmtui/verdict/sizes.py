@@ -23,6 +23,7 @@ from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.system.numbers import plural
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.compare import read_scores, trivial_scores
+from lvmtui.verdict.comparison import repeated_seeds
 from lvmtui.verdict.figures import TrivialScores, WindowScores
 from lvmtui.verdict.health import finite
 from lvmtui.verdict.interval import Booleans, Design
@@ -103,7 +104,8 @@ def _judge(state: CampaignState, model: str, unfit: set[str]) -> _Judged:
     cells: dict[tuple[ArmName, int], WindowScores] = {}
     faults: dict[tuple[ArmName, int], str] = {}
     coming = 0
-    for view in (v for v in state.runs if v.planned.model == model):
+    again = repeated_seeds(state, model)
+    for view in (v for v in state.runs if v.planned.model == model and v.planned.seed not in again):
         scores, fault = _scores(view, unfit)
         if scores is not None:
             cells[view.planned.arm, view.planned.seed] = scores

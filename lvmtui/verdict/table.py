@@ -102,7 +102,7 @@ class ArmCell:
 
     @property
     def skill_words(self) -> str:
-        """Against the best trivial baseline: `below`, `no better`, `better`, or empty."""
+        """Against the best trivial baseline, see `words.skill_words`."""
         return words.skill_words(self.skill.gain) if self.skill else ""
 
     @property

@@ -164,12 +164,16 @@ def chances(change: Estimate) -> Chances | None:
     return Chances(helps, max(0.0, 1 - helps - hurts), hurts)
 
 
+UNSURE = "not known to be better"
+
+
 def skill_words(gain: Estimate) -> str:
-    """An arm against the best trivial baseline: `below`, `no better` or `better`; empty where nothing is known."""
+    """An arm against the best trivial baseline, empty where nothing is known: `below`, `no better`, `better`, or
+    `UNSURE`, where it has a higher cosine but not clear of chance."""
     if gain.interval() is None:
         return ""
     side = gain.side() if abs(gain.value) >= SHOWN else 0
-    return "below" if side < 0 else "better" if side > 0 else "no better"
+    return "below" if side < 0 else "better" if side > 0 else UNSURE if gain.value >= SHOWN else "no better"
 
 
 def no_interval(estimate: Estimate | None) -> str:

@@ -51,6 +51,10 @@ def test_the_report_that_is_shown_is_of_the_runs_as_they_are(tmp_path: Path, mon
     assert not awaited(workspace, campaign), "it is of the time before the run was tried again"
     write_report(workspace, campaign.id)
     assert awaited(workspace, campaign)
+    workspace, campaign = finished(tmp_path / "b", UP, seeds=(1,), states={("amn", "expanded"): "failed"})
+    write_report(workspace, campaign.id)
+    history = bring_to(workspace, campaign, "amn", "expanded", state="failed")
+    assert history and not awaited(workspace, campaign), "it was tried again, and failed again"
 
 
 def test_plain_lines_tell_a_trouble_once(

@@ -91,7 +91,9 @@ def test_a_trainer_that_ends_before_its_planned_epochs_says_after_how_many(tmp_p
     (tmp_path / "train.py").write_text("print('epoch 1 val 0.5', flush=True)\n")
     command = f"{sys.executable} train.py --epochs {{epochs}}"
     found = {f.part: f for f in try_trainer(command, [PATTERN], checkpoints=False, folder=tmp_path, limit=60)}
-    assert re.match(r"it ended before it was asked, after 1 of \d+ epochs, and told", found["leave"].words)
+    assert re.match(r"it ended before it was asked, after 1 of \d+ epochs and told", found["leave"].words)
+    assert re.search(r"; it ended, after 1 of \d+ epochs$", found["predictions"].words)
+    assert found["cancel"].words.endswith("; in all 0 training points, 1 evaluation, 0 checkpoints")
 
 
 @pytest.mark.usefixtures("tiny")

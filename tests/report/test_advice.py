@@ -100,9 +100,20 @@ def test_too_few_seeds_hide_no_model_that_is_below_the_best_trivial_baseline() -
     assert not any(r.medal for r in table(*lost).rows), "no medal stands beside 'do not use'"
     (gained,) = (r for r in recommendations(table(*lost, row("d", 1.5, 0.57)), COSTS) if "Gained" in r.what)
     assert gained.models[0] == "d"
-    assert gained.words.endswith("; c and b gained more, but a trivial baseline does better"), gained.words
+    assert gained.words.endswith("; c and b gained more, but do not beat a trivial baseline"), gained.words
     best = recommendations(table(lost[0]), COSTS)[0].words
     assert best.endswith("cosine .5546; too few seeds to be sure")
+
+
+def test_a_lead_is_about_as_well_only_within_what_is_negligible() -> None:
+    """A lead of 1.3 % that chance explains was "about as well"; a lag of .02 % was "do not use"."""
+    unsure = with_skill(row("a", 1, 0.565), 0.009, error=0.006)
+    (accurate,) = recommendations(table(unsure), COSTS)
+    assert accurate.words.endswith("cosine .5650; not known to be better than ridge")
+    near = with_skill(row("a", 1, 0.5559), -0.0001, error=0.00002)
+    assert near.fault == "below ridge", "the table says so"
+    found = {one.what: one.words for one in recommendations(table(near, row("b", 1, 0.57)), COSTS)}
+    assert not any("Do not use" in what for what in found), found
 
 
 def test_a_model_that_is_advised_against_keeps_no_other_from_being_the_balanced_one() -> None:

@@ -115,7 +115,8 @@ def test_models_that_no_training_beats_come_first_whatever_more_data_did() -> No
     assert answer(going).startswith("With 23k, none of 3")
     late = replace(folds[2], verdict=Verdict(Word.PROVISIONAL))
     apart = answer(replace(going, rows=(*folds[:2], late)))
-    assert apart.startswith("With 23k, none of 3") and "(.5166; m0 has .4966)" in apart, "m2 has windows of its own"
+    assert apart.startswith("With 23k, none of 3")
+    assert "(.5166 on the windows of seeds 1 and 2; m0 has .4966)" in apart, "m2 has windows of its own"
     alone = [replace(row, compared=seeds) for row, seeds in zip(below, ((1,), (1, 2), (1, 2)), strict=True)]
     assert "; m1 has .4866)" in answer(replace(going, rows=tuple(alone))), "what is named is of the same windows"
     nan = [with_skill(made_row(f"m{i}", 1.0, word=Word.NOT_COMPARABLE), -0.1) for i in (3, 4)]
@@ -139,7 +140,7 @@ def test_a_cancelled_model_is_cancelled_and_is_not_waited_for() -> None:
     cancelled = [replace(row, cancelled=True) for row in rows(UNFAIR, UNFAIR)]
     judged = [made_row("a", 1.0), made_row("b", 1.0)]
     assert answer(made_table([*judged, *cancelled], 1.0)).endswith(
-        "both improved. Left out: m0 and m1 have cancelled runs."
+        "both improved. Left out: m0 and m1 were cancelled in part."
     )
     assert answer(made_table(cancelled)) == "No answer: both models were cancelled."
     assert answer(made_table(cancelled[:1])) == "No answer: m0 was cancelled."
@@ -285,7 +286,7 @@ def test_an_interval_that_is_clear_of_zero_does_not_show_a_zero() -> None:
 
 def test_a_model_whose_runs_were_all_cancelled_is_said_to_be() -> None:
     stopped = replace(made_row("m1", 1.0, UNFAIR), cancelled=True)
-    assert "Left out: m1 has a cancelled run." in answer(made_table([made_row("m0", 1.0), stopped]))
+    assert "Left out: m1 was cancelled in part." in answer(made_table([made_row("m0", 1.0), stopped]))
     small, large = (replace(cell, status="cancelled") for cell in (stopped.baseline, stopped.expanded))
     whole = replace(stopped, baseline=small, expanded=large)
     assert "Left out: m1 was cancelled." in answer(made_table([made_row("m0", 1.0), whole]))

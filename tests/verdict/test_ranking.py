@@ -360,7 +360,7 @@ def test_a_point_estimate_needs_two_runs_that_ended_by_themselves_and_learned(tm
     assert {model for model, row in rows.items() if row.change is not None} == {"whole"}
     assert {model for model, row in rows.items() if row.no_change} == {"running"}
     assert rows["running"].no_change == "no verdict without its predictions", "it is said before the end"
-    assert "cancelled has a cancelled run" in answer(read_table(state))
+    assert "cancelled was cancelled in part" in answer(read_table(state))
 
 
 def test_arms_that_told_the_same_are_doubted(tmp_path: Path) -> None:

@@ -159,7 +159,8 @@ def test_degrees(value: float, degree: str) -> None:
 def test_skill() -> None:
     assert skill_words(change(0.02, 0.004)) == "better"
     assert skill_words(change(-0.02, 0.004)) == "below"
-    assert skill_words(change(0.002, 0.004)) == "no better"
+    assert skill_words(change(0.002, 0.004)) == "not known to be better"
+    assert skill_words(change(-0.002, 0.004)) == "no better"
     assert skill_words(change(0.02, 0.004, df=2)) == ""
 
 
