@@ -63,15 +63,12 @@ def repeated_seeds(state: CampaignState, model: str) -> tuple[int, ...]:
 
 
 def same_scores(state: CampaignState, model: str) -> tuple[str, ...]:
-    """The other models that scored exactly as this one did, over all seeds."""
-
-    def digests(model: str) -> list[str]:
-        return [
-            view.finished.heldout_digest for _, *pair in complete_pairs(state, model) for view in pair if view.finished
-        ]
-
-    mine = digests(model)
-    return tuple(o for o in state.campaign.models if o != model and any(mine) and digests(o) == mine)
+    """The models behind this one in the plan that scored exactly as it did, over all seeds."""
+    mine, *behind = (
+        (one, [v.finished.heldout_digest for _, *pair in complete_pairs(state, one) for v in pair if v.finished])
+        for one in state.campaign.models[state.campaign.models.index(model) :]
+    )
+    return tuple(other for other, digests in behind if any(digests) and digests == mine[1])
 
 
 def trivial_by_run(state: CampaignState) -> dict[str, TrivialBaselines | None]:
