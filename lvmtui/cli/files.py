@@ -27,7 +27,7 @@ def check(given: argparse.Namespace) -> int:
     workspace = workspace_of(given)
     if given.split is not None:
         named = given.split
-        folder = named_campaign(workspace, named, "--split") if named else campaign_of(given, workspace)
+        folder = named_campaign(workspace, named, "--split") if named else campaign_of(given)
         words, holds = prove_campaign(folder, [Path(file).expanduser() for file in given.files])
         print(json.dumps({"campaign": folder.id, "holds": holds, "words": words}, indent=1) if given.json else words)
         return ExitCode.OK if holds else ExitCode.RUNS_FAILED

@@ -25,7 +25,7 @@ def report(given: argparse.Namespace) -> int:
     """Write it and print its path, or print the report itself."""
     from lvmtui.report.make import ReportForm, render_report, write_report
 
-    folder = campaign_of(given, workspace_of(given))
+    folder = campaign_of(given)
     form = ReportForm(_format(given), given.self_contained)
     if form.self_contained and (form.format != "md" or not given.output):
         raise UserError("--self-contained: says how Markdown is written to a file; give --format md and --output FILE")
@@ -78,7 +78,7 @@ def tensorboard(given: argparse.Namespace) -> int:
     from lvmtui.state.campaign_reader import CampaignReader
 
     workspace = workspace_of(given)
-    folder = campaign_of(given, workspace)
+    folder = campaign_of(given)
     above = Path(given.output) if given.output else workspace.logs / "tensorboard"
     files = EventFiles(above / folder.id)
     reader = CampaignReader(workspace, folder)

@@ -8,7 +8,6 @@ import os
 import sys
 
 from lvmtui.cli.shared import ExitCode, campaign_of, program, workspace_of
-from lvmtui.formats.paths import Workspace
 from lvmtui.supervisor.container import leave
 from lvmtui.system.errors import UserError
 from lvmtui.system.filesystem import is_shared
@@ -22,7 +21,7 @@ def screen(given: argparse.Namespace) -> int:
     from lvmtui.ui.terminal import in_browser
 
     workspace = workspace_of(given)
-    campaign = _chosen(given, workspace)
+    campaign = _chosen(given)
     if not in_browser():  # a browser says itself how large it is
         if not all(stream is not None and stream.isatty() for stream in (sys.__stdin__, sys.__stderr__)):
             raise UserError("the screen needs a terminal; 'lvmtui status' and 'lvmtui attach --headless' do not")
@@ -51,16 +50,16 @@ def serve(given: argparse.Namespace) -> int:
         raise UserError("serve: textual-serve is not installed; pip install 'lvmtui[serve]'") from None
 
     workspace = workspace_of(given)
-    campaign = _chosen(given, workspace)
+    campaign = _chosen(given)
     if not 0 < given.port < 65536:
         raise UserError(f"--port {given.port}: not a port; give a number from 1 to 65535")
     serve_screen(workspace, campaign=campaign, port=given.port, control=given.control)
     return ExitCode.OK
 
 
-def _chosen(given: argparse.Namespace, workspace: Workspace) -> str | None:
+def _chosen(given: argparse.Namespace) -> str | None:
     """The id of the campaign that was named; None: the newest, whichever that will be."""
-    return campaign_of(given, workspace).id if hasattr(given, "campaign") else None
+    return campaign_of(given).id if hasattr(given, "campaign") else None
 
 
 def supervise(given: argparse.Namespace) -> int:

@@ -50,11 +50,11 @@ def program(workspace: Workspace) -> str:
     return called if root == "." else f"{called} --workspace {shlex.quote(root)}"
 
 
-def campaign_of(given: argparse.Namespace, workspace: Workspace) -> CampaignDir:
+def campaign_of(given: argparse.Namespace) -> CampaignDir:
     """The campaign that `--campaign` names, or the newest. Raises UserError."""
     from lvmtui.state.campaign_reader import named_campaign, newest_campaign
 
-    named = getattr(given, "campaign", None)
+    workspace, named = workspace_of(given), getattr(given, "campaign", None)
     return newest_campaign(workspace) if named is None else named_campaign(workspace, named, "--campaign")
 
 
@@ -62,8 +62,7 @@ def campaign_now(given: argparse.Namespace) -> CampaignState:
     """The campaign that `campaign_of` finds, as it is now. Raises UserError."""
     from lvmtui.state.campaign_reader import CampaignReader
 
-    workspace = workspace_of(given)
-    return CampaignReader(workspace, campaign_of(given, workspace)).refresh()
+    return CampaignReader(workspace_of(given), campaign_of(given)).refresh()
 
 
 def pattern_reader(patterns: Sequence[str]) -> Patterns:

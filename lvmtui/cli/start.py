@@ -60,8 +60,7 @@ def _add_sizes(given: argparse.Namespace, named: set[str]) -> int:
     if fixed := sorted(named - {"jobs", "threads", "stall_timeout", "on_event", "engine"}):
         option = fixed[0].replace("_", "-")
         raise UserError(f"--{option}: with --add-sizes all is as in the campaign that is extended; leave it out")
-    workspace = workspace_of(given)
-    extended = read_extension(workspace, campaign_of(given, workspace))
+    extended = read_extension(workspace_of(given), campaign_of(given))
     return _start(given, extended.options(given.add_sizes), Given({}), extended)
 
 
@@ -106,8 +105,7 @@ def _ask_whether_to_train(doubts: Sequence[str]) -> None:
 
 
 def attach(given: argparse.Namespace) -> int:
-    workspace = workspace_of(given)
-    return _follow(workspace, campaign_of(given, workspace), given)
+    return _follow(workspace_of(given), campaign_of(given), given)
 
 
 def _follow(workspace: Workspace, folder: CampaignDir, given: argparse.Namespace) -> int:

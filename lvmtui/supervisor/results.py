@@ -174,15 +174,12 @@ class Results:
     def tell(self, campaigns: Sequence[CampaignTrack]) -> None:
         """Write what happened to the runs into the logs, and have the commands of `--on-event` told. One that fails is
         said in the monitor log."""
-        for campaign in campaigns:
-            states = {name: track.seen.state for name, track in campaign.tracks.items()}
-            self._of(campaign).logs.catch_up(states)
         said = [self.teller.finish()]
-        said += [
-            (campaign.dir.id, self.teller.go_on(campaign, self._of(campaign).happenings))
-            for campaign in campaigns
-            if campaign.campaign.on_event
-        ]
+        for campaign in campaigns:
+            of_campaign = self._of(campaign)
+            of_campaign.logs.catch_up({name: track.seen.state for name, track in campaign.tracks.items()})
+            if campaign.campaign.on_event:
+                said.append((campaign.dir.id, self.teller.go_on(campaign, of_campaign.happenings)))
         for campaign_id, words in said:
             if words and campaign_id in self._campaigns:
                 self._campaigns[campaign_id].logs.note(f"on event: {words}", time.time())

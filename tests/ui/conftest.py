@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.app import SystemCommand
 from textual.pilot import Pilot
 from textual.screen import ModalScreen
 
@@ -16,7 +17,7 @@ from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.paths import Workspace
 from lvmtui.ui.app import LvmApp
 from lvmtui.ui.read.machine import MachineFigures
-from lvmtui.ui.screens.palette import Action, actions
+from lvmtui.ui.screens.palette import actions
 from lvmtui.ui.screens.view import View
 from tests.ui.showcase import NOW, middle
 
@@ -80,7 +81,7 @@ def campaign_of(app: LvmApp) -> Campaign:
     return snapshot.state.campaign
 
 
-def offered(app: LvmApp) -> list[Action]:
+def offered(app: LvmApp) -> list[SystemCommand]:
     """What the palette offers now."""
     assert isinstance(app.screen, View)
     return list(actions(app.screen))

@@ -180,7 +180,7 @@ async def test_where_leaving_stops_the_runs_the_screen_says_so(
     app = make_app(root)
     async with app.run_test(size=(120, 40)) as pilot:
         await until(pilot, lambda: "q leave, runs stop with a checkpoint" in shown(app).splitlines()[-1])
-        assert any("runs stop with a checkpoint" in action.hint for action in offered(app))
+        assert any("runs stop with a checkpoint" in action.help for action in offered(app))
         await pilot.press("question_mark")
         await until(pilot, lambda: "leave; the runs stop with a checkpoint" in shown(app))
 

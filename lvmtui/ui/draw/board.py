@@ -50,9 +50,7 @@ def about_selected(snapshot: Snapshot, selected: str, width: int) -> list[Line]:
 
 def _named(name: str, text: str, style: str, width: int) -> list[Line]:
     """A name and a text of at most two lines."""
-    parts = wrapped(text, width - NAME)
-    if len(parts) > 2:
-        parts = [parts[0], cut(f"{parts[1]} {parts[2]}", width - NAME)]
+    parts = wrapped(text, width - NAME, 2)
     return [((left("" if i else name, NAME), "dim"), (part, style)) for i, part in enumerate(parts)]
 
 

@@ -18,9 +18,7 @@ from lvmtui.ui.read.snapshot import Snapshot
 
 def banner(said: str, snapshot: Snapshot, width: int, most: int, *, read_only: bool = False) -> list[Line]:
     """The answer with its doubt, at the right how far the campaign is; at most `most` lines over the whole width."""
-    parts = wrapped(said, max(10, width - 2))
-    if len(parts) > most:
-        parts = [*parts[: most - 1], cut(" ".join(parts[most - 1 :]), max(10, width - 2))]
+    parts = wrapped(said, max(10, width - 2), most)
     forms = _progress(snapshot, read_only)
     room = width - cell_len(parts[-1]) - 4
     if len(parts) < most and cell_len(forms[-3]) > room:

@@ -108,9 +108,12 @@ def beside(blocks: tuple[Sequence[Line], Sequence[Line]], widths: tuple[int, int
     return [(*fit(one, widths[0]), (" " * gap, ""), *fit(other, widths[1])) for one, other in rows]
 
 
-def wrapped(text: str, width: int) -> list[str]:
-    """`text` in lines of at most `width` cells, broken at blanks where there are some."""
-    return [line.plain.rstrip() for line in Text(text).wrap(get_console(), max(2, width))]
+def wrapped(text: str, width: int, most: int | None = None) -> list[str]:
+    """`text` in lines of at most `width` cells, broken at blanks where there are some; the last of `most` is cut."""
+    lines = [line.plain.rstrip() for line in Text(text).wrap(get_console(), max(2, width))]
+    if most is not None and len(lines) > most:
+        lines = [*lines[: most - 1], cut(" ".join(lines[most - 1 :]), width)]
+    return lines
 
 
 def hanging(head: Sequence[Piece], text: str, style: str, width: int) -> list[Line]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 
 from rich.text import Text
+from textual.app import SystemCommand as Action
 from textual.binding import Binding
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.css.query import NoMatches
@@ -18,16 +18,6 @@ from lvmtui.ui.screens.view import View
 
 IN_HELP = 0.5
 """Weight of a match in the help, against one in the name."""
-
-
-@dataclass(frozen=True)
-class Action:
-    """Something that can be done now."""
-
-    name: str
-    hint: str
-    """Its key and a few words. The search looks here too."""
-    do: Callable[[], object]
 
 
 class ActionPalette(CommandPalette):
@@ -48,14 +38,14 @@ class Actions(Provider):
 
     async def discover(self) -> Hits:
         for action in self._actions():
-            yield DiscoveryHit(Text(action.name), action.do, action.name, action.hint)
+            yield DiscoveryHit(Text(action.title), action.callback, action.title, action.help)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
         for action in self._actions():
-            score = max(matcher.match(action.name), IN_HELP * matcher.match(action.hint))
+            score = max(matcher.match(action.title), IN_HELP * matcher.match(action.help))
             if score > 0:
-                yield Hit(score, Text(action.name), action.do, action.name, action.hint)
+                yield Hit(score, Text(action.title), action.callback, action.title, action.help)
 
     def _actions(self) -> Iterator[Action]:
         """The palette opens over views only: dialogs keep their keys to themselves."""
@@ -63,7 +53,7 @@ class Actions(Provider):
 
 
 def actions(view: View) -> Iterator[Action]:
-    """What can be done now, from `view`."""
+    """What can be done now, from `view`. The help of each is its key and a few words; the search looks there too."""
     session, snapshot = view.ui, view.snapshot
     yield Action("Help: all keys", "?", session.action_help)
     yield from _actions_of(view)

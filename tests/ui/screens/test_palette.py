@@ -45,7 +45,7 @@ async def test_the_palette_finds_actions_by_the_words_of_their_help(
 async def test_every_action_has_a_name_in_the_palette(root: Path, make_app: MakeApp) -> None:
     app = make_app(root)
     async with app.run_test(size=(120, 40)) as pilot:
-        names = [action.name for action in offered(app)]
+        names = [action.title for action in offered(app)]
         for wanted in (
             "Find a run",
             "Pause or resume GRU 8k",
@@ -63,7 +63,7 @@ async def test_every_action_has_a_name_in_the_palette(root: Path, make_app: Make
         await until(pilot, lambda: found.option_count and "Verdict" in str(found.get_option_at_index(0).prompt))
         await pilot.press("down", "enter")
         await until(pilot, lambda: isinstance(app.screen, VerdictScreen))
-        names = [action.name for action in offered(app)]
+        names = [action.title for action in offered(app)]
         assert "Sort by the next column" in names and "Follow the log" not in names
         await pilot.press("ctrl+p")
         await pilot.pause()
@@ -82,7 +82,7 @@ async def test_of_a_run_only_what_it_allows_now_is_offered(root: Path, make_app:
         for run in app.snapshot.runs if app.snapshot else ():
             app.selected = run.name
             name = f" {run.title} {run.label}"
-            found[run.phase] = {action.name.replace(name, "") for action in offered(app) if name in action.name}
+            found[run.phase] = {action.title.replace(name, "") for action in offered(app) if name in action.title}
         assert found[Phase.FINISHED] == {"Open"}
         assert found[Phase.RUNNING] == {"Open", "Pause or resume", "Cancel", "Cancel at once"}
         assert found[Phase.QUEUED] == {*found[Phase.RUNNING], "Start next"}
