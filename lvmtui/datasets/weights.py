@@ -37,6 +37,13 @@ def capped(lengths: Lengths, cap: int | None) -> Floats:
     return weights if cap is None else np.minimum(weights, cap)
 
 
+def shares_of(folds: Sequence[Lengths], cap: int | None) -> list[tuple[float, Floats]]:
+    """For each fold of clusters its share of the weight, and those of its clusters (G,) within it."""
+    weights = [capped(lengths, cap) for lengths in folds]
+    total = sum(float(weight.sum()) for weight in weights)
+    return [(float(weight.sum()) / total, weight / weight.sum()) for weight in weights]
+
+
 def default_cap(lengths: Lengths) -> int:
     """The cap in windows for held-out clusters of these lengths (G,), G >= 1: the largest whose expected half-width is
     within 2 % of the smallest. Where all clusters are equally long that is their length: nothing is capped.

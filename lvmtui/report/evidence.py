@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lvmtui.formats.results import LEAST_DF, STRATA, ContextGain, Population, Skill
+from lvmtui.formats.results import LEAST_DF, STRATA, Population, Skill
 from lvmtui.formats.spec import ARMS
 from lvmtui.report.blocks import Block, Code, Figure, Heading, Paragraph, Strong, Text, bullets, table
 from lvmtui.report.contents import Report
 from lvmtui.report.costs import latency_doubt
 from lvmtui.report.curves import curve_file, sparkline
-from lvmtui.report.questions import over_own
+from lvmtui.report.questions import over_trivials
 from lvmtui.system.numbers import cosine, count, percent, plural, signed, spread
 from lvmtui.system.text import grouped
 from lvmtui.verdict.cross_checks import FIGURES, TITLES, deciding_interval
@@ -198,13 +198,8 @@ def _contexts(report: Report) -> list[Block]:
     found = [(comparison.model, gain) for comparison in report.comparisons for gain in comparison.contexts]
     if not found:
         return []
-
-    def trivials(model: str, gain: ContextGain) -> list[tuple[str, float, float]]:
-        """Of the shorter and of the longer context, see `over_own`."""
-        both = [report.table.row(f"{model.partition('@')[0]}@{n}") for n in (gain.shorter, gain.context)]
-        return [over for row in both if row and (over := over_own(row.cell(gain.arm), row.context))]
-
-    names = dict.fromkeys(trivial_title(name) for model, gain in found for name, *_ in trivials(model, gain))
+    overs = [over_trivials(report.table, model, gain) for model, gain in found]
+    names = dict.fromkeys(trivial_title(name) for of in overs for name, *_ in of)
     rows: list[list[Text]] = [
         [
             report.title_of(model).partition("@")[0],  # `GRU` of `GRU@20`
@@ -213,10 +208,10 @@ def _contexts(report: Report) -> list[Block]:
             f"{cosine(gain.shorter_cosine)}{ARROW}{cosine(gain.cosine)}",
             signed(gain.difference.value),
             cosine_interval(gain.difference),
-            ARROW.join(cosine(value) for _, value, _ in trivials(model, gain)),
-            ARROW.join(signed(over) for *_, over in trivials(model, gain)),
+            ARROW.join(cosine(value) for _, value, _ in of),
+            ARROW.join(signed(over) for *_, over in of),
         ]
-        for model, gain in found
+        for (model, gain), of in zip(found, overs, strict=True)
     ]
     return [
         Heading("Longer contexts on the same targets", 3),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import permutations
 from statistics import correlation, fmean
 
-from lvmtui.formats.results import ALPHA, STRATA, Comparison
+from lvmtui.formats.results import ALPHA, STRATA, Comparison, ContextGain
 from lvmtui.formats.spec import ARMS
 from lvmtui.report.advice import small_lead
 from lvmtui.report.costs import UseCost, cost_ratio, priced_models
@@ -160,12 +160,10 @@ def context_questions(table: Table, comparisons: Iterable[Comparison]) -> tuple[
         said.append(f"{step} {listed([f'{MOVES[side]} {listed(told[side])}' for side in MOVES if side in told])}")
     if not said:
         return ()
-    known = ((row.model, over_own(row.expanded, row.context)) for row in table.rows)
-    skills = {model: over[2] for model, over in known if over}
     sides, pay = {gain.difference.side() for _, gain in gains}, []
     for model, gain in gains:
-        before, after = skills.get(f"{model.partition('@')[0]}@{gain.shorter}"), skills.get(model)
-        beyond = before is None or after is None or after > max(before, 0.0)
+        overs = [over for *_, over in over_trivials(table, model, gain)]
+        beyond = len(overs) < 2 or overs[1] > max(overs[0], 0.0)
         pay.append(gain.difference.side() == 1 and beyond)
     unpaid = "Not beyond a trivial baseline" if 1 in sides else "No" if -1 in sides else "Not shown"
     pays = "Yes" if all(pay) else "For some" if any(pay) else unpaid
@@ -175,6 +173,12 @@ def context_questions(table: Table, comparisons: Iterable[Comparison]) -> tuple[
     )
     answer = f"{pays}: with {table.labels[1]}, {'; '.join(said)}. {paid}"
     return (Question("Do longer contexts pay?", answer),)
+
+
+def over_trivials(table: Table, model: str, gain: ContextGain) -> list[tuple[str, float, float]]:
+    """Of the shorter and of the longer context, as far as they are known, see `over_own`."""
+    both = [table.row(f"{model.partition('@')[0]}@{n}") for n in (gain.shorter, gain.context)]
+    return [over for row in both if row and (over := over_own(row.cell(gain.arm), row.context))]
 
 
 def over_own(cell: ArmCell, context: str) -> tuple[str, float, float] | None:

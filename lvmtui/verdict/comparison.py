@@ -56,10 +56,9 @@ def _finished_pairs(state: CampaignState, first: tuple[str, ArmName], second: tu
 def repeated_seeds(state: CampaignState, model: str) -> tuple[int, ...]:
     """The seeds that scored exactly as an earlier one did: its program does not use the seed, or nothing is random."""
     counted = {seed for seed, *_ in complete_pairs(state, model)}
-    ended = {
-        (view.planned.arm, view.planned.seed) for view in state.runs if view.planned.model == model and view.finished
-    }
-    return tuple(s for s in state.campaign.seeds if s not in counted and all((arm, s) in ended for arm in ARMS))
+    rest = [seed for seed in state.campaign.seeds if seed not in counted]
+    views = ((seed, [state.view(model, arm, seed) for arm in ARMS]) for seed in rest)
+    return tuple(seed for seed, pair in views if all(view and view.finished for view in pair))
 
 
 def same_scores(state: CampaignState, model: str) -> tuple[str, ...]:

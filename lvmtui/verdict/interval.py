@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from lvmtui.datasets.weights import bell_mccaffrey, capped, effective
+from lvmtui.datasets.weights import bell_mccaffrey, effective, shares_of
 from lvmtui.formats.results import Effects, Estimate
 from lvmtui.verdict.average import estimate_of
 
@@ -52,22 +52,18 @@ class Design:
         Raises ValueError where a fold, or everything, is empty."""
         if not clusters or not all(map(len, clusters)):
             raise ValueError("no scores")
-        folds, weights = [], []
-        for cluster in clusters:
-            _, index = np.unique(cluster, return_inverse=True)
-            sizes = np.bincount(index).astype(np.float64)
-            weight = capped(sizes.astype(np.int64), cap)
-            folds.append(_Fold(index, sizes, weight / weight.sum()))
-            weights.append(weight.sum())
-        self._folds = folds
-        self.share: Floats = np.asarray(weights) / sum(weights)
+        indices = [np.unique(cluster, return_inverse=True)[1] for cluster in clusters]
+        sizes = [np.bincount(index).astype(np.float64) for index in indices]
+        own, shares = zip(*shares_of(sizes, cap), strict=True)
+        self._folds = [_Fold(*fold) for fold in zip(indices, sizes, shares, strict=True)]
+        self.share: Floats = np.asarray(own)
         self.windows = sum(map(len, clusters))
-        every = np.concatenate([a * f.share for a, f in zip(self.share, folds, strict=True)])
-        self.effective_clusters = effective(every)
+        every = [a * share for a, share in zip(own, shares, strict=True)]
+        self.effective_clusters = effective(np.concatenate(every))
         self.cluster_df = 0.0
-        if all(len(fold.sizes) > 1 for fold in folds):
+        if all(len(share) > 1 for share in shares):
             # Rounded, so that four equal clusters have 3 and not a little less.
-            self.cluster_df = round(float(bell_mccaffrey((fold.share for fold in folds), self.share)), 9)
+            self.cluster_df = round(float(bell_mccaffrey(shares, self.share)), 9)
 
     def mean(self, scores: Sequence[Floats]) -> float:
         """The weighted mean of `scores`, one array (W,) per fold."""

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from lvmtui.datasets.weights import CORRELATION, bell_mccaffrey, capped
+from lvmtui.datasets.weights import CORRELATION, bell_mccaffrey, shares_of
 from lvmtui.formats.results import LEAST_DF
 from lvmtui.system.student import t_quantile
 
@@ -121,17 +120,10 @@ def variance_of_articles(lengths: Sequence[Sequence[int]], cap: int | None, prio
     """The part of a change's variance, in percent squared, that comes from which articles are held out. `lengths`: as
     in `power`."""
     found = 0.0
-    for fold, (own, share) in zip(lengths, _shares(lengths, cap), strict=True):
+    for fold, (own, share) in zip(lengths, shares_of(lengths, cap), strict=True):
         spread = prior.correlation + (1 - prior.correlation) / np.asarray(fold, np.float64)
         found += own**2 * float(np.sum(share**2 * spread)) * prior.window**2
     return found
-
-
-def _shares(lengths: Sequence[Sequence[int]], cap: int | None) -> list[tuple[float, npt.NDArray[np.float64]]]:
-    """For each fold its share of the weight, and those of its clusters (G,) within it."""
-    weights = [capped(fold, cap) for fold in lengths]
-    total = sum(float(weight.sum()) for weight in weights)
-    return [(float(weight.sum()) / total, weight / weight.sum()) for weight in weights]
 
 
 def _smallest(
@@ -140,7 +132,7 @@ def _smallest(
     """The smallest change that is detected, and the degrees of freedom."""
     if any(len(fold) < 2 for fold in lengths):
         return None, 0.0
-    folds, shares = zip(*_shares(lengths, cap), strict=True)
+    folds, shares = zip(*shares_of(lengths, cap), strict=True)
     df = bell_mccaffrey(shares, folds)
     if df < LEAST_DF:
         return None, df

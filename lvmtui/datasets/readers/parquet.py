@@ -84,13 +84,12 @@ class ParquetSource:
             return articles.Articles(np.repeat(np.arange(len(lengths), dtype=np.int32), lengths), tuple(self._titles()))
         if not columns.article:
             return articles.Articles()
-        ids = (_ids(cells, source.shown(self._path), columns.article) for cells in self._cells(columns.article))
-        by_row, names = articles.numbered(f"{source.shown(self._path)}: {columns.article}", self.facts.rows, ids)
+        file, rows = source.shown(self._path), self.facts.rows
+        ids = (_ids(cells, file, columns.article) for cells in self._cells(columns.article))
+        by_row, names = articles.numbered(f"{file}: {columns.article}", rows, ids)
         titles = articles.titles_of_rows(by_row, self._titles()) or articles.titles_by_number(names)
-        order = None
-        if columns.order:
-            cells = (cells.to_numpy(zero_copy_only=False) for cells in self._cells(columns.order))
-            order = articles.order_of(source.shown(self._path), columns.order, self.facts.rows, cells)
+        places = (cells.to_numpy(zero_copy_only=False) for cells in self._cells(columns.order))
+        order = articles.order_of(file, columns.order, rows, places) if columns.order else None
         return articles.arranged(by_row, titles, columns.article, order, columns.order)
 
     def _titles(self) -> Iterator[str]:
