@@ -13,8 +13,7 @@ from lvmtui.system.errors import unknown
 @dataclass(frozen=True)
 class ModelCost:
     parameters: tuple[int, int, int]
-    """(a, b, c): it has a + b D + c D^2 trainable parameters for vectors of width D and contexts of five. A test builds
-    the models and counts."""
+    """(a, b, c): it has a + b D + c D^2 trainable parameters for vectors of width D and contexts of five, as tested."""
     uses: float
     """How often one window of five vectors uses a parameter: five times if it is applied to each context vector, less
     if it is applied once (most of AMN), more if much work is not in matrix products (attention in small models). From
@@ -118,8 +117,7 @@ TUNED = replace(
     prior_windows=4000,
     least_updates=300,
 )
-"""For data too small for the reference recipe, which stays below the context mean there. What each part is worth stands
-in docs/recipe.md."""
+"""For data too small for the reference recipe, which stays below the context mean there (docs/recipe.md)."""
 
 
 def size_of(size: str, models: Iterable[str]) -> str:

@@ -83,8 +83,7 @@ class RunData:
     train: TensorWindows
     validation: TensorWindows
     heldout: HeldOut
-    """With the longest context of the campaign: runs of other contexts are judged on the same targets among the same
-    candidates."""
+    """With the campaign's longest context: runs of all contexts are judged on the same targets and candidates."""
     judged: TensorWindows
     """The held-out windows as the model sees them."""
 

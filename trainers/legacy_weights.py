@@ -92,8 +92,7 @@ def history_of(run: RunDir) -> tuple[Evaluated, ...]:
 
 
 def fitting(model: nn.Module, path: Path, history: tuple[Evaluated, ...]) -> tuple[dict[str, Tensor], Evaluated]:
-    """The weights in the file under the names of `model`, and the evaluation at which they were saved. Raises UserError
-    naming the file."""
+    """The weights in the file under the names of `model`, and the evaluation they were saved at. Raises UserError."""
     found, cosine = read_weights(path)
     try:
         return mapped(model, found), evaluation_of(history, cosine)

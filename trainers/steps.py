@@ -109,6 +109,5 @@ class Steps:
 
 
 def average_weight(decay: float | None, step: int) -> float:
-    """How far the average of the weights moves towards them after the step that follows `step` steps: young averages
-    follow faster."""
+    """How far the average of the weights moves towards them after step `step` + 1: young averages follow faster."""
     return 0.0 if decay is None else 1 - min(decay, (2 + step) / (11 + step))

@@ -74,8 +74,7 @@ def _as_float32(module: nn.Module, inputs: object, output: object) -> object:
 
 
 def fault_words(error: BaseException, folder: Path) -> str:
-    """`mixer.py:12: NameError: name 'x' is not defined`, for an error that passed through the user's code; empty for
-    others."""
+    """`mixer.py:12: NameError: name 'x' is not defined`, if an error passed through the user's code; else empty."""
     where = f"{folder.resolve()}/"
     frames = [f for f in traceback.extract_tb(error.__traceback__) if str(Path(f.filename).resolve()).startswith(where)]
     if isinstance(error, SyntaxError) and error.filename and str(Path(error.filename).resolve()).startswith(where):

@@ -206,8 +206,7 @@ def _write(
 def _write_vectors(
     path: Path, blocks: Iterator[Floats], file: SourceFacts, normalise: bool, places: Integers | None
 ) -> RowScan:
-    """Write the rows at unit length, each at its place; the header comes last. Once a row is faulty, rows are only
-    counted."""
+    """Write the rows at unit length, each at its place, the header last. After a faulty row the rest is counted."""
     may_scale = normalise or file.kind == "quantised"
     scan, kept = RowScan(), [np.empty(0, np.float32)]
     with path.open("w+b") as out:

@@ -40,8 +40,7 @@ VALIDATION_WINDOWS = 5_000
 cost a large campaign half a percent of its time instead of three. The differences between runs, which choose the
 weights, move by .0001 (`docs/performance.md`)."""
 REPEATED = 0.3
-"""Share of an arm's vectors that are the same as earlier ones, from which on repetition is the likely reason why too
-few windows are left."""
+"""Share of an arm's vectors that repeat earlier ones from which that is the likely reason for too few windows."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,7 @@ class _Ground:
     arms: Sequence[Arm]
     """Smallest first."""
     sides: Sequence[Side]
-    """Each arm, cut into the clusters of the union of the first and the last; numbers from its end on are the arm's
-    alone."""
+    """Each arm, cut into the clusters of the union of the first and the last; higher numbers are the arm's alone."""
     union: Union
     same: float
     context: int

@@ -22,8 +22,7 @@ Floats = npt.NDArray[np.float64]
 Lengths = Sequence[int] | npt.NDArray[np.number]
 
 CORRELATION = 0.06
-"""Intraclass correlation of the difference between two arms, as measured on the bundled articles: .05 to .06
-(`docs/judgement.md`)."""
+"""Intraclass correlation of the arms' difference: .05 to .06 on the bundled articles (`docs/judgement.md`)."""
 NEAR_BEST = 1.02
 """Half-width a cap may have, times that of the best cap. The largest such cap is taken: the nearer the weights are to
 the lengths, the nearer the figure is to the plain mean over windows."""

@@ -154,8 +154,7 @@ def temporary_words() -> MachineFinding:
 
 
 def watch_words(folder: Path) -> MachineFinding:
-    """Whether the kernel would tell of changes in the workspace; tried, because the limits are shared by a user's
-    programs."""
+    """Whether the kernel would tell of changes in the workspace; tried, as all programs of a user share the limits."""
     if not sys.platform.startswith("linux"):
         return MachineFinding("file watches", "ok", "no limit on this system")
     libc = ctypes.CDLL(None, use_errno=True)

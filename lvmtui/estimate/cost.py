@@ -33,11 +33,9 @@ UPDATE = 1e-9
 SAVE = 6e-9
 """Seconds a parameter for saving the best weights after every other evaluation: 4 bytes at 330 MB/s."""
 FORWARD = 0.2
-"""Cost of a window in an evaluation as a share of its cost in training: a third of the operations, in larger products.
-Measured: .18 to .25."""
+"""Cost of a window in an evaluation, as a share of that in training: a third of the work; measured .18 to .25."""
 STARTUP = 1.5
-"""Seconds from the start of the process to its first step, nearly all of it imports: 1.3 s alone, 2 to 4 s beside other
-runs."""
+"""Seconds from a process's start to its first step, mostly imports: 1.3 s alone, 2 to 4 s beside other runs."""
 CLOSING = 0.2
 """Seconds at the end for files and checksums, besides the held-out windows and the single predictions."""
 SINGLE, LATENCY = 220, 5.0

@@ -28,8 +28,7 @@ from lvmtui.system.numbers import clock, duration, plural
 RANGE = 1.2816
 """Standard deviations on each side that hold 80 % of a normal distribution."""
 SHARED = 0.4
-"""Correlation of the errors of two runs, which share a machine. Chosen so that the ranges of simulated campaigns hold
-what they claim."""
+"""Correlation of the errors of two runs on one machine. Chosen so that ranges of simulated campaigns hold true."""
 ROUGH = 0.35
 """Log standard deviation of the time of start-up, evaluations and end, together a small part of a run."""
 CALIBRATING = 0.5
@@ -99,8 +98,7 @@ class CampaignEta:
     runs: Mapping[str, RunEta]
     """By name, for the runs that continue without an order."""
     left_out: tuple[str, ...]
-    """Runs that are not over and not counted: paused, without a step for long, without disk space, not known, or a job
-    that will not start."""
+    """Runs that are not over and not counted: paused, not known, no step or disk space, or a job that cannot start."""
     unknown: str = ""
     """Why there is no time: `calibrating` while not enough of this machine's speed is known, or what it waits for."""
 

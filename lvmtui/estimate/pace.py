@@ -33,8 +33,7 @@ machine) to .28 (busy one)."""
 BETWEEN_GUESSED = 0.8
 """The same if even the number of parameters is unknown."""
 WITHIN = 0.05
-"""Log standard deviation between runs of one kind on a quiet machine. What a busy machine adds is learned, see
-`Machine.drift`."""
+"""Log standard deviation between runs of one kind on a quiet machine; `Machine.drift` has what a busy one adds."""
 BRIEF = 0.3
 """Log standard deviation of a speed measured over one second of training; it shrinks with the root of the seconds."""
 DRIFT = 0.1

@@ -126,8 +126,7 @@ class Campaign:
     between: tuple[ArmFacts, ...] = ()
     """The arms between baseline and expanded, smallest first: with them the campaign has a learning curve."""
     subsets: str = ""
-    """The arms are parts of one file: `random`, clusters drawn by the seed, or `file`, the first ones. Empty: each arm
-    is a file of its own."""
+    """`random`: the arms are clusters of one file, drawn by the seed; `file`: its first ones; empty: each is a file."""
     judge_on: Population = "both"
     """Which held-out articles the verdict is about."""
     contexts: tuple[int, ...] = ()

@@ -22,8 +22,7 @@ class TrivialScore:
 
 
 NEXT = -3
-"""Place of the next vector in `ForwardScores.cosines`, from the end: two more follow it, the last context vector stands
-before it."""
+"""Place of the next vector in `ForwardScores.cosines`: two more follow it, the last context vector comes before."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +114,7 @@ deviation of .05 (`benchmarks/search_sets.py`): neither error was seen in 1,200 
 
 
 SAME = 0.98
-"""The usual threshold of copies. Nearest neighbours of 23,264 real sentence embeddings reach .95; above .98 are
-repetitions."""
+"""The usual threshold of copies: nearest neighbours of 23,264 real sentences reach .95, above .98 are repetitions."""
 
 
 @dataclass(frozen=True)

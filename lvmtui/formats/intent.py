@@ -26,8 +26,7 @@ class Intent:
     again: int = 0
     """Generation of the newest order to try again: what stalls under an earlier one is ended and started again."""
     resumed: int = 0
-    """Generation of the newest order to run, resume or retry. Failures before it no longer count, even if a pause was
-    ordered since."""
+    """Generation of the newest order to run, resume or retry. Failures before it do not count, whatever came since."""
     force: bool = False
     """With `cancel`: kill at once instead of asking first."""
     by: str = ""

@@ -202,8 +202,7 @@ class RunSpec:
 
     @property
     def foreign(self) -> bool:
-        """True if another program trains it or did: which validation windows it has, and what it starts from, is its
-        word."""
+        """True if another program trains it or did: its validation windows, and what it starts from, are its word."""
         return self.imported is not None or self.own_trainer is not None
 
     @property

@@ -65,8 +65,7 @@ class OwnModel:
 
 @dataclass(frozen=True)
 class OwnTrainer:
-    """A program of the user's that trains the run. It is understood by what it tells the kit, by the lines it prints,
-    or both."""
+    """A program of the user's that trains the run, understood by what it tells the kit, by what it prints, or both."""
 
     title: str
     command: str

@@ -161,8 +161,7 @@ def _evaluations(entries: list[dict[str, Any]], total: float, ended: float, mode
 
 
 def _model_of(kind: str, folder: str) -> str:
-    """The model that the history names, or else the folder: ours by our name, another by its own. Raises UserError if
-    neither names one."""
+    """The model that the history or the folder names: ours by our name, others by their own. Raises UserError."""
     for words in (kind, folder):
         plain = re.sub(r"[^a-z0-9]", "", words.lower())
         for model in sorted(MODELS, key=len, reverse=True):

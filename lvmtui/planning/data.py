@@ -155,8 +155,7 @@ def _checked(
 
 
 def open_arms(options: Options, earlier: Earlier | None, workspace: Workspace, say: Say) -> tuple[Arm, ...]:
-    """The files as arms, smallest first; their compact stores are made where they are not there yet. Raises
-    UserError."""
+    """The files as arms, smallest first; compact stores that are not there yet are made. Raises UserError."""
 
     def shown(name: str) -> Callable[[int, int], None]:
         return lambda done, total: say(f"reading {name}: {100 * done // max(total, 1)} %")

@@ -138,8 +138,7 @@ def _by_trainers(plan: Plan) -> int:
 
 
 def doubts_of(plan: Plan, workspace: Workspace) -> list[str]:
-    """Why it may be a mistake to train this: it is trained already, held-out texts may be trained on, or the verdict
-    could tell nothing."""
+    """Why training may be a mistake: it was done, held-out texts may be trained on, or no verdict could follow."""
     doubts = [said for said, same in others(plan.campaign, plan.specs, workspace) if same]
     doubts += [doubt for doubt in plan.campaign.doubts if doubt == plan.check.warning or doubt.endswith(SEEN)]
     doubts += [note for note in plan.campaign.notes if note.startswith(RISING)]

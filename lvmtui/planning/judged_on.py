@@ -67,8 +67,7 @@ def power_of(campaign: Campaign, splits: Sequence[Split], workspace: Workspace) 
 
 
 def prior_for(campaign: Campaign, workspace: Workspace) -> Prior:
-    """From the newest campaign here on the same two data sets, recipe and size that has comparisons; else the bundled
-    articles'."""
+    """From the newest campaign here on the same data, recipe and size that has comparisons; else the bundled one's."""
     for folder in reversed(workspace.campaign_dirs()[-LEARNED_FROM:]):
         try:
             earlier = read_campaign(folder.campaign)

@@ -24,8 +24,7 @@ COLUMNS = (
 
 
 def table_csv(report: Report) -> str:
-    """The ranked table, one line per model, then their average and the trivial baselines. Figures are unrounded, and
-    empty if unknown."""
+    """The ranked table, a line per model, then their average and the trivial baselines. Unrounded; empty if unknown."""
     table, out = report.table, io.StringIO()
     write = csv.DictWriter(out, COLUMNS, lineterminator="\n")
     write.writeheader()

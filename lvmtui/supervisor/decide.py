@@ -26,8 +26,7 @@ class Rules:
     """How patient the supervisor is. Seconds."""
 
     cancel_wait: float = 10.0
-    """From asking to insisting: a trainer looks at its orders once a step, and the largest model on a slow machine
-    takes seconds for one."""
+    """From asking to insisting: a trainer looks at its orders once a step, which may take it seconds."""
     insist_again: float = 1.0
     """A killed process can take a moment to go, and one in the kernel's hands (a dead disk) does not go at all."""
     leave_wait: float = 30.0
@@ -35,16 +34,14 @@ class Rules:
     retries: int = 2
     """Times a run is started again after it died at the same checkpoint under the same order."""
     space_wait: float = 15.0
-    """Between two tries of a run that found the disk full, or its folder locked: a quota may say no where the disk
-    seems to have room."""
+    """Between two tries of a run that found its folder locked, or the disk full, as a quota may say of any disk."""
     startup: float = 120.0
     """A trainer is not called stalled before its first step until then: on a busy disk the imports take long."""
     word_wait: float = 5.0
     """From the end of a job on another host to concluding that it did not log how it ended: what was written there may
     take a moment to be seen here."""
     pause_wait: float = 60.0
-    """From an order to pause to asking a trainer on another host to leave: a shared file system may show it the order
-    that late."""
+    """From an order to pause to asking a trainer of another host: a shared file system may show the order so late."""
 
 
 SPARE = 1 << 20

@@ -184,8 +184,7 @@ def _table_proc() -> Iterator[Process]:
 
 
 def _environment(name: str, ticks: int) -> bytes:
-    """The environment of a process that started at `ticks`. One that is just being born has none for a moment, a longer
-    one on a busy machine."""
+    """The environment of a process that started at `ticks`. One that is just being born has none for a moment."""
     for _ in range(50):
         environment = process_id.read_small(f"/proc/{name}/environ")
         if environment or time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK") - ticks > 100:

@@ -84,8 +84,7 @@ class LvmApp(Talks, inherit_bindings=False):
         machine: Callable[[], MachineFigures | None] | None = None,
         live: bool = True,
     ) -> None:
-        """`live` False: nothing is watched, and a test calls `look`. `clock` and `machine` can be replaced by ones that
-        stand still."""
+        """`live` False: nothing is watched, and a test calls `look`. A `clock` and a `machine` may stand still."""
         super().__init__(driver_class=driver(), ansi_color=True)
         self.theme = DARK
         self.ansi_color = None  # from here on the theme decides; with NO_COLOR there are no colours in any

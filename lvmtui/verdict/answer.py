@@ -92,8 +92,7 @@ def _so_far(table: Table) -> str:
 
 
 def unbeaten(table: Table) -> str:
-    """That training was not worth it, in a sentence; empty where a model beats the best trivial baseline, or where
-    it is not known."""
+    """That training was not worth it, in a sentence; empty where a model beats the best trivial baseline, or may."""
     skills = [(row, skill) for row in table.rows if (skill := row.expanded.skill)]
     if not skills or any(skill.gain.value >= 0 for _, skill in skills):
         return ""

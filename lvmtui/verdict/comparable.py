@@ -182,8 +182,7 @@ def _longer(baseline: RunView, expanded: RunView) -> str:
 
 
 def _told_the_same(baseline: RunView, expanded: RunView) -> str:
-    """That two finished runs did the same, held-out or at every evaluation: a program of the user's own may ignore its
-    arm."""
+    """That two finished runs did the same, held-out or at every evaluation: an own program may ignore its arm."""
     ends, states = (baseline.finished, expanded.finished), (baseline.state, expanded.state)
     if held := [end.heldout.cosine for end in ends if end and end.heldout.windows]:
         return SAME_SCORES if len(held) == 2 and held[0] == held[1] else ""

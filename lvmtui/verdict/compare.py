@@ -35,8 +35,7 @@ from lvmtui.verdict.words import of_context
 
 
 def compare(folder: CampaignDir, model: str) -> bool:
-    """Write the model's comparison; False if it is there and current, or no pair is complete. Raises UserError,
-    OSError."""
+    """Write the comparison; False if it is there and current, or no pair is complete. Raises UserError, OSError."""
     reader = CampaignReader(folder.workspace, folder)
     if model not in reader.campaign.models:
         raise unknown("model", model, reader.campaign.models)
@@ -117,8 +116,7 @@ def _names(state: CampaignState, pairs: Sequence[Pair]) -> list[tuple[str, ...]]
 
 
 def _contexts(state: CampaignState, model: str) -> tuple[ContextGain, ...]:
-    """What the model gains over the next shorter context. The machinery is that of two arms: the shorter context has
-    the baseline's place."""
+    """What the model gains over the next shorter context, which takes the place of the baseline arm."""
     campaign, found = state.campaign, []
     shorter = campaign.with_shorter(model)
     for arm in ARMS:

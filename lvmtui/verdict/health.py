@@ -53,8 +53,7 @@ OVERFIT_FALL = 0.003
 """Cosine lost since the peak. Large-arm runs of the tuned recipe wander by .001 to .002 on the bundled validation
 windows; small-arm runs that go on for half a dozen epochs after their peak lose .005 to .009."""
 ECHO_SHARE = 0.6
-"""Share of the way from the context mean's margin to copy-last's. The recency mean is at .28, healthy runs are at .1
-to .3."""
+"""Share of the way from the context mean's margin to copy-last's: the recency mean is at .28, good runs at .1 to .3."""
 ECHO_COSINE = 0.9
 """Cosine with the last context vector; the context mean has .69 with it, recency mean and healthy runs up to .82."""
 NO_BETTER = 0.001
@@ -299,8 +298,7 @@ def _echoing(last: Evaluated, trivial: TrivialBaselines | None) -> Finding | Non
 
 
 def _no_better(best: Evaluated, trivial: TrivialBaselines | None, judged: Judged | None, known: str) -> Finding | None:
-    """A trivial baseline predicts as well; `below` it only in the digits shown and where no interval, `known`, says
-    otherwise."""
+    """A trivial baseline predicts as well; `below` it in the digits shown, unless an interval (`known`) denies it."""
     if judged:
         reached, scores = judged
         name, bar = max(scores.items(), key=lambda item: item[1])

@@ -117,8 +117,7 @@ def power(lengths: Sequence[Sequence[int]], cap: int | None, *, seeds: int = 1, 
 
 
 def variance_of_articles(lengths: Sequence[Sequence[int]], cap: int | None, prior: Prior) -> float:
-    """The part of a change's variance, in percent squared, that comes from which articles are held out. `lengths`: as
-    in `power`."""
+    """The variance of a change, in percent squared, by which articles are held out. `lengths`: as in `power`."""
     found = 0.0
     for fold, (own, share) in zip(lengths, shares_of(lengths, cap), strict=True):
         spread = prior.correlation + (1 - prior.correlation) / np.asarray(fold, np.float64)

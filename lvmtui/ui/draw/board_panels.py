@@ -220,8 +220,7 @@ def heldout_words(row: Row | None) -> str:
 
 
 def _change_lines(model: ModelFacts, snapshot: Snapshot, width: int, room: int) -> list[Line]:
-    """What the larger data set changed, as far as it is known: the held-out change with its bar, or how it looks so
-    far."""
+    """What the larger data set changed: the held-out change with its bar, or how it looks so far."""
     row = model.row
     if row is None:
         return []

@@ -35,8 +35,7 @@ STYLES: dict[str, Style] = {
     "expanded_band": Style(color="magenta", dim=True),
     "level": Style(dim=True),
 }
-"""`baseline` and `expanded` are the arms' curves: blue and magenta stay apart for colour-blind eyes, and each curve
-carries its label."""
+"""`baseline` and `expanded` are the arms' curves: blue and magenta stay apart for colour-blind eyes."""
 
 
 def change_style(change: float | None) -> str:

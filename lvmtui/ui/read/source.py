@@ -193,8 +193,7 @@ class SnapshotSource:
         self._watcher.watch(self._places.roots)
 
     def _chosen(self, *, stay: bool = False) -> tuple[CampaignDir | None, CampaignDir | None]:
-        """The campaign to show, and the newest. `stay`: keep the one that is shown, unless it is gone or another was
-        asked for by name."""
+        """The campaign to show, and the newest. `stay`: keep the one shown, unless it is gone or another was named."""
         folders = self.workspace.campaign_dirs()
         newest = folders[-1] if folders else None
         if self._wanted:

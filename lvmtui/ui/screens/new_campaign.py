@@ -177,8 +177,7 @@ class NewScreen(View):
         )
 
     def action_leave_form(self) -> None:
-        """Go back to the board, or leave the program if there is no campaign. If one is being started, only that is
-        called off."""
+        """Go back to the board, or end where there is no campaign. If one is being started, only that is called off."""
         if self._starting:
             self._start.interrupt()
         elif self.ui.snapshot is None:

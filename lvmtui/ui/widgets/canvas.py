@@ -61,8 +61,7 @@ class Canvas(Widget):
         return "\n".join("".join(text for text, _ in line).rstrip() for line in self._lines)
 
     def paint(self, painter: Painter, shows: object = None) -> None:
-        """Show what `painter` gives, now and after each change of size. While `shows` stays the same it is not asked
-        again."""
+        """Show what `painter` gives, now and after each change of size; it is not asked again for the same `shows`."""
         if shows is not None and shows == self._shows:
             return
         self._painter, self._shows = painter, shows
