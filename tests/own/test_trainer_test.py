@@ -210,7 +210,7 @@ def test_a_promise_of_checkpoints_that_is_not_kept_fails_the_test(
     monkeypatch.setattr("lvmtui.cli.trainer_test.LEAVE_AFTER", 2.0)
     (tmp_path / "train.py").write_text(script)
     command = f"{sys.executable} train.py"
-    found = list(try_trainer(command, [PATTERN], checkpoints=True, folder=tmp_path, limit=20))
+    found = list(try_trainer(command, [PATTERN], checkpoints=True, folder=tmp_path, limit=9))
     assert {f.part for f in found if f.needed and not f.works} == broken, found
     told = "; ".join(f.line for f in found)
     assert all(one in told for one in words) and "paused" not in told and "by itself" not in told
@@ -254,6 +254,6 @@ def test_of_a_script_that_hangs_it_is_said_since_when(tmp_path: Path, monkeypatc
     monkeypatch.setattr("lvmtui.cli.trainer_test.QUIET", 1.0)
     (tmp_path / "train.py").write_text("import time; print('epoch 3 val 0.5', flush=True); time.sleep(60)")
     command = f"{sys.executable} train.py"
-    found = {f.part: f for f in try_trainer(command, [PATTERN], checkpoints=False, folder=tmp_path, limit=5)}
+    found = {f.part: f for f in try_trainer(command, [PATTERN], checkpoints=False, folder=tmp_path, limit=3)}
     said = found["predictions"].words
-    assert re.search(r"did not finish within 5 s, and told of nothing in the last \d+ s, after step \d", said), said
+    assert re.search(r"did not finish within 3 s, and told of nothing in the last \d+ s, after step \d", said), said
