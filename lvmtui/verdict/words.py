@@ -165,11 +165,11 @@ def chances(change: Estimate) -> Chances | None:
 
 
 UNSURE = "not known to be better"
+"""Said of an arm with a higher cosine than the best trivial baseline, where chance explains that too."""
 
 
 def skill_words(gain: Estimate) -> str:
-    """An arm against the best trivial baseline, empty where nothing is known: `below`, `no better`, `better`, or
-    `UNSURE`, where it has a higher cosine but not clear of chance."""
+    """An arm against the best trivial baseline: `below`, `no better`, `UNSURE`, `better`; empty: nothing is known."""
     if gain.interval() is None:
         return ""
     side = gain.side() if abs(gain.value) >= SHOWN else 0
