@@ -100,7 +100,7 @@ class Steps:
         self.planned, self.taken, self.seen = len(steps), 0, 0
 
     def windows_of(self, step: int) -> np.ndarray:
-        """(B,) int64, which training windows a step takes: every window once an epoch, in an order of that epoch."""
+        """(B,) int64, which training windows a step takes: each at most once an epoch, in an order of that epoch."""
         epoch, index = divmod(step, self.spec.recipe.steps_per_epoch(len(self.train)))
         if epoch != self.epoch:
             self.epoch = epoch

@@ -39,7 +39,7 @@ WRAP = partial(textwrap.wrap, break_on_hyphens=False, break_long_words=False)
 GAIN = "gain: cosine at lowest loss less the best trivial one's, own validation windows"
 EACH = "each context over its own trivial baselines; the report takes the best of all"
 BARE = "cosine: own validation cosine, at the epoch of lowest loss or highest cosine"
-EPOCH = "epoch: a pass over its own windows; with equal updates a small arm makes more"
+EPOCH = "epoch: a pass over its own windows in whole batches; a small arm makes more"
 SIGNLESS = "without a sign: the bare cosine, as the windows of other programs are not known"
 
 RUNNING_WORDS = {"training": "", "heldout": "on the held-out windows"}

@@ -50,6 +50,12 @@ def _interval(report: Report) -> list[Block]:
         return []
     windows, clusters, equal = zip(*((e.windows, e.clusters, e.effective_clusters) for e in estimates), strict=True)
     seeds, single = max(row.seeds for row in whole.ranked), [row for row in whole.ranked if row.seeds == 1]
+    still = [
+        row
+        for row in whole.ranked
+        if row.seeds > 1 and row.interval and row.estimate and not row.estimate.from_training
+    ]
+    adds = f" It adds nothing for {named(still)}: seeds differ no more than the articles explain." if still else ""
     df = spread((e.df for e in estimates), "{:.1f}".format)
     said = [
         f"Covered: which articles were held out. Windows of one article (cluster) resemble each other, so the "
@@ -57,7 +63,7 @@ def _interval(report: Report) -> list[Block]:
         f"of equal weight. The interval uses the cluster-robust CR2 variance and Bell-McCaffrey degrees of freedom "
         f"({df}{', seeds included' if seeds > 1 else ''}{_of_average(whole)}); the fewer, the wider.",
         f"Covered: training noise, by {seeds_words(whole.ranked)} per arm"
-        f"{f' (not for {named(single)}, with one)' if single else ''}."
+        f"{f' (not for {named(single)}, with one)' if single else ''}.{adds}"
         if seeds > 1
         else "Not covered: training noise. A verdict from one seed holds for that seed only.",
         "Not covered: other data sets, other recipes, other sizes of model.",

@@ -173,9 +173,9 @@ def cancel_words(run: RunFacts, force: bool) -> list[str]:
         stays = f"the checkpoint of step {kept.step:,} stays" if kept else "no checkpoint"
         done = f"step {state.step:,} of {state.spec.total_steps:,}"
         lines.append(f"{done}, {words.duration(run.worked)} of work; {stays}")
-    else:
-        lines.append("it has not started")
     processes = [identity for identity in processes_of(state) if identity.alive() or not identity.here]
+    if not state.step:
+        lines.append("it has made no step yet" if processes else "it has not started")
     lines.extend(map(_process_words, processes))
     if force and processes:
         lines.append("it is killed without being asked to leave, and cannot close its files")

@@ -38,6 +38,16 @@ def test_the_average_has_its_own_degrees_of_freedom_and_why_they_are_fewer(tmp_p
     assert why not in markdown(page_of(replace(report, table=replace(report.table, folds=True))))
 
 
+def test_where_training_adds_nothing_that_is_said(tmp_path: Path) -> None:
+    """An interval of articles alone was "covered by 3 seeds" without a word."""
+    report, md = report_of(*finished(tmp_path, UP))
+    first, *others = report.table.rows
+    assert first.estimate and "It adds nothing" not in md
+    still = replace(first, estimate=replace(first.estimate, from_training=0.0))
+    page = markdown(page_of(replace(report, table=replace(report.table, rows=(still, *others)))))
+    assert f"It adds nothing for {first.title}: seeds differ no more than the articles explain." in page
+
+
 def test_hits_are_explained_where_there_are_some(tmp_path: Path) -> None:
     report, md = report_of(*finished(tmp_path, UP, seeds=(1,)))
     without = replace(report.table, rows=tuple(replace(row, retrieval=()) for row in report.table.rows))

@@ -67,6 +67,15 @@ async def test_there_is_nothing_to_kill_of_a_run_that_waits(root: Path, make_app
         assert "not asked to leave" not in shown(app)
 
 
+async def test_a_trainer_that_starts_has_made_no_step(root: Path, make_app: MakeApp) -> None:
+    app = make_app(root)
+    bring_to(root, campaign_of(app), "transformer", "expanded", state="starting")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("slash", *"starting", "enter", "x")
+        await until(pilot, lambda: "Cancel Transformer 23k?" in shown(app))
+        assert "it has made no step yet" in shown(app) and "it has not started" not in shown(app)
+
+
 async def test_retry_asks_from_where(root: Path, make_app: MakeApp, tmp_path: Path) -> None:
     app = make_app(root)
     bring_to(root, campaign_of(app), "transformer", "expanded", state="failed")
