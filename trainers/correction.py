@@ -52,8 +52,7 @@ class Correction(nn.Module):
 
     def departure(self, predicted_BD: Tensor, context_BTD: Tensor) -> Tensor:
         """How far unit predictions are turned away from the weighted mean: 1 - cosine, mean over the batch, (). The
-        mean is taken as given, so that a penalty on the departure shortens the correction and does not move the
-        mean."""
+        mean is taken as given, so that a penalty on this shortens the correction and does not move the mean."""
         with torch.no_grad():
             mean_BD = unit(self.mean(context_BTD))
         return 1 - (predicted_BD * mean_BD).sum(-1).mean()

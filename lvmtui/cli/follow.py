@@ -140,8 +140,7 @@ def live_table(state: CampaignState, width: int, height: int) -> Group:
 
 
 def _lines(reader: CampaignReader) -> CampaignState:
-    """A line for every change of a run and every evaluation; none of a campaign that is over already, or of runs that
-    ended before it was planned."""
+    """A line for every change of a run and every evaluation; none of runs or campaigns that had ended before."""
     shown: dict[str, tuple[Phase, int, float]] = {}
     said = trouble = ""
     for state in _states(reader):

@@ -118,8 +118,7 @@ def _seen(datasets: Path, identity: FileIdentity, reading: Reading) -> Store | N
 # ---------------------------------------------------------------------------------------------------- writing
 
 STUCK_SECONDS = 180.0
-"""Another process that converts writes many times a second, and at the end waits for the disk; one that does not write
-for this long is not at work."""
+"""One that converts writes many times a second, and at its end waits for the disk; after this long it is dead."""
 
 
 @contextmanager

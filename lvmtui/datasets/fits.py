@@ -116,8 +116,7 @@ class Features:
 
 
 def features_of(store: Store, train: Integers, recency: npt.NDArray[np.float64]) -> Features:
-    """The features of a ridge. Main directions are those with the most of the squared length of the vectors that follow
-    the training windows."""
+    """The features of a ridge. Main directions hold the most of the squared length of the training windows' targets."""
     context, dim = len(recency), store.facts.dim
     if context * dim <= WIDEST_CONTEXT:
         return Features(recency)

@@ -31,8 +31,7 @@ APART = 1.2
 LEAST_BATCHES = 8
 """Updates in a pass over the smallest size that is chosen by the program."""
 LEAST_SPAN = 4.0
-"""All is at least so many times the smallest size that is chosen, where that gives a batch: of sizes within a factor of
-two no doubling can be told."""
+"""All is at least so many times the smallest size chosen, where that gives a batch, or no doubling could be told."""
 UNEVEN = 1.25
 """Seeds whose smallest sizes differ by so many times are told."""
 

@@ -45,8 +45,7 @@ class Estimate:
     effective_clusters: float
     """1 / sum(w^2) of the clusters' shares: how many clusters of equal weight would carry as much (Kish 1965)."""
     cluster_df: float | None = None
-    """Degrees of freedom of the part of the variance that comes from clusters, where seeds or folds add another part;
-    None: the same as `df`."""
+    """Degrees of freedom of the variance that comes from clusters, where seeds or folds add to it; None: as `df`."""
     from_training: float = 0.0
     """Share of the variance that comes from seeds, or from seeds and folds; the rest comes from clusters."""
 

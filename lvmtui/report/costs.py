@@ -42,8 +42,7 @@ class PricedModel:
     cosine: float
     cost: UseCost
     on_front: bool
-    """On the Pareto front: no other model is at least as good in cosine, size and latency, and better in one of them.
-    False if `weighed` is False."""
+    """On the Pareto front: none is as good in cosine, size and latency and better in one; False if not `weighed`."""
     weighed: bool = True
     """False: its parameters or its latency are unknown although those of other models are known, or its cosine is of
     other windows than theirs."""

@@ -59,7 +59,8 @@ def _data(report: Report) -> list[Block]:
     ]
     held, plan, data = report.heldout, report.campaign_facts, report.data
     numbers = f" of {plan.dim:,} numbers" if plan.dim else ""  # not every history tells it
-    said = [f"A window is {plan.context_words} consecutive vectors{numbers} and the one that follows."]
+    taken = "" if held else "taken to be "  # histories do not tell it
+    said = [f"A window is {taken}{plan.context_words} consecutive vectors{numbers} and the one that follows."]
     if data and len(data.files) == len(arms):
         rows.append(["copies of an earlier vector", *(f"{file.duplicates:,}" for file in data.files)])
         rows.append(["mean cosine of neighbours", *(cosine(file.coherence) for file in data.files)])
@@ -222,8 +223,7 @@ def _origins(report: Report) -> list[Block]:
 
 def _same(report: Report, fact: Callable[[RunDetail], str], by: str = "name") -> list[tuple[str, str]]:
     """(fact, the runs that have it), so that equal facts are said once; empty facts are left out, and imported runs:
-    their facts are those of the process that judged them. `by`: how runs are named, `title` where all runs of a model
-    have the same."""
+    their facts are those of the process that judged them. `by`: how runs are named, `title` where models share them."""
     groups = grouped((words, run) for run in report.runs if not run.imported_from and (words := fact(run)))
     return [
         (words, "all runs" if len(of) == len(report.runs) else ", ".join(dict.fromkeys(getattr(run, by) for run in of)))

@@ -149,8 +149,7 @@ MOVES = {1: "raise the cosine of", -1: "lower the cosine of", 0: "do not clearly
 
 
 def context_questions(table: Table, comparisons: Iterable[Comparison]) -> tuple[Question, ...]:
-    """What longer contexts change of models trained on the expanded arm; none with one context. They pay where a model
-    gains more than the best trivial baseline of its context does, and ends above it."""
+    """What longer contexts change of models trained on the expanded arm; none with one context."""
     gains = [(one.model, gain) for one in comparisons for gain in one.contexts if gain.arm == "expanded"]
     steps = grouped((f"{gain.context} vectors instead of {gain.shorter}", (model, gain)) for model, gain in gains)
     titles = {row.model: row.title.partition("@")[0] for row in table.rows}
@@ -160,19 +159,23 @@ def context_questions(table: Table, comparisons: Iterable[Comparison]) -> tuple[
         said.append(f"{step} {listed([f'{MOVES[side]} {listed(told[side])}' for side in MOVES if side in told])}")
     if not said:
         return ()
-    sides, pay = {gain.difference.side() for _, gain in gains}, []
-    for model, gain in gains:
-        overs = [over for *_, over in over_trivials(table, model, gain)]
-        beyond = len(overs) < 2 or overs[1] > max(overs[0], 0.0)
-        pay.append(gain.difference.side() == 1 and beyond)
+    sides = {gain.difference.side() for _, gain in gains}
+    pay = [f"{titles[model]}@{gain.context}" for model, gain in gains if _pays(table, model, gain)]
     unpaid = "Not beyond a trivial baseline" if 1 in sides else "No" if -1 in sides else "Not shown"
-    pays = "Yes" if all(pay) else "For some" if any(pay) else unpaid
+    pays = "Yes" if len(pay) == len(gains) else f"For {listed(pay)}" if pay else unpaid
     paid = (
-        "They pay where a network gains more than the best trivial baseline, which needs none, and ends above it: see "
-        "the report's table of longer contexts."
+        "They pay where a network is known to gain more than the best trivial baseline, which needs none, and ends "
+        "above it: see the report's table of longer contexts."
     )
     answer = f"{pays}: with {table.labels[1]}, {'; '.join(said)}. {paid}"
     return (Question("Do longer contexts pay?", answer),)
+
+
+def _pays(table: Table, model: str, gain: ContextGain) -> bool:
+    """True if the model is known to gain, and more than the best trivial baseline does, and ends above that."""
+    interval, overs = gain.difference.interval(), [over for *_, over in over_trivials(table, model, gain)]
+    beyond = overs[1] - max(overs[0], 0.0) if len(overs) == 2 else math.inf
+    return interval is not None and interval[0] > 0 and beyond > gain.difference.value - interval[0]
 
 
 def over_trivials(table: Table, model: str, gain: ContextGain) -> list[tuple[str, float, float]]:

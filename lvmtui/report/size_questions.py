@@ -73,10 +73,10 @@ def _best(curve: LearningCurve) -> str:
     if not curve.best:
         return "Unknown: fewer than two models have the same sizes and seeds."
     words = []
-    for model, leads in groupby(curve.best, key=lambda lead: lead.model):
-        first, *others = stretch = list(leads)
+    for (model, clear), leads in groupby(curve.best, key=lambda lead: (lead.model, lead.clear)):
+        first, *others = leads
         where = f"{first.label} to {others[-1].label}" if others else first.label
-        doubt = "" if all(lead.clear for lead in stretch) else " (its lead is not clear of zero)"
+        doubt = "" if clear else " (its lead is not clear of zero)"
         words.append(f"{curve.title(model)} at {where}{doubt}")
     crossings = [
         f"{curve.title(c.after)} overtakes {curve.title(c.before)} at about {at[0]:,.0f} vectors ({at[1]:,.0f} to "

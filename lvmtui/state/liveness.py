@@ -90,8 +90,7 @@ class PulseReader:
         self.refresh()
 
     def refresh(self) -> frozenset[str]:
-        """Read it if it has changed. Returns the runs about which the supervisor did something since the last look, as
-        far as it tells."""
+        """Read it if it has changed. Returns the runs to which the supervisor did something since, as far as told."""
         if not self._seen.changed(self._path, asked=True):
             return frozenset()
         since = self.newest.beat if self.newest else 0

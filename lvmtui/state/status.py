@@ -60,8 +60,7 @@ Order = Literal["pause", "suspend", "resume", "cancel", "kill", "retry", "restar
 `kill`: cancel without waiting; `restart`: retry from the first step."""
 Pace = Literal["works", "waits", "stopping", "held", "over"]
 """What time left means for a run: `works` and `waits` count towards it, and what waits starts as soon as it is wanted
-and there is a place; `stopping` runs are about to free theirs; `held` runs are not over, but nobody knows when they go
-on."""
+and there is a place; `stopping` runs are about to free theirs; when `held` runs go on nobody knows."""
 
 
 @dataclass(frozen=True)
@@ -247,7 +246,9 @@ def _alive(run: RunState, life: Life, told: str) -> Status:
     if run.intent.want == "cancel":
         return Status(Phase.CANCELLING, _refused_words(run), run.intent.time or None)
     if run.intent.want == "pause" and run.live and run.live.activity == "suspended":
-        return Status(Phase.SUSPENDED, "its processes are stopped, their memory stays taken", run.intent.time or None)
+        process, kept = run.supervision.process, "its processes are stopped, their memory stays taken"
+        kept += "; its job's time goes on, and at its limit the work is lost" if process and process.is_job else ""
+        return Status(Phase.SUSPENDED, kept, run.intent.time or None)
     if run.intent.want == "pause":
         return Status(Phase.PAUSING, _refused_words(run), run.intent.time or None)
     if life is Life.WAITING:

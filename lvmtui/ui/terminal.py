@@ -54,8 +54,7 @@ class TerminalDriver(LinuxDriver):
 
 
 def alert(app: App[Any], words: str) -> None:
-    """Ring, and ask the terminal to tell it outside of its window (OSC 9: iTerm2, WezTerm, kitty, Windows Terminal and
-    others; the rest ignore it)."""
+    """Ring, and ask the terminal to tell it outside of its window (OSC 9: iTerm2, WezTerm, kitty and some others)."""
     app.bell()
     if isinstance(app._driver, TerminalDriver):
         app._driver.write(f"{NOTIFY}{sanitise(words, 200)}\x07")

@@ -157,7 +157,18 @@ def own_doubts(views: Iterable[RunView], pairs: Sequence[tuple[RunView, RunView]
         if finished and finished.stopped_early
     ]
     same, longer = ([of(*pair) for pair in pairs] for of in (_told_the_same, _longer))
-    return tuple(dict.fromkeys(filter(None, (*ended, *same, *longer[:1]))))
+    passed = [_passed_over(view.state) for view in views if view.state and view.state.spec.history]
+    return tuple(dict.fromkeys(filter(None, (*ended, *same, *longer[:1], *passed))))
+
+
+def _passed_over(run: RunState) -> str:
+    """That the epoch of a history with the lowest loss, which counts, tells no cosine."""
+    losses = [(e.loss, e) for e in run.trainer.evaluations if e.loss is not None]
+    _, lowest = min(losses, key=lambda one: one[0], default=(0.0, None))
+    if lowest is None or lowest.cosine is not None or run.trainer.best is None or run.spec.model == "graphmert_lvm":
+        return ""
+    counts = f"the cosine is that of epoch {run.trainer.best.epoch:g}"
+    return f"{run.spec.label}: epoch {lowest.epoch:g} has the lowest loss and tells no cosine; {counts}"
 
 
 def scored_alike(again: Sequence[int], twins: Sequence[str]) -> tuple[str, ...]:

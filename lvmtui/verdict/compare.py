@@ -145,8 +145,7 @@ def _said_once(noted: list[tuple[str, ...]]) -> tuple[str, ...]:
 
 
 def _figures(campaign: Campaign, scored: list[ScoredPair], pairs: int) -> Figures | None:
-    """None unless every pair has scores, and both arms the same windows: of all seeds, or with folds of the one seed.
-    Figures mean something only then."""
+    """None unless every pair has scores, and both arms the same windows: of all seeds, or of the seed with folds."""
     if not scored or len(scored) < pairs:
         return None
     first = scored[0].scores["baseline"]

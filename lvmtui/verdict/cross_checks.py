@@ -99,11 +99,11 @@ def forward_doubts(cell: ArmCell) -> tuple[str, ...]:
     figures = f"(next vector {near}, last context vector {far})"
     where = f"with {cell.label}, on windows followed by four more,"  # the gain in the table is on all windows
     if found.gain_next < SEED_NOISE:
-        gain = f"there is no gain over {against} on the next vector"
+        gain, more = f"there is no gain over {against} on the next vector", "no more"
         if found.gain_next > 0:
-            little = f"less than {cosine(SEED_NOISE, 3)}, about what seeds differ by"
-            gain = f"the gain over {against} on the next vector is {little}"
-        said.append(f"{where} {gain}, so no more of what comes next is predicted than by {against} {figures}")
+            little = f"less than {cosine(SEED_NOISE, 3)}, by which seeds differ on the bundled vectors"
+            gain, more = f"the gain over {against} on the next vector is {little}", "hardly more"
+        said.append(f"{where} {gain}, so {more} of what comes next is predicted than by {against} {figures}")
     elif found.echoes:
         said.append(
             f"{where} the gain over {against} is about as large on the last context vector as on the next one, or "

@@ -162,8 +162,7 @@ def _diverged(trainer: TrainerState, unit: str) -> Finding | None:
 
 def _exploded(evaluations: Sequence[Evaluated]) -> Finding | None:
     """The newest jump of a loss far above all earlier values, unless a better evaluation followed. Validation and
-    training losses are each compared with themselves: a model that memorises has very different ones, and has not
-    exploded."""
+    training losses are each compared with themselves: where a model memorises they differ much without exploding."""
     lowest = {"": math.inf, "training ": math.inf}
     found = None
     for evaluation in evaluations:

@@ -68,6 +68,21 @@ def test_the_cosine_of_a_history_is_that_at_the_epoch_of_lowest_loss_and_is_call
     assert BARE in status and "epoch of lowest loss" in BARE and " cosine " in status[3]
 
 
+def test_an_epoch_of_lowest_loss_without_a_cosine_is_said_to_be_passed_over(tmp_path: Path) -> None:
+    folders = []
+    for size, last in (("80k", 0.5), ("232k", float("nan"))):
+        folder = write_training_history(tmp_path / f"gru_{size}", "gru", [(0.48, 0.5), (0.49, 0.5), (0.5, 0.5)])
+        document = json.loads((folder / "training_history.json").read_text())
+        for number, entry in enumerate(document["history"]):
+            entry["val_loss"] = 1.0 - number / 10
+        document["history"][2]["val_cosine"] = last
+        (folder / "training_history.json").write_text(json.dumps(document))
+        folders.append(folder)
+    md = imported(tmp_path, folders).dir.report.read_text()
+    assert "GRU: 232k: epoch 3 has the lowest loss and tells no cosine; the cosine is that of epoch 2" in md
+    assert "80k: epoch 3 has" not in md and "A window is taken to be 5 consecutive vectors" in md
+
+
 def test_a_point_estimate_is_no_verdict_for_scripts(tmp_path: Path) -> None:
     folders = [write_training_history(tmp_path / f"amn_{k}k", "amn", curve(c)) for k, c in ((80, 0.5), (232, 0.45))]
     line = outcome_of("c", read_table(imported(tmp_path, folders))).line

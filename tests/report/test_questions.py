@@ -70,7 +70,7 @@ def test_the_largest_model_is_not_weighed_against_itself_with_another_context() 
 
 @pytest.mark.parametrize(
     ("shorter", "longer", "word"),
-    [(0.02, 0.03, "Yes"), (-0.03, -0.01, "Not"), (-0.01, 0.01, "Yes"), (0.02, 0.01, "Not")],
+    [(0.02, 0.03, "Yes"), (-0.03, -0.01, "Not"), (-0.01, 0.01, "Yes"), (0.02, 0.01, "Not"), (0.02, 0.0215, "Not")],
 )
 def test_longer_contexts_pay_only_above_the_trivial_baseline(shorter: float, longer: float, word: str) -> None:
     """A network far below ridge gained more than ridge did, and was told to profit from it."""

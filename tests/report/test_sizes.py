@@ -38,6 +38,15 @@ CURVE = LearningCurve(
 )
 
 
+def test_a_lead_is_unclear_only_at_the_sizes_where_it_is() -> None:
+    """One unclear size hid that the lead was clear at the largest, where one would choose."""
+    best = tuple(Leader(f"{2**n}k", "gru@5", n > 1, "mine@5") for n in range(4))
+    answers = [question.answer for question in size_questions(replace(CURVE, best=best), {})]
+    assert any(
+        said.startswith("GRU@5 at 1k to 2k (its lead is not clear of zero); GRU@5 at 4k to 8k. ") for said in answers
+    ), answers
+
+
 def test_a_title_stands_wherever_the_report_speaks_of_a_curve() -> None:
     section = markdown(sizes_section(CURVE, "curves"))
     questions = [question.answer for question in size_questions(CURVE, {})]

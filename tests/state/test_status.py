@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lvmtui.formats.intent import Intent
+from lvmtui.formats.live import Progress
 from lvmtui.formats.spec import RunSpec, read_spec
 from lvmtui.formats.supervisor_log import Launched, Lost
 from lvmtui.formats.trainer_log import CheckpointSaved, Failed, Finished, Started
@@ -107,6 +108,20 @@ def test_what_was_interrupted_says_where_it_goes_on(spec: RunSpec) -> None:
     assert interrupted_words(run, told=status.reason) == "interrupted 1 time", "no reason is told twice"
     for first in (replace(run, trainer=fold([started])), replace(run, intent=Intent("run", 1, restart=1))):
         assert status_of(first, Life.NONE).reason == "killed by signal 9; starts again from the first step"
+
+
+@pytest.mark.parametrize(("boot", "said"), [("boot", False), ("", True)])
+def test_a_suspended_job_loses_its_work_at_its_time_limit(spec: RunSpec, boot: str, said: bool) -> None:
+    process, launched = Identity("here", "boot", 7, 7), Identity("here", boot, 7, 7)
+    run = RunState(
+        spec,
+        Intent("pause", 1),
+        fold([Started(100.0, process, 0, 0, None, (), 0.0, 1, "cpu", {})]),
+        fold_records([Launched(99.0, 0, launched, "slurm", "")]),
+        Progress(110.0, "suspended", 7, 5, 0.1, None, None, 0.01, None, 9.0, 1.0, 5, 1.0, 0.1, 3, 1.0, 2, 1.0, 0.3),
+    )
+    status = status_of(run, Life.ALIVE)
+    assert status.phase is Phase.SUSPENDED and ("at its limit the work is lost" in status.reason) is said
 
 
 def test_a_suspended_trainer_that_was_ended_says_that_a_resume_begins_anew(spec: RunSpec) -> None:

@@ -354,7 +354,8 @@ def test_a_model_that_only_comes_nearer_to_the_past_is_named() -> None:
     assert ", so no more of what comes next is predicted than by the recency mean (next vector " in said
     (said,) = forward_doubts(looking(0.7, 0.5005, 0.49))
     assert (
-        "the gain over the recency mean on the next vector is less than .001, about what seeds differ by, so " in said
+        "the gain over the recency mean on the next vector is less than .001, by which seeds differ on the bundled "
+        "vectors, so hardly more of what comes next is predicted than by" in said
     )
 
 

@@ -85,8 +85,7 @@ def summary(snapshot: Snapshot, width: int) -> list[Line]:
 
 def best_now(snapshot: Snapshot, width: int) -> list[Line]:
     """The leader: by the held-out cosine that the verdict uses, once models are compared, of the same seeds with folds;
-    before that, by the gain over the best trivial baseline, because validation windows differ. Where it is narrow,
-    "now" gives way."""
+    before that, by the gain over the best trivial baseline, as validation windows differ. "now" gives way first."""
     table = snapshot.table
     held = [
         (cell.cosine, f"{row.title} {cell.label}")
