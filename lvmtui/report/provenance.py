@@ -59,7 +59,7 @@ def _data(report: Report) -> list[Block]:
     ]
     held, plan, data = report.heldout, report.campaign_facts, report.data
     numbers = f" of {plan.dim:,} numbers" if plan.dim else ""  # not every history tells it
-    taken = "" if held else "taken to be "  # histories do not tell it
+    taken = "" if held.windows else "taken to be "  # histories do not tell it
     said = [f"A window is {taken}{plan.context_words} consecutive vectors{numbers} and the one that follows."]
     if data and len(data.files) == len(arms):
         rows.append(["copies of an earlier vector", *(f"{file.duplicates:,}" for file in data.files)])
