@@ -38,7 +38,7 @@ class Rules:
     startup: float = 120.0
     """A trainer is not called stalled before its first step until then: on a busy disk the imports take long."""
     word_wait: float = 5.0
-    """From the end of a job on another host to concluding that it did not log how: its last words may be seen late here."""
+    """From the end of a job on another host to concluding that it did not log how: its last words may come late."""
     pause_wait: float = 60.0
     """From an order to pause to asking a trainer of another host: a shared file system may show the order so late."""
 
