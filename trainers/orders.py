@@ -40,8 +40,7 @@ LEAVE_ON = tuple(
 """Signals at which a trainer leaves after a checkpoint: those by which people, schedulers (USR1, USR2), limits (XCPU)
 and power supplies (PWR, on Linux only) announce the end."""
 ASKED = 2.0
-"""Seconds between two looks that ask the file server, where the run folder lies on one: `stat` may answer from the
-host's memory for a minute."""
+"""Seconds between two looks that ask a file server: `stat` may answer from the host's memory for a minute."""
 
 
 def refuse_finished(folder: RunDir, total_steps: int, intent: Intent) -> None:

@@ -61,8 +61,7 @@ def default_cap(lengths: Lengths) -> int:
 
 
 def expected_half_width(lengths: Lengths, cap: int | None) -> float:
-    """Half-width of the 95 % interval of a mean over clusters, in standard deviations of a window's score; infinity
-    for fewer than two clusters."""
+    """Half-width of the 95 % interval of a mean over clusters, in standard deviations of a window; infinite for one."""
     sizes = np.asarray(lengths, np.float64)
     if len(sizes) < 2:
         return math.inf

@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 UNSEEN = 0.7
 """Log standard deviation of a machine's speed over the reference: four in five machines are within 2.5 times of it."""
 BETWEEN = 0.25
-"""Log standard deviation of a kind's cost over the table's, on one machine. Measured over the five models: .12 (quiet
-machine) to .28 (busy one)."""
+"""Log standard deviation of a kind's cost over the table's on one machine: .12 (quiet) to .28 (busy) by five models."""
 BETWEEN_GUESSED = 0.8
 """The same if even the number of parameters is unknown."""
 WITHIN = 0.05

@@ -72,8 +72,7 @@ class Evaluated:
     cosine: float | None
     """Mean cosine of prediction and next vector."""
     margin: float | None = None
-    """Mean of the cosine with the next vector minus the cosine with the last context vector. A model that echoes the
-    last vector is far below zero."""
+    """Mean cosine with the next vector less that with the last context vector: far below zero where that is echoed."""
     last_cosine: float | None = None
     """Mean cosine of prediction and last context vector."""
     spread: float | None = None

@@ -150,8 +150,7 @@ def deciding(change: Estimate, seeds: int, *, folds: bool) -> str:
 
 
 def _accurate(table: Table, whole: Table) -> Recommendation:
-    """The best trained model of either arm: all were judged on the same windows. `whole`: with those that were not, or
-    whose other arm is missing."""
+    """The best model of either arm, judged on the same windows. `whole`: with those that were not, or lack an arm."""
     what = "Highest accuracy"
     better = [(cell.cosine or 0.0, row, cell) for row in table.rows if (cell := _better_arm(row))]
     if not better:

@@ -227,7 +227,9 @@ def apply(run: TrainerState, event: Event) -> TrainerState:
 
 
 def _at(run: TrainerState, event: Trained | Evaluated | CheckpointSaved | Ending) -> TrainerState:
-    return replace(run, step=max(run.step, event.step), active=event.active, last_time=event.time)
+    # one that failed before it read its checkpoint tells of no work before it
+    active = run.active if event.step < run.step else event.active
+    return replace(run, step=max(run.step, event.step), active=active, last_time=event.time)
 
 
 def fold(events: Iterable[Event], run: TrainerState = TrainerState()) -> TrainerState:

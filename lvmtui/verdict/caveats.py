@@ -16,8 +16,7 @@ TRAINING_NOISE = 0.08
 """Percent: standard deviation of a change over seeds on the bundled data, four models, tuned recipe. A mean cosine
 deviates by .0004 over seeds on 8k and by .0002 on 23k (`benchmarks/same_arms.py`)."""
 FOLD_DF = 4
-"""Degrees of freedom (models times folds less one) from which the spread between folds tells how large training noise
-is (`benchmarks/coverage.py`)."""
+"""Degrees of freedom (models times folds less one) at which folds show training noise (`benchmarks/coverage.py`)."""
 FEW_DF = 10.0
 """Degrees of freedom under which the table says so: half-widths are then at least a sixth above the normal ones."""
 

@@ -177,8 +177,7 @@ class Figures:
         return Skill(against, trivial[against], self._gain(cosines, theirs))
 
     def _gain(self, mine: Sequence[Floats], theirs: Sequence[Floats], *, paired: bool = False) -> Estimate:
-        """A trained arm less a trivial baseline, which has no seeds, or, where they are `paired`, less another trained
-        arm; each one array (W,) a pair."""
+        """A trained arm less a trivial baseline without seeds, or less another arm (`paired`); an array (W,) a pair."""
         gains = self._pooled([m - t for m, t in zip(mine, theirs, strict=True)])
         return self.design.estimate(gains, self._seed_means(mine, *([theirs] if paired else [])))
 

@@ -39,8 +39,8 @@ Floats = npt.NDArray[np.float64]
 EXPONENTS: Floats = np.linspace(0, 1, 101)
 SCATTER = 0.02
 """p-value below which the sizes scatter more around the curve than their errors explain."""
-UPWARDS = -1.0
-"""At this exponent the error falls evenly with n, so that each doubling brings twice what the one before it brought."""
+UPWARDS = (-0.25, -0.5, -1.0)
+"""Exponents at which each doubling brings more than the one before; at -1 twice as much, as the error falls with n."""
 FARTHEST = 10.0
 """How many times the largest size the curve is extrapolated to at most."""
 STEPS = 121
@@ -185,8 +185,7 @@ class FittedCurve:
     scatter_df: float
     """Those of the errors after widening: where most of them is scatter, they are as uncertain as that is."""
     fits: float
-    """p-value of the scatter around the best curve, with three sizes around a straight line, before widening; 1 without
-    degrees of freedom to judge it."""
+    """p-value of the scatter around the best curve (of three sizes a line) before widening; 1 where df are lacking."""
     widened: float
     """Factor that widens all standard errors, because the sizes scatter more than these explain."""
     bends_up: bool
@@ -308,14 +307,14 @@ def fit(measured: Measured) -> FittedCurve:
     covariance, df = _modelled(measured)
     inverse = np.linalg.inv(covariance)
     times = measured.windows / measured.windows[-1]
-    exponents = (*EXPONENTS, UPWARDS)
-    columns = np.array([np.column_stack([np.ones(sizes), _shape(times, float(c))]) for c in exponents])  # (C + 1, S, 2)
+    exponents, n = (*EXPONENTS, *UPWARDS), len(EXPONENTS)
+    columns = np.array([np.column_stack([np.ones(sizes), _shape(times, float(c))]) for c in exponents])  # (C, S, 2)
     weighted = columns.swapaxes(1, 2) @ inverse
     spread = np.linalg.inv(weighted @ columns)
     solve = spread @ weighted
     last, doubling = (solve @ measured.error).T
     rest = measured.error - (columns @ np.stack([last, doubling], axis=1)[..., None])[..., 0]
-    misfit, upwards = np.split(np.sum((rest @ inverse) * rest, axis=1), [len(EXPONENTS)])
+    misfit, upwards = np.split(np.sum((rest @ inverse) * rest, axis=1), [n])
     # With one seed the training of each size adds scatter that no error covers, and a curve may be of another form. As
     # the Particle Data Group does (Birge 1932), errors are then widened until they explain what is seen. Around three
     # sizes a curve of three parameters has no scatter, so there it is that around a straight line.
@@ -327,17 +326,17 @@ def fit(measured: Measured) -> FittedCurve:
     widened = float(np.sqrt(1 + added))
     return FittedCurve(
         measured=measured,
-        weights=solve[:-1, 1],
-        doubling=doubling[:-1],
-        error=np.sqrt(spread[:-1, 1, 1]) * widened,
-        last=last[:-1],
-        last_weights=solve[:-1, 0],
+        weights=solve[:n, 1],
+        doubling=doubling[:n],
+        error=np.sqrt(spread[:n, 1, 1]) * widened,
+        last=last[:n],
+        last_weights=solve[:n, 0],
         misfit=misfit / widened**2,
         df=df,
         scatter_df=scatter_df,
         fits=p,
         widened=widened,
-        bends_up=bool(df > 0 and misfit.min() - upwards[0] > stats.f.ppf(1 - ALPHA, 1, df)),
+        bends_up=bool(df > 0 and misfit.min() - upwards.min() > stats.f.ppf(1 - ALPHA, 1, df)),
     )
 
 

@@ -61,6 +61,8 @@ class Power:
     """About how many times as many articles that takes; None: more than 64 times, or more seeds are needed as well."""
     with_seeds: float | None = None
     """The smallest change with twice the seeds, where that helps."""
+    times_with_seeds: int | None = None
+    """`times_articles` with twice the seeds."""
     folded: bool = False
     """Each seed holds out articles of its own."""
     seeds_to_fold: int = 0
@@ -87,6 +89,8 @@ class Power:
             said.append(f"--seeds {listed} holds out up to {most} times as many")
         elif self.with_seeds:
             said.append(f"with {2 * self.seeds} seeds about {self.with_seeds:.2g} %")
+        elif self.times_articles and self.times_with_seeds and 1.5 * self.times_with_seeds < self.times_articles:
+            said.append(f"with {2 * self.seeds} seeds about {self.times_with_seeds} times as many")
         else:
             said.append("more seeds hold out more" if self.folded else "more seeds on the same articles gain little")
         return f"{'; '.join(said)} (if changes vary as with {self.source})"
@@ -106,14 +110,18 @@ def power(lengths: Sequence[Sequence[int]], cap: int | None, *, seeds: int = 1, 
     if smallest is None:
         return Power(None, df, clusters, seeds)
     target = max((t for t in TARGETS if t < 0.75 * smallest), default=None)
-    times = None
-    if target is not None:
+
+    def times(seeds: int) -> int | None:
+        """How many times as many articles detect the target."""
         many = range(2, MOST_TIMES + 1)
         found = ((n, _smallest([list(fold) * n for fold in lengths], cap, seeds, prior)[0]) for n in many)
-        times = next((n for n, change in found if change is not None and change <= target), None)
+        return next((n for n, change in found if target and change is not None and change <= target), None)
+
     doubled = _smallest(lengths, cap, 2 * seeds, prior)[0]
     more = doubled if doubled is not None and doubled < (1 - LITTLE_GAINED) * smallest else None
-    return Power(smallest, df, clusters, seeds, target, times, more, len(lengths) > 1, source=prior.source)
+    folded = len(lengths) > 1
+    found = times(seeds), more, None if folded else times(2 * seeds)
+    return Power(smallest, df, clusters, seeds, target, *found, folded, source=prior.source)
 
 
 def variance_of_articles(lengths: Sequence[Sequence[int]], cap: int | None, prior: Prior) -> float:

@@ -149,7 +149,7 @@ class Cluster:
         def up() -> bool:
             if (state := self.sinfo()).startswith("down"):
                 self._call("scontrol", "update", f"nodename={self.node}", "state=resume", check=False)
-            return state in ("idle", "mix", "alloc")
+            return state in ("idle", "mix", "alloc", "comp")
 
         self.until(up)
 

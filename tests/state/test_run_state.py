@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lvmtui.formats.supervisor_log import Adopted, Launched, Lost, Record, Signalled
-from lvmtui.formats.trainer_log import CheckpointSaved, Evaluated, Event, Started, Trained, Unknown
+from lvmtui.formats.trainer_log import CheckpointSaved, Evaluated, Event, Failed, Started, Trained, Unknown
 from lvmtui.state.run_state import SupervisionState, TrainerState, fold, fold_records
 from lvmtui.system.process_id import own_identity
 from tests.strategies import events, records
@@ -87,3 +87,5 @@ def test_work_that_was_lost_was_work_too() -> None:
 
     run = fold([begun(0, 0.0), trained(10, 20.0), begun(0, 0.0), trained(20, 30.0), begun(15, 25.0), trained(20, 31.0)])
     assert (run.active, run.wasted, run.worked) == (31.0, 25.0, 56.0)
+    failed = fold([Failed(0.0, 0, "data", "large.npz: no such file", 1.2)], run)
+    assert (failed.step, failed.worked) == (20, 56.0), "it failed before it read its checkpoint"

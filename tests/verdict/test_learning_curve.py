@@ -196,6 +196,13 @@ def test_sizes_that_make_a_curve_are_kept_before_more_runs_that_make_none() -> N
     assert _most_complete(sizes, (4, 5, 6), {}) == ((), ())
 
 
+@pytest.mark.parametrize("exponent", [-0.25, -0.5, -1.0])
+def test_a_curve_that_bends_upwards_a_little_is_seen(exponent: float) -> None:
+    """Half way between a straight line and the only exponent tried, both fitted as badly."""
+    assert fit(measured(power_law(exponent), noise=2e-5)).bends_up
+    assert not fit(measured(power_law(0.0), noise=2e-5)).bends_up
+
+
 def test_what_is_left_out_with_a_missing_run_is_said(tmp_path: Path) -> None:
     campaign, both = make_campaign(tmp_path, seeds=(1, 2)), ("baseline", "expanded")
     faults = {("expanded", 2): "cancelled"}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lvmtui.system.student import t_quantile
-from lvmtui.verdict.power import Prior, power
+from lvmtui.verdict.power import Power, Prior, power
 
 
 def test_the_smallest_change_is_found_four_times_in_five() -> None:
@@ -46,6 +46,17 @@ def test_the_number_of_articles_that_is_named_reaches_the_target() -> None:
 def test_no_number_of_articles_is_named_where_seeds_are_the_noise() -> None:
     found = power([[30] * 40] * 3, 20, prior=Prior(training=0.3))
     assert found.smallest and found.times_articles is None and "times as many articles" not in found.words
+
+
+def test_seeds_that_spare_articles_are_not_said_to_gain_little() -> None:
+    """Three more seeds cut the articles needed from 29 to 7 times, and "gain little" stood beside it."""
+    made = Power(2.1, 30.0, 40, 3, 1.0, 29, None, 7)
+    assert "for 1 % about 29 times as many articles are needed; with 6 seeds about 7 times as many (" in made.words
+    assert "gain little" in replace(made, times_with_seeds=25).words
+    noisy = replace(Prior(), training=1.1)
+    found = power([[40] * 40], None, seeds=3, prior=noisy)
+    again = power([[40] * 40], None, seeds=6, prior=noisy)
+    assert found.target == again.target and found.times_with_seeds == again.times_articles
 
 
 def test_folds_judge_more_articles() -> None:

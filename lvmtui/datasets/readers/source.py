@@ -93,8 +93,7 @@ class VectorSource(Protocol):
         """64 hex digits that change when the content, or what is read of it, does."""
 
     def blocks(self) -> Iterator[Floats]:
-        """Yield the rows in the order of the file, as they are (not normalised): vectors (b, D), in `sequences`
-        windows (b, context + 1, D)."""
+        """Yield the rows as in the file, not normalised: vectors (b, D), in `sequences` windows (b, context + 1, D)."""
 
 
 def shown(path: Path) -> str:

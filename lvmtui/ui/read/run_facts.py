@@ -211,8 +211,7 @@ class RunFacts:
         return words.short_duration(self.worked)
 
     def when(self, *, wide: bool) -> str:
-        """What the column for time shows: when a run starts that waits, else the time left or taken; nothing beside how
-        long it has made no step."""
+        """The column for time: when a run that waits starts, or the time left or taken; nothing beside "no step"."""
         if self.waits or self.view.status.no_step is not None:
             return self.start_words
         if wide and self.expected and self.expected.eta:

@@ -36,8 +36,7 @@ SWEEP = 10.0
 IDLE_SWEEP = 30.0
 """The same while nothing runs."""
 FEW = 40
-"""With at most this many living runs all are read every second. With more, every second those on the screen are read
-and a part of the others."""
+"""With at most this many living runs all are read every second; with more, those on the screen and a part of others."""
 TURNS = 5
 """Seconds in which each of the others is read once."""
 SETTLING = 6.0
