@@ -113,15 +113,15 @@ def power(lengths: Sequence[Sequence[int]], cap: int | None, *, seeds: int = 1, 
 
     def times(seeds: int) -> int | None:
         """How many times as many articles detect the target."""
-        many = range(2, MOST_TIMES + 1)
+        many = range(2, MOST_TIMES + 1) if target else ()
         found = ((n, _smallest([list(fold) * n for fold in lengths], cap, seeds, prior)[0]) for n in many)
-        return next((n for n, change in found if target and change is not None and change <= target), None)
+        return next((n for n, change in found if change is not None and change <= (target or 0.0)), None)
 
     doubled = _smallest(lengths, cap, 2 * seeds, prior)[0]
     more = doubled if doubled is not None and doubled < (1 - LITTLE_GAINED) * smallest else None
     folded = len(lengths) > 1
-    found = times(seeds), more, None if folded else times(2 * seeds)
-    return Power(smallest, df, clusters, seeds, target, *found, folded, source=prior.source)
+    spared = times(2 * seeds) if more is None and not folded else None
+    return Power(smallest, df, clusters, seeds, target, times(seeds), more, spared, folded, source=prior.source)
 
 
 def variance_of_articles(lengths: Sequence[Sequence[int]], cap: int | None, prior: Prior) -> float:

@@ -53,10 +53,9 @@ def test_seeds_that_spare_articles_are_not_said_to_gain_little() -> None:
     made = Power(2.1, 30.0, 40, 3, 1.0, 29, None, 7)
     assert "for 1 % about 29 times as many articles are needed; with 6 seeds about 7 times as many (" in made.words
     assert "gain little" in replace(made, times_with_seeds=25).words
-    noisy = replace(Prior(), training=1.1)
-    found = power([[40] * 40], None, seeds=3, prior=noisy)
-    again = power([[40] * 40], None, seeds=6, prior=noisy)
-    assert found.target == again.target and found.times_with_seeds == again.times_articles
+    found, again = (power([[40] * 40], 20, seeds=seeds, prior=Prior(training=0.15)) for seeds in (3, 6))
+    assert found.target == again.target and found.times_with_seeds == again.times_articles == 6
+    assert found.times_articles == 11 and "; with 6 seeds about 6 times as many (" in found.words
 
 
 def test_folds_judge_more_articles() -> None:
