@@ -191,7 +191,7 @@ def load_forecaster(path: Path, *, run_its_code: bool = False) -> nn.Module:
 
 
 class InFileSpace(nn.Module):
-    """A model of the centred space for the file's: contexts (B, T, D) in, unit predictions (B, D) out, of the file."""
+    """A model of the centred space for vectors as in the file: contexts (B, T, D) in, unit predictions (B, D) out."""
 
     def __init__(self, model: nn.Module, centre: Centre) -> None:
         super().__init__()

@@ -39,8 +39,8 @@ was found without copies, and 10 % of copies at .90 to .955 in all."""
 BESIDE = 5
 """Rows this close in the text are neighbours by nature; only equal ones among them are the same."""
 SAMPLE, PAIRS = 2048, 1 << 26
-"""Rows whose nearest neighbours are looked at to choose the threshold: so many, and more as long as they make no more
-pairs with all rows than that (2 s on two cores). Up to 8,192 rows are all looked at: a passage of 20 may be a copy."""
+"""To choose the threshold, the nearest neighbours of SAMPLE rows are looked at, or of as many as make PAIRS pairs with
+all rows (2 s on two cores). Files of up to 8,192 rows are looked at whole, as a copied passage may be short."""
 DIRECTIONS = 64
 ROWS, COLUMNS = 512, 2048
 """Tile of a product of signatures: 4 MB of cosines, which stay in the cache."""

@@ -31,7 +31,8 @@ class ForwardScores:
 
     windows: int
     cosines: tuple[float, ...]
-    """(8,) Of the prediction with the last five context vectors, the next and two more; fewer in a short context."""
+    """(8,) Of the prediction with the last five context vectors, the oldest first, the next vector and the two after
+    it; fewer with a shorter context."""
     shuffled: float
     """Cosine of the prediction with the next vector when the context is in random order. In order it is `next`."""
     rollout: tuple[float, ...]

@@ -35,7 +35,7 @@ class RunOutcome:
     """When it ended so, in seconds since 1970: a run that failed, and was tried again, may fail again."""
 
     @property
-    def words(self) -> str:
+    def key(self) -> str:
         """Tells it from any other outcome of its campaign."""
         return f"{self.model} {self.arm} {self.seed} {self.phase} {self.digest or self.since}"
 
@@ -89,7 +89,7 @@ def due(
     results.sort(key=lambda task: task.kind == "baselines" and task.subject not in ARMS)
     tasks = [task for task in results if wanted(task)]
     if not tasks and outcomes and all(outcome.over for outcome in outcomes):
-        report = Task(campaign.id, "report", "", _digest(campaign.id, *(o.words for o in outcomes)), "report")
+        report = Task(campaign.id, "report", "", _digest(campaign.id, *(o.key for o in outcomes)), "report")
         tasks = [report] if wanted(report) else []
     return tasks
 

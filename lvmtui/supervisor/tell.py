@@ -203,6 +203,6 @@ def of_campaign(made: Mapping[str, str], outcomes: Sequence[RunOutcome], *, all_
         if key.startswith(COMPARISON)
     ]
     if all_made and outcomes and all(outcome.over for outcome in outcomes):
-        ends = "\n".join(outcome.words for outcome in outcomes)
+        ends = "\n".join(outcome.key for outcome in outcomes)
         found.append(Happening("campaign_over", "", hashlib.sha256(ends.encode()).hexdigest()[:16]))
     return found
