@@ -18,7 +18,7 @@ from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.trainer_log import Exit, Failed
 from lvmtui.system.files import append_line
 from lvmtui.system.filesystem import try_lock
-from lvmtui.system.process_id import host_name
+from lvmtui.system.process_id import host_name, own_launch
 from lvmtui.system.text import sanitise
 from trainers.orders import Orders
 from trainers.process import keep_memory
@@ -51,7 +51,7 @@ def main(arguments: list[str]) -> int:
             # this Python lacks what training needs: another try would end the same way
             cure = f"install it for {sys.executable} on {host_name()}, or have another Python start the trainers"
             print(f"{error}; {cure}", file=sys.stderr)
-            failed = Failed(time.time(), 0, "setup", sanitise(f"{error}; {cure}", 500), 0.0)
+            failed = Failed(time.time(), 0, "setup", sanitise(f"{error}; {cure}", 500), 0.0, None, own_launch())
             append_line(folder.events, encode_line(failed))
             return Exit.FAILED
         return train(folder, orders, began)

@@ -331,8 +331,8 @@ class Training:
         if failure.reason in ("error", "setup"):
             traceback.print_exception(error, file=self.journal.out)
         self.journal.say(f"failed at step {step}: {failure.message}")
-        message = sanitise(failure.message, 500)
-        event = Failed(time.time(), step, failure.reason, message, self.journal.active, failure.needed_bytes)
+        message, needed = sanitise(failure.message, 500), failure.needed_bytes
+        event = Failed(time.time(), step, failure.reason, message, self.journal.active, needed, own_launch())
         try:
             self.journal.event(event, durable=True)
         except OSError as full:  # the exit code says it

@@ -153,6 +153,8 @@ class Failed:
     active: float
     needed_bytes: int | None = None
     """With `no_space`: what the write needed."""
+    launch: str = ""
+    """As of `Started`, which may not have been logged; empty: in older logs."""
 
 
 IN_THE_PLAN = "of the plan, which a retry runs again"

@@ -41,8 +41,8 @@ def newest_attempt(run: RunState) -> Attempt | None:
     if process is None:
         return None
     generation = launched.generation if launched else 0
-    # a first attempt can fail before it could say that it started
-    ending = trainer.ending if started is None and supervision.launches <= 1 else None
+    failed = failed_unstarted(run) or (started is None and supervision.launches <= 1)
+    ending = trainer.ending if failed else None
     return _attempt(run, process, generation, ending, spoke=False)
 
 
@@ -50,6 +50,13 @@ def is_silent(run: RunState) -> bool:
     """True if the newest attempt has not logged its start yet. Then all known steps belong to an earlier attempt."""
     attempt = newest_attempt(run)
     return attempt is not None and not attempt.spoke
+
+
+def failed_unstarted(run: RunState) -> bool:
+    """True if the newest attempt failed before it could log its start, as where its data are missing. Older logs do
+    not name the start of a failure: False."""
+    ending, launch = run.trainer.ending, run.supervision.launch
+    return isinstance(ending, Failed) and ending.launch == launch != "" and ending.launch != run.newest_launch
 
 
 def _attempt(run: RunState, process: Identity, generation: int, ending: Ending | None, *, spoke: bool) -> Attempt:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from lvmtui.formats.supervisor_log import Lost
 from lvmtui.formats.trainer_log import Cancelled, Failed, Finished, Interrupted, Paused
-from lvmtui.state.attempt import AS_ASKED, UNBEGUN, is_silent, newest_attempt
+from lvmtui.state.attempt import AS_ASKED, UNBEGUN, failed_unstarted, is_silent, newest_attempt
 from lvmtui.state.run_state import RunState
 from lvmtui.system.numbers import date, duration, numbered, plural
 from lvmtui.system.process_id import Identity
@@ -294,7 +294,8 @@ FINAL = {"diverged": Phase.DIVERGED, "data": Phase.FAILED, "setup": Phase.FAILED
 
 def _final_failure(run: RunState, failed: Failed) -> Status | None:
     """The status after a failure that is not retried automatically; None if it is, or if an order came since."""
-    began = run.trainer.started or run.supervision.launched  # a first attempt can fail before it logs its start
+    launched = run.supervision.launched
+    began = launched if failed_unstarted(run) else run.trainer.started or launched
     resumed = run.intent.generation if run.intent.want == "run" else run.intent.resumed
     if began is not None and resumed > began.generation:
         return None

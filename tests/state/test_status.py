@@ -148,3 +148,21 @@ def test_a_failure_before_the_first_word_is_final_until_asked(spec: RunSpec) -> 
     run = RunState(spec, Intent(), failed, supervision)
     assert status_of(run, Life.NONE).phase is Phase.FAILED
     assert status_of(replace(run, intent=Intent("run", 1)), Life.NONE).phase is Phase.QUEUED
+
+
+def test_a_retry_that_fails_before_its_first_word_is_final_too(spec: RunSpec) -> None:
+    process, again = Identity("here", "boot", 7, 7), Identity("here", "boot", 8, 8)
+    began = Started(1.0, process, 0, 0, None, (), 0.0, 1, "cpu", {}, launch="a")
+    first = Launched(1.0, 0, process, "local", "", launch="a")
+    supervision = fold_records([first, Launched(3.0, 1, again, "local", "", launch="b", after="a")])
+
+    def seen(*events: Failed) -> tuple[Phase, bool]:
+        run = RunState(spec, Intent("run", 1, resumed=1), fold([began, *events]), supervision)
+        attempt = newest_attempt(run)
+        assert attempt is not None and not attempt.spoke
+        return status_of(run, Life.NONE).phase, attempt.accounted
+
+    missing = Failed(2.0, 0, "data", "missing", 1.0, launch="a")
+    assert seen(missing) == (Phase.QUEUED, False), "the second attempt has not said anything"
+    assert seen(missing, Failed(1.0, 0, "data", "missing", 1.0, launch="b")) == (Phase.FAILED, True)
+    assert seen(missing, Failed(4.0, 0, "error", "no", 1.0, launch="b")) == (Phase.QUEUED, False)

@@ -361,7 +361,8 @@ class Program:
     def _failed(self, reason: Reason, message: str) -> Exit:
         step, words = self.said.step if hasattr(self, "said") else 0, sanitise(message, LONGEST_REASON)
         self.journal.say(f"failed at step {step}: {message}")
-        self.journal.event(Failed(time.time(), step, reason, words, self.journal.active), durable=True)
+        failed = Failed(time.time(), step, reason, words, self.journal.active, launch=self.launch)
+        self.journal.event(failed, durable=True)
         return Exit.FAILED
 
     def fail(self, error: Exception) -> Exit:
