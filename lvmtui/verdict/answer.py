@@ -50,7 +50,7 @@ def headline(table: Table) -> str:
     fallen, apart = falling(table), [row for row in table.ranked if row.disagreement]
     against = [
         f"retrieval fell for {named([row for row, _ in fallen])}" if fallen else "",
-        f"sources disagree for {named(apart)}" if apart else "",
+        f"sources differ for {named(apart)}" if apart else "",
     ]
     words = beaten + "; ".join([", ".join(said), *filter(None, against)])
     if not table.with_word(Word.PROVISIONAL):
@@ -293,16 +293,16 @@ def _retrieval(table: Table) -> str:
 
 
 def _sources(table: Table) -> str:
-    """Sources of held-out articles that contradict each other."""
+    """Sources of held-out articles that differ."""
     rows = [row for row in table.ranked if row.disagreement]
     if not rows:
         average = average_disagreement(table)
-        return f"The sources of held-out articles disagree: on average {average}." if average else ""
+        return f"The sources of held-out articles differ: on average {average}." if average else ""
     first = rows[0]
     if "hardly" in first.disagreement and all("hardly" in row.disagreement for row in rows):
         return f"Check the data: {first.disagreement}."
     whose = f"for {first.title} " if len(rows) > 1 else ""
-    return f"The sources of held-out articles disagree for {named(rows)}: {whose}{first.disagreement}."
+    return f"The sources of held-out articles differ for {named(rows)}: {whose}{first.disagreement}."
 
 
 # Histories -----------------------------------------------------------------------------------------------------------

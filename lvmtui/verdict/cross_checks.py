@@ -86,7 +86,8 @@ def forward_doubts_of(row: Row) -> tuple[str, ...]:
     if small.gain_next <= 0:
         gain = f"there is no gain over {over} on the next vector, only on the last context vector"
     where = f"with {label}, on windows followed by four more"
-    return (*said, f"{where}, {gain}, so what is trained on {label} is easily beaten")
+    weak = f"models trained on {label} are easily beaten: the change may show their weakness, not what more data brings"
+    return (*said, f"{where}, {gain}, so {weak}")
 
 
 def forward_doubts(cell: ArmCell) -> tuple[str, ...]:
@@ -122,7 +123,7 @@ HARDLY = 1 / 3
 
 
 def disagreement(row: Row, baseline: str, alpha: float = ALPHA) -> str:
-    """How the two sources contradict each other, in words; empty where they do not, or where it is not known.
+    """How the two sources differ, in words; empty where they do not, or where it is not known.
 
     They do where the difference of their changes in cosine is clear of zero and larger than what is negligible, or
     where both arms predict next to nothing in one source.
@@ -141,7 +142,7 @@ def disagreement(row: Row, baseline: str, alpha: float = ALPHA) -> str:
 
 
 def average_disagreement(table: Table) -> str:
-    """How the two sources contradict each other on average over the models, as `disagreement` does for one."""
+    """How the two sources differ on average over the models, as `disagreement` does for one."""
     found = {one.name: one.estimate for one in table.by_source}
     changes = {name: [s.difference for row in table.ranked for s in row.strata if s.name == name] for name in STRATA}
     if not {*STRATA} <= found.keys():

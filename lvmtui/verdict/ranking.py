@@ -207,7 +207,7 @@ def _judged(row: Row, level: float, baseline: str, *, tested: int, seeds: int) -
     notes += [f"retrieval fell: {figure_words(figure, level)}" for figure in row.retrieval if figure.name in fell]
     contradiction = disagreement(row, baseline, level)
     if contradiction:
-        notes.append(f"the sources disagree: {contradiction}")
+        notes.append(f"the sources differ: {contradiction}")
     return replace(
         row,
         verdict=word,

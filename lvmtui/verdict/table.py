@@ -176,7 +176,7 @@ class Row:
     unweighted: Estimate | None = None
     """The change with every window weighing the same; None where that is `estimate`."""
     disagreement: str = ""
-    """How the two sources contradict each other, in words; empty: they do not."""
+    """How the two sources differ, in words; empty: they do not."""
     cancelled: bool = False
     """True if not compared because a run was cancelled."""
     compared: tuple[int, ...] = ()

@@ -177,7 +177,8 @@ def test_a_stall_counts_where_the_trainer_leaves_as_asked(spec: RunSpec) -> None
         assert decided(seen_with(spec, Intent(), *history)) == Start("run")
         history += (*hung(number), Lost(float(number), 0, process(number), reason, 0, True))
     last = decided(seen_with(spec, Intent(), *history))
-    assert last == GaveUp(0.0, 0, f"died 3 times without a newer checkpoint; the last time: {reason}")
+    told = f"died 3 times without a newer checkpoint; the last time: {reason}; put that right, then retry it"
+    assert last == GaveUp(0.0, 0, told)
     told_to_go = (launched(1), started(1), Interrupted(1.0, 3, "TERM", 5.0))
     assert decided(seen_with(spec, Intent(), *told_to_go)) == Start("run"), "a shutdown is no fault of its own"
 

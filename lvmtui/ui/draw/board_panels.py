@@ -154,7 +154,7 @@ def _titled(text: str, chart: Callable[[int, int], list[Line]], width: int, heig
 
 def doubts(model: ModelFacts) -> list[tuple[str, str]]:
     """What is wrong or doubtful, alarms first: (sentence, style). Below a trivial baseline, hits that fell and sources
-    that disagree are among them; last what is over and done with, dim."""
+    that differ are among them; last what is over and done with, dim."""
     alarms = [(f"{run.label} {run.trouble}", run.trouble_style) for run in model.runs if run.trouble]
     found = grouped(
         ((run.arm_label, f"held-out {one.label}" if one.on_heldout else one.label), run)
@@ -179,7 +179,7 @@ def _row_doubts(row: Row | None) -> list[tuple[str, str]]:
         worse = "ranked lower" if one.name == "mrr" else "found less often"
         said.append(f"{TITLES.get(one.name, one.name)} fell {change}: the true next vector is {worse}")
     if row.disagreement:
-        said.append(f"sources disagree: {row.disagreement}")
+        said.append(f"sources differ: {row.disagreement}")
     return [(text, "note") for text in said]
 
 

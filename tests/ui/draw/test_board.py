@@ -132,7 +132,7 @@ def test_what_is_wrong_is_seen_without_opening_anything(snapshots: dict[str, Sna
     lower = dataclasses.replace(row, retrieval=(dataclasses.replace(figure, name="mrr"),), fell=("mrr",))
     ranked = text(inside(dataclasses.replace(changed, row=lower), snapshot, "", 120, 20))
     assert "MRR fell .420 → .390: the true next vector is ranked lower" in ranked
-    assert "! hit@10 fell .420 → .390" in shown and "! sources disagree: 8k up but new ones down" in shown
+    assert "! hit@10 fell .420 → .390" in shown and "! sources differ: 8k up but new ones down" in shown
     assert "−.01" in shown
 
 
