@@ -40,6 +40,7 @@ GAIN = "gain: cosine at lowest loss less the best trivial one's, own validation 
 EACH = "each context over its own trivial baselines; the report takes the best of all"
 BARE = "cosine: own validation cosine, at the epoch of lowest loss or highest cosine"
 EPOCH = "epoch: a pass over its own windows in whole batches; a small arm makes more"
+EARLY = "so far: each arm against the recency mean, own validation windows; not judged"
 SIGNLESS = "without a sign: the bare cosine, as the windows of other programs are not known"
 
 RUNNING_WORDS = {"training": "", "heldout": "on the held-out windows"}
@@ -166,8 +167,7 @@ def _gain(view: RunView, run: RunState, trivial: TrivialBaselines | None) -> str
 
 
 def progress_line(state: CampaignState, eta: CampaignEta, *, supervised: bool = True, span: bool = True) -> str:
-    """`4 of 10 runs finished, 6 queued, 6 m 10 s left (5 m to 8 m), ends 14:32`; no end without a supervisor. Not
-    `span`: without how sure that is."""
+    """`4 of 10 runs finished, 6 m 10 s left (5 m to 8 m), ends 14:32`; `span`: how sure; no end if not `supervised`."""
     text = state.progress_words
     if state.settled or eta.eta is None:
         return text + ("" if state.settled else f", {eta.unknown}")
@@ -189,7 +189,8 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, columns: i
     above = (f"campaign {state.campaign.id}", progress_line(state, eta, supervised=supervisor is not None), "")
     specs = [view.state.spec for view in state.runs if view.state]
     equal = (EPOCH,) if any(spec.recipe.equal_updates and not spec.foreign for spec in specs) else ()
-    below = ("", *about, *equal, "", f"change from {small} to {large}", *changes)
+    early = (EARLY,) if any(row.early for row in known.table.rows) else ()
+    below = ("", *about, *equal, *early, "", f"change from {small} to {large}", *changes)
     below = (*below, *(f"doubt: {doubt}" for doubt in lost_scores(state)), "", *standing(state, supervisor))
     table = chain(*run_lines([titles, *rows_of(state, eta, known)], columns))
     first, last = (
@@ -200,8 +201,7 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, columns: i
 
 
 def run_lines(rows: Sequence[RunRow], columns: int, *, whole: bool = True) -> list[list[str]]:
-    """The lines of each run: its note is beside it, or below where there is no room. A long note is told once. Not
-    `whole`: one line, which may be too long."""
+    """The lines of each run, its note beside or below it; a long note is told once. Not `whole`: one, perhaps long."""
     starts, said = aligned([row.cells for row in rows]), dict[str, str]()
     indent = max(map(width, starts)) + 2
     lines: list[list[str]] = []

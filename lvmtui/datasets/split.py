@@ -40,8 +40,7 @@ class ArmCounts:
     held_out: int
     """They stand in a held-out cluster."""
     gap: int
-    """They touch a held-out or validation cluster, or the vectors left out beside it. They neither stand in it nor hold
-    a copy of a held-out vector."""
+    """They touch a held-out or validation cluster or what is left out beside it, and hold no copy of a held-out one."""
     equal_to_held_out: int
     """They hold a vector that is the same by content as a held-out one: a copy or a near-copy."""
     equal_to_validation: int

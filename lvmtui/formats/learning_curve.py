@@ -19,8 +19,7 @@ WORDS: tuple[Word, ...] = ("still rising", "flattening", "flat", "falling", "can
 LEAST_SIZES = 3
 """For a learning curve."""
 FLAT = 0.3
-"""Percent of the cosine. A doubling that is known to change less is worth nothing: ten times the data (3.3 doublings)
-would then change less than 1 %."""
+"""Percent of the cosine. A doubling known to change less is worth nothing: ten times the data then bring under 1 %."""
 
 
 @dataclass(frozen=True)

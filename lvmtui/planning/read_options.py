@@ -134,8 +134,7 @@ def naming_the_file(file: Given, command_line: Given) -> Iterator[None]:
 
 
 def read_value(declared: Option, value: Any, where: str) -> Any:
-    """A value as its option's type. Numbers may be text; lists may be text with commas. `where` names the option in
-    errors. Raises UserError."""
+    """A value as its option's type. Numbers may be text; lists too, with commas. `where`: the option, of UserError."""
     if not declared.several:
         return _checked(declared, _one(declared, value, where), where)
     items = list(value) if isinstance(value, (list, tuple)) else [value]

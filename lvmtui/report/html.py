@@ -19,8 +19,7 @@ BAR_WIDTH, BAR_HEIGHT, MARGIN = 200, 18, 4
 
 
 def html(blocks: Iterable[Block], pictures: Mapping[str, str], *, mark: str = "") -> str:
-    """The page. `pictures`: SVG by the path of its Figure, drawn with `curves.OF_THE_PAGE`. `mark`: a comment for the
-    first lines, which readers do not see."""
+    """The page. `pictures`: SVG by the path of its Figure (`curves.OF_THE_PAGE`). `mark`: a comment near its top."""
     blocks = tuple(blocks)
     title = next((block.text for block in blocks if isinstance(block, Heading)), "")
     style = files("lvmtui.report").joinpath("page.css").read_text(encoding="utf-8")

@@ -1,5 +1,4 @@
-"""What a report says of several sizes: the learning curves, drawn as blocks. Pure. What lies beyond the largest size is
-called an extrapolation."""
+"""What a report says of several sizes: learning curves as blocks. Beyond the largest it is an extrapolation. Pure."""
 
 from __future__ import annotations
 

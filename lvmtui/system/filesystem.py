@@ -27,8 +27,7 @@ SHARED = frozenset({
     "lizardfs", "moosefs", "quobyte", "vboxsf", "virtiofs", "daos", "juicefs",
 })
 # fmt: on
-"""File systems that other hosts may write to, by their types in /proc/self/mountinfo. All in user space (`fuse.*`)
-count as shared, except those in LOCAL_FUSE."""
+"""Types of file systems, in /proc/self/mountinfo, that other hosts may write to; also `fuse.*` but for LOCAL_FUSE."""
 LOCAL_FUSE = ("fuse.fuse-overlayfs", "fuseblk", "fuse.portal", "fuse.lxcfs", "fuse.gvfsd-fuse", "fuse.snapfuse")
 LOCKED_HERE = re.compile(r"(^|,)(nolock|localflock|noflock|local_lock=(flock|all))(,|$)")
 """Mount options with which a lock is seen by this host only, or not given at all."""

@@ -112,8 +112,7 @@ def nvidia_tool() -> str:
 
 
 def mps_state() -> Mps:
-    """Whether NVIDIA's MPS is installed, and whether it runs. Its own command is asked, because the files of a service
-    that has ended may still be there."""
+    """Whether NVIDIA's MPS is installed, and runs. Its own command is asked: the files of a service may outlive it."""
     if shutil.which(MPS_CONTROL) is None:
         return "missing"
     answer = done_by((MPS_CONTROL,), seconds=5, given="get_server_list\n")

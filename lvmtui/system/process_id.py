@@ -20,8 +20,7 @@ from lvmtui.system.errors import UserError
 RUN_MARK = "LVMTUI_RUN"
 """Environment variable that every process of a run inherits; its value is the run folder's path."""
 FOLDER_MARK = "LVMTUI_FOLDER"
-"""Environment variable beside it: device and inode of the run folder. A copy of the folder has another inode, and a
-folder that was moved keeps its own."""
+"""Environment variable beside it: device and inode of the run folder. A copy has another inode, a moved one its own."""
 LAUNCH_MARK = "LVMTUI_LAUNCH"
 """Environment variable beside it: which start of the run the process belongs to."""
 HAS_PROC = os.path.exists("/proc/self/stat")

@@ -76,8 +76,8 @@ def _seeds(ranked: Sequence[Row]) -> str:
         return ""
     which = "" if len(single) == len(ranked) else f" ({', '.join(single)})"
     return (
-        f"Single seed{which}: the intervals do not cover training noise, so a verdict holds for this seed only. "
-        "Several would show how large it is; with the bundled vectors another seed moves a change by "
+        f"Single seed{which}: the intervals do not cover training noise, so a verdict holds for this seed only. Seeds "
+        "that train differently would show how large it is; with the bundled vectors another seed moves a change by "
         f"{TRAINING_NOISE:.2f} % (one standard deviation), so a change under {2 * TRAINING_NOISE:.2f} % there can be "
         "the seed alone."
     )

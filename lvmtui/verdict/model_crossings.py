@@ -1,5 +1,4 @@
-"""Two models over the same sizes: which one is better at each, where they cross, and how much more data makes
-up for a smaller model. Pure."""
+"""Two models over the same sizes: the better at each, where they cross, and what data makes up for size. Pure."""
 
 from __future__ import annotations
 

@@ -31,8 +31,7 @@ from lvmtui.system.processes import Process, Sent, ask_to_leave, kill_all, marke
 from lvmtui.system.programs import ending_words, spawn
 
 LOOK_THROUGH_ALL = 30.0
-"""Seconds between two listings of all processes if none has ended. A child that was missed when its parent died is
-found after this time at the latest."""
+"""Seconds between two listings of all processes if none ended: a child left by its dead parent is found by then."""
 LOCKED = "its folder is locked by a process that cannot be seen from here (another container, or another machine)"
 
 

@@ -138,8 +138,7 @@ def _drawn(
     log: bool = False,
     falls: bool = False,
 ) -> list[Line]:
-    """Curves over the training of these runs. `gains`: with a line for the best trivial baseline, and its name;
-    `falls`: the lower the better."""
+    """Curves of these runs. `gains`: with a line for the best trivial baseline, named; `falls`: lower is better."""
     unit = x_unit(runs)
     names = dict.fromkeys(trivial_title(run.trivial.name) for run in runs if run.trivial and run.curve)
     return chart(

@@ -12,8 +12,7 @@ ORDER_KEYS = ("pause", "cancel", "force", "retry")
 
 
 def order_words(action: str, allowed: Collection[str]) -> str:
-    """What the key of one of `ORDER_KEYS` does to a run that allows these orders; empty where it does nothing. Such a
-    key still says why, if it is pressed."""
+    """What the key of one of `ORDER_KEYS` does to a run that allows these orders; empty: nothing, and it says why."""
     match action:
         case "pause":
             return next((order for order in ("pause", "suspend", "resume") if order in allowed), "")
