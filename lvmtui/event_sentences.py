@@ -28,8 +28,7 @@ class Sentence:
 
 
 def sentence_of(event: Event | Record, unit: str = "step") -> Sentence | None:  # noqa: C901, PLR0912 - one case each
-    """The sentence for an event of the trainer or a record of the supervisor; None for a point of the curve. `unit`:
-    what the run's steps are, see `RunSpec.unit`."""
+    """The sentence for an event or a supervisor's record; None for a point of the curve. `unit`: see `RunSpec.unit`."""
     match event:
         case Unknown():
             return Sentence(f"a line that cannot be read ({sanitise(event.reason, 80)})", "note", detail=True)

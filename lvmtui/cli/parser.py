@@ -90,7 +90,7 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
     added.add_argument("--port", type=int, default=8717, metavar="N", help="default: 8717")
     added.add_argument("--control", action="store_true", help="with the keys that change things; default: read-only")
     added = command("tensorboard", "write the curves as TensorBoard event files", chosen)
-    added.add_argument("--output", metavar="DIR", help="default: logs/tensorboard in the workspace")
+    added.add_argument("-o", "--output", metavar="DIR", help="default: logs/tensorboard in the workspace")
     added.add_argument("--once", action="store_true", help="write what is there now; do not go on while runs go on")
     _add_report_options(command("report", "write the comparison again, also while runs are missing", chosen))
 
@@ -178,7 +178,7 @@ def _add_embed_options(parser: Parser) -> None:
 def _add_report_options(added: Parser) -> None:
     _add_choice(added, "--format", tuple(FORMATS), help="default: as --output is named, or md")
     added.add_argument(
-        "--output", metavar="FILE", help="write to this file instead; - for stdout. Markdown brings its pictures along"
+        "-o", "--output", metavar="FILE", help="write to this file; - for stdout. Markdown brings its pictures along"
     )
     tables = ("runs", "curves", "heldout", "comparisons")
     _add_choice(added, "--table", tables, help="as CSV: this table, in full")

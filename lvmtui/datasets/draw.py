@@ -27,8 +27,7 @@ from lvmtui.formats.spec import USUAL_CONTEXT, ArmName, arm_names
 from lvmtui.system.errors import UserError
 
 SHARES = (0.10, 0.15, 0.20)
-"""Share of the windows that is held out: the first that gives enough clusters, or else the last. Few steps, so that
-a little more data seldom changes it."""
+"""Shares of the windows to hold out: the first with enough clusters, or the last; few, so that it seldom changes."""
 MOST = 0.60
 """Share of the windows that all folds together hold out."""
 ENOUGH_CLUSTERS = 40.0
@@ -232,8 +231,9 @@ def _split(ground: _Ground, held: Mask, share: float, seed: int, fold: int | Non
             own, count = _arm_windows(side, np.append(held, alone), np.append(validation, alone), heldout.group)
         if not count.train or not (count.validation or used):
             raise UserError(
-                f"{arm.title}: of {count.windows:,} windows no {'validation' if count.train else 'training'} ones "
-                f"are left ({count.held_out:,} are held out, {count.equal_to_held_out:,} repeat a held-out vector, "
+                f"{arm.title}: of {count.windows:,} windows "
+                f"{'none stand in an article drawn for validation' if count.train else 'no training ones are left'} "
+                f"({count.held_out:,} are held out, {count.equal_to_held_out:,} repeat a held-out vector, "
                 f"{count.gap:,} reach into what is held out or validated on); {_cure(arm, side)}"
             )
         windows.append(own)

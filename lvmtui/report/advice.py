@@ -110,7 +110,7 @@ def next_steps(
     longer = any(row.verdict.remedy == LONGER for row in table.rows)
     fewer = kinds["overfitting"] >= 2 * len(table.rows) and "still_improving" not in kinds and not longer
     anew = " Train all runs anew for that: earlier ones are compared with their like only." if earlier else ""
-    if fewer and (below or "failed_to_learn" in kinds):
+    if fewer and "failed_to_learn" in kinds:
         why = "all arms overfitted: validation fell after its best, while training rose"
         steps.append(f"Train fewer epochs (--epochs) or with another recipe: {why}.{anew}")
     elif below:

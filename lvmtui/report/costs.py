@@ -15,8 +15,7 @@ from lvmtui.verdict.table import Table
 class UseCost:
     parameters: int | None = None
     latency_ms: float | None = None
-    """Median of one prediction (batch of 1). Both arms measure the same network, and load can only slow it down, so
-    this is the smaller of their two figures."""
+    """Median of one prediction (batch of 1): the smaller of the two arms', which measure one network; load slows it."""
     latency_again_ms: float | None = None
     """The larger of the two; None if there is only one."""
 

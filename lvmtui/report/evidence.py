@@ -11,7 +11,7 @@ from lvmtui.report.contents import Report
 from lvmtui.report.costs import latency_doubt
 from lvmtui.report.curves import curve_file, sparkline
 from lvmtui.report.questions import over_trivials
-from lvmtui.system.numbers import cosine, count, percent, plural, signed, spread
+from lvmtui.system.numbers import cosine, count, percent, plural, rounded_down, signed, spread
 from lvmtui.system.text import grouped
 from lvmtui.verdict.cross_checks import FIGURES, TITLES, deciding_interval
 from lvmtui.verdict.health import of_seeds
@@ -56,7 +56,7 @@ def _interval(report: Report) -> list[Block]:
         if row.seeds > 1 and row.interval and row.estimate and not row.estimate.from_training
     ]
     adds = f" It adds nothing for {named(still)}: seeds differ no more than the articles explain." if still else ""
-    df = spread((e.df for e in estimates), "{:.1f}".format)
+    df = spread((e.df for e in estimates), rounded_down)
     said = [
         f"Covered: which articles were held out. Windows of one article (cluster) resemble each other, so the "
         f"{spread(windows)} windows in {spread(clusters)} clusters count as {spread(equal, '{:.1f}'.format)} clusters "
@@ -77,13 +77,13 @@ def _of_average(whole: Table) -> str:
     """The degrees of freedom of the average, and why they are fewer where folds make them so: the part of its variance
     that training makes is then its own between folds, larger than its models' would make it (`average.py`)."""
     known = [row.estimate for row in whole.ranked if row.estimate]
-    if whole.primary is None or f"{whole.primary.estimate.df:.1f}" in {f"{e.df:.1f}" for e in known}:
+    if whole.primary is None or rounded_down(whole.primary.estimate.df) in {rounded_down(e.df) for e in known}:
         return ""
     average, models = whole.primary.estimate, len(whole.primary.models)
     mean, *single = (e.from_training * (e.standard_error or 0.0) ** 2 for e in (average, *known))
     own = whole.folds and mean * models > 1.001 * max(single)
     why = f", because its models move together from fold to fold and only {whole.seeds} folds show by how much"
-    return f"; the average has {average.df:.1f}{why if own else ''}"
+    return f"; the average has {rounded_down(average.df)}{why if own else ''}"
 
 
 def _by_source(report: Report) -> list[Block]:

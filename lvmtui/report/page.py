@@ -14,7 +14,7 @@ from lvmtui.report.evidence import BY_COSINE, evidence
 from lvmtui.report.interval_bars import Scale, scale_of
 from lvmtui.report.provenance import provenance
 from lvmtui.report.sizes import curve_answer, sizes_section
-from lvmtui.system.numbers import cosine, date, duration, plural, spread
+from lvmtui.system.numbers import cosine, date, duration, plural, rounded_down, spread
 from lvmtui.system.text import grouped
 from lvmtui.verdict.caveats import of_rows
 from lvmtui.verdict.cross_checks import figure_words
@@ -218,7 +218,7 @@ def _facts(row: Row, comparison: Comparison, whole: Table) -> list[str]:
         seeds = " over clusters and seeds" if e.cluster_df is not None else ""
         said.append(
             f"{e.windows:,} held-out windows in {plural(e.clusters, 'cluster')} (as good as "
-            f"{e.effective_clusters:.1f} of equal weight); {e.df:.1f} degrees of freedom{seeds}"
+            f"{e.effective_clusters:.1f} of equal weight); {rounded_down(e.df)} degrees of freedom{seeds}"
         )
         together = f", judged with the other models {interval_words(row.adjusted)}" if whole.tested > 1 else ""
         said.append(f"95 % interval of this model alone {row.ends}{together}")

@@ -173,7 +173,9 @@ def _plan(report: Report) -> list[Block]:
     ]
     for arm in (report.baseline, report.expanded):
         rows = f", rows {_rows_of(arm)} of that file" if _same_file(report) else ""
-        said.append((f"Fingerprint of {arm.label}: ", Code(arm.data.fingerprint), rows))
+        options = [f"--{role} {sanitise(name, 40)}" for role, name in vars(arm.data.reading).items() if name]
+        read = (rows, ", read with ", Code(" ".join(options))) if options else (rows,)
+        said.append((f"Fingerprint of {arm.label}: ", Code(arm.data.fingerprint), *read))
     if held.fingerprint:
         drawn = f", drawn with seed {held.seed}" if held.seed is not None else ""
         said.append(("Held-out windows: ", Code(held.fingerprint), drawn))
@@ -189,7 +191,7 @@ def _plan(report: Report) -> list[Block]:
         Paragraph(
             (
                 Code("lvmtui check FILE"),
-                " shows the fingerprint of a file",
+                " shows the fingerprint of a file, if given the options that it was read with",
                 *(() if all(run.own_trainer for run in report.runs) else checksum),
                 f". report.json has all in full. Made by lvmtui {report.by}.",
             )

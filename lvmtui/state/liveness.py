@@ -108,8 +108,7 @@ def silence_of(pulse: Pulse | None, campaign: str, now: float) -> str:
 
 
 def job_of(run: RunState, name: str, pulse: Pulse | None) -> Job | None:
-    """The job that a cluster has for a run. One that waited when the cluster was last asked waits no more once the
-    run's log tells of a start since. Pure."""
+    """A run's job in its cluster. One that waited at the last look waits no more once the log tells of a start."""
     job, started = pulse.jobs.get(name) if pulse else None, run.trainer.started
     if job is None or job.last_start is None or started is None or started.time == job.last_start:
         return job

@@ -141,8 +141,7 @@ class RunState:
 
     @property
     def improved_no_more(self) -> bool:
-        """True if it ended early because it did not improve any more. A user's own program whose newest evaluation is
-        its best may have ended for another reason."""
+        """True if it ended early as it improved no more; not of an own program whose newest evaluation is its best."""
         finished, evaluations = self.trainer.finished, self.trainer.evaluations
         own_reason = self.spec.own_trainer is not None and evaluations and evaluations[-1].best
         return finished is not None and finished.stopped_early and not own_reason

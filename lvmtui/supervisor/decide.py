@@ -243,7 +243,8 @@ def _about_dead(run: RunSeen, state: RunState, rules: Rules) -> Action | None:
         return None
     deaths = [death for death in supervision.deaths if death.generation == intent.generation]
     if len(deaths) > rules.retries:
-        last = f"{deaths[-1].reason}; put that right, then retry it"
+        last = deaths[-1].reason
+        last += "" if IN_THE_PLAN in last else "; put that right, then retry it"
         reason = f"died {len(deaths)} times without a newer checkpoint; the last time: {last}"
         return WriteDown(run.name, GaveUp(0.0, intent.generation, reason))
     ending, started = state.trainer.ending, state.trainer.started

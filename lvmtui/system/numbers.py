@@ -56,6 +56,11 @@ def _sign(value: float, digits: int, plus: str) -> str:
     return "−" if shown < 0 else plus if shown > 0 else ""
 
 
+def rounded_down(value: float) -> str:
+    """`2.9`, of 2.99: rounded up it could look like the 3 that are needed."""
+    return f"{math.floor(10 * value + 1e-9) / 10:.1f}"
+
+
 def count(value: float | None) -> str:
     """`412`, `8.3 k`, `1.5 M`, `67.4 M`, `2.1 G`."""
     if value is None or not math.isfinite(value):

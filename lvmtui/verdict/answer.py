@@ -38,8 +38,7 @@ def answer(table: Table) -> str:
 
 
 def headline(table: Table) -> str:
-    """The answer and its doubt in one line, for the top of the screen: direction, figure, how many models and seeds it
-    rests on, and what speaks against it."""
+    """Answer and doubt in one line for the top of the screen: direction, figure, models, seeds, what speaks against."""
     if _moved(table):
         return _histories(table).partition(". ")[0] + ", which proves nothing"
     if not table.ranked:
@@ -146,8 +145,7 @@ def _as_it_stands(table: Table, said: str) -> str:
 
 
 def _models(table: Table) -> str:
-    """The average, then the single models that were compared. Models that move in opposite directions come before
-    their average, which would hide that."""
+    """The average, then the models compared; before it those that move in opposite directions, which it would hide."""
     primary = table.primary
     figure = _figure(primary, table) if primary else ""
     if primary is None or table.opposite:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from lvmtui.formats.spec import ARMS, ArmName
-from lvmtui.system.numbers import plural
+from lvmtui.system.numbers import plural, rounded_down
 from lvmtui.system.text import grouped
 from lvmtui.verdict.cross_checks import forward_doubts_of, retrieval_doubt
 from lvmtui.verdict.table import Row, Table, named
@@ -141,7 +141,7 @@ def _joint(table: Table) -> str:
     return (
         f"{table.tested} models are judged together: each verdict uses the model's {100 * (1 - table.level):.1f} % "
         f"interval, not the 95 % one that is shown, so that all {table.tested} hold at once with 95 %."
-        + (" Their average is the primary test and needs no such allowance." if table.primary else "")
+        + (f" The average of {len(table.primary.models)} is the primary test, at 95 %." if table.primary else "")
     )
 
 
@@ -162,13 +162,13 @@ def _few(ranked: Sequence[Row]) -> list[str]:
     if low := [min(e.df, e.cluster_df or e.df) for _, e, scarce in known if scarce == "clusters"]:
         said.append(
             "There are few held-out articles, or a few of them hold most of the windows: other articles could well "
-            f"give other figures, and the intervals are wide for that reason (from {min(low):.1f} degrees of freedom)."
+            f"give other figures, which makes the intervals wide (from {rounded_down(min(low))} degrees of freedom)."
         )
     if apart := [(row, e.df) for row, e, scarce in known if scarce == "seeds" and row.interval]:
         df = min(df for _, df in apart)
         pooled = ", estimated from all models together" if len(ranked) > 1 else ""
         said.append(
-            f"Few seeds set the width of the intervals of {named([row for row, _ in apart])} (from {df:.1f} degrees of "
-            f"freedom{pooled}): other seeds could well give other figures."
+            f"Few seeds set the width of the intervals of {named([row for row, _ in apart])} (from {rounded_down(df)} "
+            f"degrees of freedom{pooled}): other seeds could well give other figures."
         )
     return said

@@ -64,6 +64,8 @@ PLATEAU_SHARE = 0.25
 PLATEAU_GAIN = 0.0025
 """Relative gain in cosine that a curve at its plateau stays under: half of the +-0.5 % that a verdict calls
 negligible, so that unfinished training of one arm alone cannot carry a comparison out of that band."""
+ANNEALED_SHARE = 0.5
+"""The same where the learning rate falls to zero, which flattens any last quarter (docs/judgement.md has figures)."""
 PLATEAU_EVALUATIONS = 4
 """With fewer, two evaluations lie further apart than a quarter of the curve, and nothing is known."""
 
@@ -319,10 +321,12 @@ def _no_better(best: Evaluated, trivial: TrivialBaselines | None, judged: Judged
 
 def _still_improving(run: RunState, evaluations: Sequence[Evaluated]) -> Finding | None:
     """More training would have helped."""
-    gain = late_gain(evaluations)
-    if run.trainer.finished is None or run.improved_no_more or gain is None or at_plateau(evaluations):
+    anneals = run.spec.recipe.schedule == "cosine" and not run.spec.own_trainer
+    share, end = (ANNEALED_SHARE, "half") if anneals else (PLATEAU_SHARE, "quarter")
+    gain = late_gain(evaluations, share)
+    if run.trainer.finished is None or run.improved_no_more or gain is None or at_plateau(evaluations, share):
         return None
-    words = f"still improving at the end: {words_of(gain)} of validation cosine came in the last quarter"
+    words = f"still improving at the end: {words_of(gain)} of validation cosine came in the last {end}"
     return Finding("still_improving", False, words)
 
 
@@ -359,8 +363,8 @@ def cosine_of(evaluation: Evaluated) -> float:
     return evaluation.cosine
 
 
-def late_gain(evaluations: Sequence[Evaluated]) -> float | None:
-    """By how much the best validation cosine rose in the last quarter of the steps taken; never below zero.
+def late_gain(evaluations: Sequence[Evaluated], share: float = PLATEAU_SHARE) -> float | None:
+    """By how much the best validation cosine rose in the last quarter (or `share`) of the steps taken; never negative.
 
     Where the quarter begins between two evaluations, the best cosine is taken to rise evenly from one to the other:
     with few of them the one before may lie half the curve back. Curves flatten as they rise, so they are above that
@@ -371,7 +375,7 @@ def late_gain(evaluations: Sequence[Evaluated]) -> float | None:
     known = scored(evaluations)
     if len(known) < PLATEAU_EVALUATIONS:
         return None
-    border = (1 - PLATEAU_SHARE) * known[-1].step
+    border = (1 - share) * known[-1].step
     best = list(zip((e.step for e in known), accumulate(map(cosine_of, known), max), strict=True))
     first = next((i for i, (step, _) in enumerate(best) if step > border), 0)
     if not first:
@@ -381,14 +385,14 @@ def late_gain(evaluations: Sequence[Evaluated]) -> float | None:
     return max(0.0, best[-1][1] - at_border)
 
 
-def at_plateau(evaluations: Sequence[Evaluated]) -> bool:
+def at_plateau(evaluations: Sequence[Evaluated], share: float = PLATEAU_SHARE) -> bool:
     """True if more training would not have changed the result by an amount that matters.
 
-    Definition: in the last quarter of the steps taken, the best validation cosine rose by less than 0.25 % of
-    itself, or has fallen since by as much as overfitting is told from. What stays (also a collapse, which `health`
-    names) is at its plateau; with fewer than four evaluations the answer is False: not known to be.
+    Definition: in the last quarter (or `share`) of the steps taken, the best validation cosine rose by less than 0.25 %
+    of itself, or has fallen since by as much as overfitting is told from. What stays (also a
+    collapse, which `health` names) is at its plateau; with fewer than four evaluations the answer is False: not known.
     """
-    gain, best = late_gain(evaluations), peak(evaluations)
+    gain, best = late_gain(evaluations, share), peak(evaluations)
     if gain is None or best is None:
         return False
     fallen = cosine_of(best) - cosine_of(scored(evaluations)[-1])

@@ -13,6 +13,7 @@ import numpy as np
 
 from lvmtui.datasets.weights import CORRELATION, bell_mccaffrey, shares_of
 from lvmtui.formats.results import LEAST_DF
+from lvmtui.system.numbers import rounded_down
 from lvmtui.system.student import t_quantile
 
 MISSED = 0.2
@@ -76,10 +77,9 @@ class Power:
         out up to 3 times as many`."""
         if self.smallest is None:
             uneven = ", some of them much longer than others," if self.df < 0.8 * (self.clusters - 1) else ""
-            known = math.floor(10 * self.df) / 10  # rounded up it could look like enough
             return (
-                f"can detect nothing: {self.clusters} held-out articles{uneven} are too few ({known:.1f} degrees of "
-                f"freedom, {LEAST_DF:.0f} needed); give a larger file"
+                f"can detect nothing: {self.clusters} held-out articles{uneven} are too few ({rounded_down(self.df)} "
+                f"degrees of freedom, {LEAST_DF:.0f} needed); give a larger file"
             )
         said = [f"can detect a change of about {self.smallest:.2g} %"]
         if self.target is not None and self.times_articles:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lvmtui.formats.data_facts import Centring
 from lvmtui.formats.results import ALPHA, LEAST_DF, Estimate, Interval, Population, Stratum
-from lvmtui.system.numbers import cosine, percent, signed
+from lvmtui.system.numbers import cosine, percent, rounded_down, signed
 from lvmtui.system.student import two_sided_p
 from lvmtui.system.text import sanitise
 
@@ -113,7 +113,7 @@ def _no_verdict(change: Estimate, seeds: int) -> Verdict:
     """There is no interval; what is missing."""
     seeds_lack = change.scarce() == "seeds"
     df = change.df if seeds_lack or change.cluster_df is None else change.cluster_df
-    has = f"({df:.1f} degrees of freedom, {LEAST_DF:.0f} needed)"
+    has = f"({rounded_down(df)} degrees of freedom, {LEAST_DF:.0f} needed)"
     if seeds_lack:
         return Verdict(Word.NO_VERDICT, reason=f"{seeds} seeds do not tell how much they vary {has}", remedy=MORE_SEEDS)
     carried = f"{change.clusters}, which carry as much as {change.effective_clusters:.1f} of equal weight"

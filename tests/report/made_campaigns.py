@@ -76,7 +76,7 @@ def one_seed(root: Path) -> Scene:
 
 def retrieval_falls(root: Path) -> Scene:
     curves: dict[tuple[str, ArmName], Curve] = {
-        (model, arm): Curve(best, seed=1, ranks=0.25 if arm == "baseline" else 0.4)
+        (model, arm): Curve(best, seed=1, ranks=0.25 if arm == "baseline" else 0.4, steepness=12.0)
         for model, cosines in UP.items()
         for arm, best in zip(ARMS, cosines, strict=True)
     }
@@ -85,7 +85,7 @@ def retrieval_falls(root: Path) -> Scene:
 
 def sources_disagree(root: Path) -> Scene:
     curves: dict[tuple[str, ArmName], Curve] = {
-        (model, "expanded"): Curve(best, seed=1, new_source=0.03) for model, (_, best) in UP.items()
+        (model, "expanded"): Curve(best, steepness=12.0, seed=1, new_source=0.03) for model, (_, best) in UP.items()
     }
     return _judged(root, UP, curves=curves)
 
@@ -137,7 +137,7 @@ def in_utc() -> None:
 
 def _judged(root: Path, cosines: Mapping[str, tuple[float, float]], **options: object) -> Scene:
     """A finished campaign with the trivial baselines' scores on its held-out windows."""
-    workspace, campaign = finished(root, cosines, **options)  # type: ignore[arg-type]
+    workspace, campaign = finished(root, cosines, steepness=12.0, **options)  # type: ignore[arg-type]
     for arm in ARMS:
         _write_trivial_scores(workspace, campaign, arm)
     return workspace, campaign

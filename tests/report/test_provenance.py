@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from lvmtui.formats.spec import Reading
 from lvmtui.formats.supervisor_log import Launched, Lost
 from lvmtui.formats.trainer_log import Failed, Interrupted, Paused, Started, events_in
 from lvmtui.report.make import read_report
@@ -97,6 +98,15 @@ def test_runs_that_were_taken_over_are_not_part_of_the_time(tmp_path: Path) -> N
     assert (report.progress.taken_over, report.progress.duration) == (len(before), 60)
     assert f"; {len(before)} runs taken over from before. Campaign " in markdown(page_of(report))
     assert not read_report(state_of(workspace, campaign), now=NOW).progress.taken_over
+
+
+def test_the_options_that_a_file_was_read_with_stand_beside_its_fingerprint(tmp_path: Path) -> None:
+    """Without them `lvmtui check` shows another fingerprint, and the file seemed to have changed."""
+    report = read_report(state_of(*finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,))), now=NOW)
+    data = replace(report.expanded.data, reading=Reading(vectors="text", order="pos"))
+    md = markdown(page_of(replace(report, expanded=replace(report.expanded, data=data))))
+    assert f"- Fingerprint of 23k: `{data.fingerprint}`, read with `--vectors text --order pos`\n" in md
+    assert f"- Fingerprint of 8k: `{report.baseline.data.fingerprint}`\n" in md
 
 
 def test_a_dimension_that_no_history_tells_is_left_out(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from lvmtui.formats.live import Progress
 from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.supervisor_log import Adopted, GaveUp, Launched, Lost, Record, Signalled, Stopped
 from lvmtui.formats.trainer_log import (
+    IN_THE_PLAN,
     Event,
     Exit,
     Failed,
@@ -177,8 +178,10 @@ def test_a_stall_counts_where_the_trainer_leaves_as_asked(spec: RunSpec) -> None
         assert decided(seen_with(spec, Intent(), *history)) == Start("run")
         history += (*hung(number), Lost(float(number), 0, process(number), reason, 0, True))
     last = decided(seen_with(spec, Intent(), *history))
-    told = f"died 3 times without a newer checkpoint; the last time: {reason}; put that right, then retry it"
-    assert last == GaveUp(0.0, 0, told)
+    told = f"died 3 times without a newer checkpoint; the last time: {reason}"
+    assert last == GaveUp(0.0, 0, f"{told}; put that right, then retry it")
+    planned = [replace(e, reason=f"{reason}, {IN_THE_PLAN}") if isinstance(e, Lost) else e for e in history]
+    assert decided(seen_with(spec, Intent(), *planned)) == GaveUp(0.0, 0, f"{told}, {IN_THE_PLAN}")
     told_to_go = (launched(1), started(1), Interrupted(1.0, 3, "TERM", 5.0))
     assert decided(seen_with(spec, Intent(), *told_to_go)) == Start("run"), "a shutdown is no fault of its own"
 

@@ -32,6 +32,7 @@ def finished(  # noqa: PLR0913  a scene has many sides
     stamp: str = STAMP,
     notes: tuple[str, ...] = (),
     labels: tuple[str, str] = ("8k", "23k"),
+    steepness: float = Curve.steepness,
 ) -> tuple[Workspace, Campaign]:
     """A campaign of the models named, with their held-out cosines (about .0012 lower) for both arms.
 
@@ -54,7 +55,7 @@ def finished(  # noqa: PLR0913  a scene has many sides
         for arm, cosine in zip(ARMS, best, strict=True):
             for seed in seeds:
                 state = (states or {}).get((model, arm), "finished")
-                curve = (curves or {}).get((model, arm), Curve(cosine, seed=seed))
+                curve = (curves or {}).get((model, arm), Curve(cosine, steepness=steepness, seed=seed))
                 bring_to(workspace, campaign, model, arm, seed, state=state, curve=curve, heldout=True)
     return workspace, campaign
 

@@ -74,7 +74,7 @@ def test_few_degrees_of_freedom_give_no_verdict_and_say_so() -> None:
     found = verdict(change(5, 0.1, df=2.99), seeds=3)
     assert found.word is Word.NO_VERDICT
     assert found.reason == (
-        "too few held-out clusters: 60, which carry as much as 50.0 of equal weight (3.0 degrees of freedom, 3 needed)"
+        "too few held-out clusters: 60, which carry as much as 50.0 of equal weight (2.9 degrees of freedom, 3 needed)"
     )
     assert verdict(change(5, None, df=0), seeds=3).word is Word.NO_VERDICT
     assert verdict(change(5, 0.1, df=3), seeds=3).word is Word.IMPROVED

@@ -161,7 +161,7 @@ class ParquetSource:
 
 
 def choose_columns(file: str, schema: pa.Schema, reading: Reading) -> tuple[Columns, list[str]]:
-    """Decide which column is what. `file` is for messages. Returns the columns and notes on what was guessed.
+    """Decide which column is what. `file` is for messages. Returns the columns and notes on that.
 
     Raises UserError where no column holds vectors, where several do, and for named columns that are not there.
     """
@@ -185,16 +185,15 @@ def choose_columns(file: str, schema: pa.Schema, reading: Reading) -> tuple[Colu
         order = (reading.order or first(source.ORDER_NAMES, whole)) if article else ""
         columns = replace(columns, article=article, order=order)
     source.check_ordered(file, reading, columns.order)
-    return columns, _notes(columns, schema, reading)
+    return columns, _notes(columns, schema)
 
 
-def _notes(columns: Columns, schema: pa.Schema, reading: Reading) -> list[str]:
-    """What was guessed, and what is not read."""
+def _notes(columns: Columns, schema: pa.Schema) -> list[str]:
+    """What was taken for what, and what is not read."""
     roles = {"vectors": columns.vectors, "article": columns.article, "order": columns.order, "title": columns.title}
-    asked = (reading.vectors, reading.article, reading.order)
-    guessed = [f"{role} {sanitise(name, 40)}" for role, name in roles.items() if name and name not in asked]
+    taken = [f"{role} {sanitise(name, 40)}" for role, name in roles.items() if name]
     rest = [sanitise(name, 40) for name in schema.names if name not in (*roles.values(), columns.split)]
-    notes = [f"columns: {', '.join(guessed)}"] if guessed else []
+    notes = [f"columns: {', '.join(taken)}"]
     if columns.documents:
         notes.append("one row is one document")
     if columns.split:

@@ -66,7 +66,7 @@ def choose_roles(file: str, headers: Mapping[str, Header], faults: Mapping[str, 
         if name in faults:
             raise UserError(faults[name])
     shape = headers[roles.vectors].shape
-    if ONE_ARRAY in headers or len(shape) < 2:  # alone in the file, or refused later
+    if ONE_ARRAY in headers or len(shape) not in (2, 3):  # alone in the file, or refused later
         check_ordered(file, reading, "")
         return roles
     rows = shape[0]

@@ -46,8 +46,7 @@ class LocalEngine:
         self._command = command
         self._children: dict[Identity, subprocess.Popen[bytes]] = {}
         self._known: dict[str, dict[Identity, Process]] = {}
-        """Processes that were alive at the last look, by device and inode of their run folder, or by its path if their
-        environment does not have these."""
+        """Processes alive at the last look, by device and inode of their run folder, or by its path."""
         self._ended: dict[Identity, engine.Ended] = {}
         self._last_ended: dict[str, engine.Ended] = {}
         """By folder, with the keys of `_known`."""

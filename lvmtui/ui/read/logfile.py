@@ -91,8 +91,7 @@ class LogFile:
         return None
 
     def count(self, needle: str, offset: int) -> tuple[int, int] | None:
-        """(number, count) of the line at `offset` among the lines with `needle` in them, from 1; None for a log larger
-        than `COUNTED` or without matches."""
+        """(number, count) of the line at `offset` of those with `needle`, from 1; None above `COUNTED`, or for none."""
         fold = needle == needle.lower()
         with _opened(self.path) as (descriptor, size):
             if not 0 < size <= COUNTED:

@@ -148,8 +148,7 @@ class Builder:
         self._eta = campaign_eta(state, now)
 
     def build(self, state: CampaignState, now: float) -> Snapshot:
-        """The snapshot of `state`, without what is not of the campaign: machine, supervisor, log, notes. What `read`
-        and `recompute` found last is used."""
+        """The snapshot of `state`, from what `read` and `recompute` found last; no machine, supervisor, log, notes."""
         if self._table is None or self._eta is None:
             self._table = Table(("", ""), (), (), None, len(state.campaign.seeds), 0)
             self._eta = CampaignEta(now, None, {}, ())

@@ -17,7 +17,6 @@ from lvmtui.ui.draw.board_rows import rows
 from lvmtui.ui.draw.header import banner, troubles
 from lvmtui.ui.draw.lines import Drawing, Hit
 from lvmtui.ui.draw.verdict import SORTS, verdict_view
-from lvmtui.ui.read.run_facts import RunFacts
 from lvmtui.ui.read.snapshot import ModelFacts, Snapshot
 from lvmtui.ui.screens.view import RunsView
 from lvmtui.ui.widgets.canvas import Canvas
@@ -32,18 +31,15 @@ AROUND = 13
 
 class BoardScreen(RunsView):
     KEYS = ("leave", "open", "pause", "cancel", "force", "retry", "verdict", "help", "export", "ask", "new")
-    QUESTION = "find a run"
     GIVES_WAY = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "move(1)", "next run", show=False),
         Binding("shift+tab", "move(-1)", "previous run", show=False),
         Binding("enter", "open", "open", tooltip="open the run"),
-        Binding("slash", "ask", "find"),
     ]
     _top = 0
     _columns = 1
     """Panels side by side."""
-    _needle = ""
 
     def parts(self) -> Iterable[Widget]:
         yield Canvas(id="answer")
@@ -140,23 +136,6 @@ class BoardScreen(RunsView):
         if self.snapshot and (run := self.ui.run_selected):
             runs, page = self.snapshot.runs, max(1, self.canvas("rows").size.height - 2)
             self.select(runs[max(0, min(len(runs) - 1, runs.index(run) + by * page))])
-
-    def select(self, run: RunFacts) -> None:
-        self.ui.selected = run.name
-        self.redraw()
-
-    # -- finding -----------------------------------------------------------------------------------------------------
-
-    def asked(self, needle: str) -> None:
-        """The next run whose name or state holds the needle; an empty one means the last one again."""
-        self._needle = needle.lower() or self._needle
-        runs = self.snapshot.runs if self.snapshot else ()
-        after = next((i for i, run in enumerate(runs, 1) if run.name == self.ui.selected), 0)
-        for run in (*runs[after:], *runs[:after]):
-            if self._needle in f"{run.title} {run.label} {run.word} {run.name}".lower():
-                self.select(run)
-                return
-        self.ui.say(f"no run matches '{self._needle}'")
 
     # -- the mouse ---------------------------------------------------------------------------------------------------
 

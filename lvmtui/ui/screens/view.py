@@ -25,6 +25,7 @@ from lvmtui.ui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from lvmtui.ui.app import LvmApp
+    from lvmtui.ui.read.run_facts import RunFacts
 
 
 MOVING: tuple[Binding, ...] = (
@@ -218,12 +219,30 @@ class RunsView(View):
         *MOVING,
         Binding("right,l", "shift(1)", "to the right", show=False),
         Binding("left,h", "shift(-1)", "to the left", show=False),
+        Binding("slash", "ask", "find"),
     ]
+    QUESTION = "find a run"
+    _needle = ""
     WHEEL = 1
     """Lines, or runs, that a turn of the mouse's wheel moves by."""
 
     def action_move(self, by: int) -> None:
         raise NotImplementedError
+
+    def asked(self, needle: str) -> None:
+        """Select the next run whose name or state holds the needle; an empty one means the last one again."""
+        self._needle = needle.lower() or self._needle
+        runs = self.snapshot.runs if self.snapshot else ()
+        after = next((i for i, run in enumerate(runs, 1) if run.name == self.ui.selected), 0)
+        for run in (*runs[after:], *runs[:after]):
+            if self._needle in f"{run.title} {run.label} {run.word} {run.name}".lower():
+                self.select(run)
+                return
+        self.ui.say(f"no run matches '{self._needle}'")
+
+    def select(self, run: RunFacts) -> None:
+        self.ui.selected = run.name
+        self.redraw()
 
     def select_model(self, name: str) -> None:
         """Select the model's run on the arm that is selected."""

@@ -182,6 +182,10 @@ BROKEN = {
         r"float32 \(24\); two axes",
     ),
     "one axis": (lambda p: np.savez(p.open("wb"), vectors=VECTORS[0]), r"float32 \(24\); two axes"),
+    "four axes of an array with ids": (
+        lambda p: np.savez(p.open("wb"), vectors=VECTORS[None, None], article_id=np.arange(60)),
+        r"float32 \(1, 1, 60, 24\); two axes",
+    ),
     "four axes": (lambda p: np.save(p.open("wb"), VECTORS[None, None]), r"float32 \(1, 1, 60, 24\); two axes"),
     "whole numbers": (lambda p: np.save(p.open("wb"), np.ones((9, 3), int)), r"int64 \(9, 3\); float16 or float32"),
     "complex numbers": (lambda p: np.save(p.open("wb"), np.ones((9, 3), "c8")), "complex64"),

@@ -222,7 +222,7 @@ def test_the_schemas_are_what_this_file_says() -> None:
     assert len(SCHEMAS) >= 25 and len(PLACES) == len(VECTORS) and callable(npz)
 
 
-def test_columns_that_are_named_by_hand_leave_nothing_to_note() -> None:
+def test_columns_that_are_named_by_hand_are_noted_too() -> None:
     arrow = pytest.importorskip("pyarrow")
     schema = arrow.schema([("v", arrow.list_(arrow.float32()))])
-    assert choose_columns("a.parquet", schema, Reading(vectors="v"))[1] == []
+    assert choose_columns("a.parquet", schema, Reading(vectors="v"))[1] == ["columns: vectors v"]

@@ -68,7 +68,9 @@ async def test_in_the_verdict_orders_are_for_what_is_selected_there(root: Path, 
                 await pilot.press("down")
         assert "Transformer" in row() and app.selected.startswith("transformer_8k")
         assert "p pause" in shown(app).splitlines()[-1]
-        await pilot.press("right")
+        await pilot.press("slash", *"gru 23k", "enter")
+        assert "GRU" in row() and "── GRU 23k ──" in shown(app), "as on the board"
+        await pilot.press("slash", *"transformer", "enter", "right")
         assert "── Transformer 23k ──" in shown(app) and "r retry" in shown(app).splitlines()[-1]
         await pilot.press("r")
         await until(pilot, lambda: "Try Transformer 23k again?" in shown(app))
