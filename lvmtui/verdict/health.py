@@ -389,8 +389,8 @@ def at_plateau(evaluations: Sequence[Evaluated], share: float = PLATEAU_SHARE) -
     """True if more training would not have changed the result by an amount that matters.
 
     Definition: in the last quarter (or `share`) of the steps taken, the best validation cosine rose by less than 0.25 %
-    of itself, or has fallen since by as much as overfitting is told from. What stays (also a
-    collapse, which `health` names) is at its plateau; with fewer than four evaluations the answer is False: not known.
+    of itself, or has fallen since by as much as overfitting is told from. What stays (also a collapse, which `health`
+    names) is at its plateau; with fewer than four evaluations the answer is False: not known.
     """
     gain, best = late_gain(evaluations, share), peak(evaluations)
     if gain is None or best is None:
