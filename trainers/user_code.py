@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from lvmtui.formats.spec import RunSpec
 from lvmtui.formats.trainer_log import IN_THE_PLAN
 from lvmtui.formats.user_code import OptionValue, UserCode, digest_of_folder
-from lvmtui.system.errors import UserError
+from lvmtui.system.errors import UserError, unknown
 from lvmtui.system.text import sanitise
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -53,7 +53,8 @@ def load_from(folder: Path, module: str, name: str) -> Any:
     finally:
         sys.path.remove(str(folder))
     if not hasattr(loaded, name):
-        raise UserError(f"{Path(str(loaded.__file__)).name}: has no '{name}'; name a class or function in it")
+        theirs = [one for one, found in vars(loaded).items() if getattr(found, "__module__", "") == module]
+        raise unknown(f"{Path(str(loaded.__file__)).name}: the class or function", name, theirs)
     return getattr(loaded, name)
 
 

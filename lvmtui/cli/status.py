@@ -149,10 +149,10 @@ def _note(view: RunView, run: RunState, known: Judgement) -> str:
     said.append(status.no_step_words)
     if view.job is not None and status.phase in ALIVE:
         said.append(view.job.words)
-    if not status.over:
-        said.append(interrupted_words(run, told=status.reason))
     if finished and finished.stopped_early:
         said = [f"ended early, best at {finished.best_where}"]
+    if finished or not status.over:
+        said.append(interrupted_words(run, told=status.reason))
     alarms = [finding.label for finding in known.health.get(view.planned.run, ()) if finding.alarm]
     return "; ".join(filter(None, [*alarms, ", ".join(filter(None, said))]))
 

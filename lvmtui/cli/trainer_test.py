@@ -60,8 +60,6 @@ def trainer(given: argparse.Namespace) -> int:
     if not given.trainer:
         raise UserError("trainer test: give --command, or --pattern and a log file")
     failed = False
-    most = f"for up to {given.seconds:.0f} s, and up to {CANCEL_WAIT:.0f} s more until it has left"
-    print(f"reading and checking bundled vectors (15 s of work, not counted), then trying it {most}", file=sys.stderr)
     parts = try_trainer(given.trainer, patterns, checkpoints=given.checkpoints, folder=Path.cwd(), limit=given.seconds)
     leaving = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -167,21 +165,28 @@ def try_trainer(
 ) -> Generator[PartFound, None, None]:
     """Run a trainer on bundled vectors for `limit` seconds and tell, part by part, what works. Raises UserError."""
     with tempfile.TemporaryDirectory(prefix="lvmtui-trainer-") as root:
-        test = _Test(_planned(Path(root), command, patterns, checkpoints, folder), limit)
+        test = _Test(_planned(Path(root), command, patterns, checkpoints, folder, limit), limit)
         try:
             yield from test.parts()
         finally:
             test.clear()
 
 
-def _planned(root: Path, command: str, patterns: Sequence[str], checkpoints: bool, folder: Path) -> RunDir:
+def _planned(
+    root: Path, command: str, patterns: Sequence[str], checkpoints: bool, folder: Path, limit: float
+) -> RunDir:
     """A campaign of one trainer on the bundled vectors; the run of the smaller arm."""
     from lvmtui.planning.options import Options
+    from lvmtui.planning.own_code import own_trainer, refuse_absent
     from lvmtui.planning.own_tables import read_own
     from lvmtui.planning.plan import make_plan, write_plan
 
     table = {"command": command, "pattern": list(patterns), "checkpoints": checkpoints, "folder": str(folder)}
     own = read_own({"trainers": {"mine": table}}, Path("trainer test"))
+    refuse_absent(own.trainers["mine"])
+    own_trainer(own.trainers["mine"])
+    most = f"for up to {limit:.0f} s, and up to {CANCEL_WAIT:.0f} s more until it has left"
+    print(f"reading and checking bundled vectors (15 s of work, not counted), then trying it {most}", file=sys.stderr)
     options = Options(models=("mine",), own=own, size="small", recipe="tuned", threads=1, jobs=1, device="cpu")
     workspace, say = Workspace(root), announcer()
     campaign = write_plan(make_plan(options, workspace, say), workspace, say)

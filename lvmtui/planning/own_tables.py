@@ -163,7 +163,9 @@ def with_sources(own: Own, names: Iterable[str], where: str) -> tuple[Own, tuple
 
 
 def _check_name(name: str, where: str) -> None:
-    if not NAME.fullmatch(name) or name == "all":
+    if name == "all":
+        raise UserError(f"{where}: 'all' means all runs in commands; give it another name")
+    if not NAME.fullmatch(name):
         raise UserError(
             f"{where}: '{name}' becomes part of file names; use up to 24 lower-case letters, digits, '-', '_'"
         )

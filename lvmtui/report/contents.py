@@ -330,7 +330,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         total_steps=run.planned_steps if run and not run.spec.imported else None,
         unit=spec.unit if spec else "step",
         stopped_early=finished.stopped_early if finished else None,
-        best_epoch=None if not epochs else finished.best_epoch if finished else best.epoch if best else None,
+        best_epoch=None if not epochs else finished.best_epoch or None if finished else best.epoch if best else None,
         validation=finished.best_cosine if finished else best.cosine if best else None,
         heldout=measured.heldout.cosine if measured and measured.heldout.windows else None,
         latency_p50_ms=measured.latency_p50_ms or None if measured else None,

@@ -100,7 +100,7 @@ def cost_ratio(mine: PricedModel, other: PricedModel) -> str:
     if mine.cost.parameters and other.cost.parameters:
         words = f"for {mine.cost.parameters / other.cost.parameters:.1f} times the parameters"
     if unsure_latency(mine, other):
-        return f"{words}, at about the same latency" if words else ""
+        return f"{words} (their latencies cannot be told apart)" if words else ""
     if mine.cost.latency_ms and other.cost.latency_ms:
         ratio = round(mine.cost.latency_ms / other.cost.latency_ms, 1)
         joined = (" and " if ratio >= 1 else ", but only ") if words else "for "

@@ -123,12 +123,14 @@ def _best_model(alike: Table, unlike: str) -> str:
     rival = next_best if before is after else before
     led = (before.baseline.cosine or 0.0) - (runner_up.baseline.cosine or 0.0)
     leads = (after.expanded.cosine or 0.0) - (rival.expanded.cosine or 0.0)
-    close = small_lead(led, before.baseline.cosine or 0.0) or small_lead(leads, after.expanded.cosine or 0.0)
+    leading = zip(alike.labels, (led, leads), (before.baseline.cosine, after.expanded.cosine), strict=True)
+    near = [label for label, lead, of in leading if small_lead(lead, of or 0.0)]
     firsts = (
         f"with {label} {' and '.join(f'{row.title} ({cosine(row.cell(arm).cosine)})' for row in rows[:2])}"
         for arm, label, rows in zip(ARMS, alike.labels, (was, now), strict=True)
     )
-    word = f"A lead under {NEGLIGIBLE} % is negligible" if close else "Yes" if before is after else "No"
+    word = "Yes" if before is after else "No"
+    word += f", but with {' and '.join(near)} the lead is negligible (under {NEGLIGIBLE} %)" if near else ""
     return f"{word}: the first two are {', '.join(firsts)}."
 
 

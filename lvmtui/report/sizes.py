@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 
 from lvmtui.formats.learning_curve import FLAT, WORDS, LearningCurve, ModelCurve
 from lvmtui.report.blocks import Block, Figure, Heading, bullets, table
 from lvmtui.report.curves import file_stem
-from lvmtui.system.numbers import cosine, percent, spread
+from lvmtui.system.numbers import cosine, percent
 from lvmtui.system.text import grouped
 from lvmtui.verdict.words import listed, of_context, trivial_title, worth_words
 
@@ -54,13 +55,16 @@ def curve_answer(curve: LearningCurve | None, seeds: int) -> str:
     if not said:
         return ""
     largest = next((one.points[-1].label for one in curve.models if one.points), "")
-    rising = {m.model: v for m in curve.models if m.word in WORDS[:2] and (v := m.doubling and m.doubling.value)}
+    rising = [(v, m) for m in curve.models if m.word in WORDS[:2] and (v := m.doubling and m.doubling.value)]
     sentence = f"At {largest}, {'; '.join(said)}."
     if rising:
-        who = listed([curve.title(model) for model in rising])
+        who = listed([curve.title(one.model) for _, one in rising])
         who = who if len(said) > 1 else "it" if len(rising) == 1 else "them"
-        worth = spread([*rising.values()], percent)
-        sentence += f" A doubling would bring {who} {worth} (an extrapolation)."
+        ends = [f"{percent(v)} ({curve.title(one.model)})" for v, one in sorted(rising, key=itemgetter(0))]
+        worth = f"{ends[0]} to {ends[-1]}" if len(rising) > 1 else percent(rising[0][0])
+        upwards = [curve.title(one.model) for _, one in rising if one.fit and one.fit.bends_up]
+        more = f"; the curve of {listed(upwards)} bends upwards, so it may be more" if upwards else ""
+        sentence += f" By extrapolation, a doubling would bring {who} {worth}{more}."
     if seeds == 1:
         sentence += (
             " With one seed, the effects of training and of the draw of articles are known only from how the sizes "

@@ -58,7 +58,7 @@ def headline(table: Table) -> str:
 
 
 def _lead(table: Table) -> str:
-    """`More data seems to help: +0.9 % on average [+0.4, +1.4], 3 of 5 models`."""
+    """`More data seems to help: +0.9 % on average [+0.4, +1.4] over 3 of 5 models`."""
     ranked, primary = table.ranked, table.primary
     compared = f"{len(ranked)} of {len(table.rows)} models"
     if len(ranked) == 1:
@@ -69,7 +69,8 @@ def _lead(table: Table) -> str:
         average = f", {percent(table.average)} on average" if table.average is not None else ""
         return f"{_direction(table)}{average}"
     change, interval = change_and_interval(primary.estimate.value, primary.estimate.interval())
-    return f"{_primary(primary)}{f'{change} on average {interval}'.rstrip()}, {compared}"
+    over = f"over {compared if len(ranked) < len(table.rows) else f'{len(ranked)} models'}"
+    return f"{_primary(primary)}{f'{change} on average {interval}'.rstrip()} {over}"
 
 
 def _effect(row: Row) -> str:

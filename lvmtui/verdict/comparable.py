@@ -156,9 +156,14 @@ def own_doubts(views: Iterable[RunView], pairs: Sequence[tuple[RunView, RunView]
         for run, finished in runs
         if finished and finished.stopped_early
     ]
+    unread = [
+        f"{run.spec.label} told of no evaluation that its pattern understands, so whether it diverged is not seen"
+        for run, finished in runs
+        if finished and run.spec.own_trainer and run.spec.own_trainer.pattern and not run.trainer.evaluations
+    ]
     same, longer = ([of(*pair) for pair in pairs] for of in (_told_the_same, _longer))
     passed = [_passed_over(view.state) for view in views if view.state and view.state.spec.history]
-    return tuple(dict.fromkeys(filter(None, (*ended, *same, *longer[:1], *passed))))
+    return tuple(dict.fromkeys(filter(None, (*ended, *unread, *same, *longer[:1], *passed))))
 
 
 def _passed_over(run: RunState) -> str:
@@ -176,7 +181,7 @@ def scored_alike(again: Sequence[int], twins: Sequence[str]) -> tuple[str, ...]:
     seeds = f"seed{'s' * (len(again) > 1)} {listed([str(seed) for seed in again])} scored exactly as an earlier one did"
     why = "its program does not use the seed ({seed}, run.seed), or nothing in it is random"
     once = f"{seeds}, so they count as one and training noise is not known: {why}"
-    other = f"scored exactly as {sanitise(listed(twins), 300)}: it may be the same program, which counts twice then"
+    other = f"scored exactly as {sanitise(listed(twins), 300)}: it may be the same program under two names"
     return (*([once] if again else []), *([other] if twins else []))
 
 

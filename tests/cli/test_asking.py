@@ -36,7 +36,7 @@ def test_on_a_terminal_no_starts_nothing(tmp_path: Path, command: list[str]) -> 
 def test_a_fault_takes_the_place_of_the_progress_line(tmp_path: Path, command: list[str]) -> None:
     (tmp_path / "mine.py").write_text("class Mine: ...\n")
     with Terminal([*command, "--models", f"{tmp_path}/mine.py:Other"]) as terminal:
-        terminal.wait_for("has no 'Other'")
+        terminal.wait_for("the class or function 'Other' is not known")
         assert terminal.wait_end() == 2
         lines = [line for line in terminal.text.splitlines() if "mine.py" in line or "Other" in line]
     assert lines[0].startswith("lvmtui: --models: "), lines

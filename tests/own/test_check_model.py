@@ -59,7 +59,7 @@ def test_what_a_prediction_takes_is_timed(tmp_path: Path) -> None:
 
 
 FAULTS = {
-    "missing name": (GOOD.replace("class Model", "class Other"), "mine.py: has no 'Model'"),
+    "missing name": (GOOD.replace("class Model", "class Mode"), "'Model' is not known; did you mean 'Mode'?"),
     "syntax": (GOOD + "def broken(:\n", "mine.py:10: SyntaxError: invalid syntax"),
     "import": (
         "import layers\n",

@@ -85,7 +85,7 @@ def test_two_networks_of_one_class_are_told_apart_by_their_tables(
         ('recipe = "tund"', "recipe 'tund' is not known; did you mean 'tuned'?"),
         ("[models.mixer]", '[models.mixer]: the file is missing; add file = "mixer.py:Mixer"'),
         ('[models.Mixer]\nfile = "m.py:M"', "'Mixer' becomes part of file names"),
-        ('[models.all]\nfile = "m.py:M"', "'all' becomes part of file names"),
+        ('[models.all]\nfile = "m.py:M"', "'all' means all runs in commands; give it another name"),
         ('[models.gru]\nfile = "m.py:M"', "'gru' is one of the built-in models"),
         ('[models.m]\nfile = "m.py"', "file: 'm.py' is not like mixer.py:Mixer"),
         ('[models.gru]\ntitle = "mine"', "[models.gru]: the built-in models take no options and no title"),

@@ -82,6 +82,18 @@ def test_a_script_that_ended_before_its_planned_steps_is_doubted(tmp_path: Path)
     assert not any(note.startswith("8k ended at") for note in row.notes)
 
 
+def test_a_pattern_that_understands_nothing_is_doubted(tmp_path: Path) -> None:
+    """It was told only where the script left no predictions either."""
+    state = by_own_trainer(state_of(*finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,))), "amn")
+    small, large = (view.state for view in state.runs)
+    assert small and large and small.spec.own_trainer
+    spec = replace(small.spec, own_trainer=replace(small.spec.own_trainer, pattern=("lost (?P<loss>.*)",)))
+    deaf = replace(small, spec=spec, trainer=replace(small.trainer, evaluations=()))
+    (row,) = read_table(replace(state, runs=(replace(state.runs[0], state=deaf), state.runs[1]))).rows
+    (said,) = (note for note in row.notes if "pattern" in note)
+    assert said == "8k told of no evaluation that its pattern understands, so whether it diverged is not seen"
+
+
 def test_runs_that_were_taken_over_are_not_part_of_the_time(tmp_path: Path) -> None:
     """A report of `--add-sizes` counted the weeks between two campaigns."""
     workspace, campaign = finished(tmp_path, UP, seeds=(1,))

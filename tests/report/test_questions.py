@@ -105,8 +105,8 @@ def test_the_best_model_of_the_baseline_is_looked_for_among_the_expanded_ones() 
         "Yes: the first two are with 8k a (.5149) and b (.5050), with 23k a (.5200) and b (.5100)."
     )
     assert asked(row("a", 1, 0.51411), row("b", 1, 0.51407)) == (
-        "A lead under 0.5 % is negligible: the first two are with 8k a (.5090) and b (.5090), with 23k a (.5141) and b "
-        "(.5141)."
+        "Yes, but with 8k and 23k the lead is negligible (under 0.5 %): the first two are with 8k a (.5090) and b "
+        "(.5090), with 23k a (.5141) and b (.5141)."
     )
     assert asked(row("a", 0.1, 0.51), row("b", 4, 0.52)).startswith("No: the first two are with 8k a")
 

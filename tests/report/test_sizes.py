@@ -98,10 +98,12 @@ def test_a_flat_curve_that_gains_more_is_not_passed_over() -> None:
     assert size_questions(curve, {})[0].answer.startswith(
         "MLP mixer@5 +0.24 % [+0.13, +0.28], which is flat; GRU@5 +0.23 % [+0.11, +0.32]."
     )
-    assert curve_answer(curve, 3).endswith(" A doubling would bring GRU@5 +0.23 % (an extrapolation).")
-    assert " A doubling would bring them +0.23 % to " in curve_answer(
-        replace(curve, models=(rising, CURVE.models[0])), 3
-    )
+    assert curve_answer(curve, 3).endswith(" By extrapolation, a doubling would bring GRU@5 +0.23 %.")
+    both = curve_answer(replace(curve, models=(rising, CURVE.models[0])), 3)
+    assert " a doubling would bring them +0.23 % (GRU@5) to " in both and both.endswith(" (MLP mixer@5).")
+    assert rising.fit is not None
+    bent = replace(curve, models=(replace(rising, fit=replace(rising.fit, bends_up=True)),))
+    assert curve_answer(bent, 3).endswith(" +0.23 %; the curve of GRU@5 bends upwards, so it may be more.")
 
 
 def test_in_a_page_a_picture_takes_its_colours_from_the_page() -> None:

@@ -70,7 +70,7 @@ def test_a_lean_is_told_of_the_models_that_have_one_seed() -> None:
     """LSTM had three seeds and improved; "with one seed this is a lean" was said of both."""
     mixed, apart = made_table(rows(LEANS, HELPED), 1.0, seeds=1), made_table(rows(LEANS, HELPED, HURT))
     assert answer(mixed).endswith("1 improved, 1 leans up; with one seed of m0, m0 and the average only lean.")
-    assert headline(mixed).endswith("2 of 2 models, 1 to 3 seeds")
+    assert headline(mixed).endswith("over 2 models, 1 to 3 seeds")
     said = answer(apart)
     assert said.startswith(
         "More data helped m1, seems to help m0 and hurt m2, of 3 models compared; +1.00 % on average"

@@ -51,4 +51,4 @@ def test_two_names_of_one_program_are_told(tmp_path: Path) -> None:
     state = state_of(workspace, campaign)
     assert same_scores(state, "amn") == ("gru",) and same_scores(state, "gru") == same_scores(state, "lstm") == ()
     _, page = report_of(workspace, campaign)
-    assert "AMN: scored exactly as GRU: it may be the same program, which counts twice then" in page
+    assert "AMN: scored exactly as GRU: it may be the same program under two names" in page
