@@ -25,8 +25,7 @@ STRENGTHS = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 WIDEST_CONTEXT = 3_840
 """Numbers of a context, T D, that a ridge sees all of: five vectors of 768."""
 MOST_FEATURES = 2_560
-"""Features of a ridge where a context has more numbers. The cost grows with their cube: with 5,120 of them and
-D = 4,096 the penalties took minutes."""
+"""Features of a ridge where a context has more numbers. The cost grows with their cube: 5,120 took minutes."""
 FITTED_DIRECTIONS = 8_192
 """Windows to whose next vectors the main directions are fitted."""
 LEAST_SHARE = 5e-3

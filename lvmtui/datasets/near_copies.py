@@ -26,8 +26,7 @@ LOWEST, HIGHEST = 0.96, 0.999
 """The range in which the threshold is chosen where .98 is not in a gap."""
 STEP = 0.005
 DENSE = 0.01
-"""Share of all rows. Where more of them have their nearest neighbour just below a threshold, natural neighbours
-reach it and it cannot tell copies."""
+"""Share of all rows just below a threshold above which natural neighbours reach it, so that it cannot tell copies."""
 PILE = 10
 """Rows that make a pile of copies rather than a few unlucky sentences."""
 PILED = 4.0

@@ -88,8 +88,7 @@ class Campaign:
     context: int
     """Vectors in a context; of several contexts the longest, which all windows have."""
     models: tuple[str, ...]
-    """What is trained on every arm and compared: models, or with several contexts each of them with each context,
-    `gru@5`, `gru@20`."""
+    """What is trained on every arm and compared: models, or with several contexts each with each, `gru@5`, `gru@20`."""
     size: str
     recipe: str
     seeds: tuple[int, ...]

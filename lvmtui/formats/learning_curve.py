@@ -36,8 +36,7 @@ class Point:
     cosine: float
     """Held out, weighted."""
     whisker: float | None
-    """Half-width of the 95 % interval of this size against the mean of all sizes: what moves all sizes alike is left
-    out. None: not known."""
+    """Half-width of this size's 95 % interval against all sizes' mean, without what moves all alike. None: not known."""
     trivial: float | None = None
     """Cosine of the best trivial baseline of this size on the same windows."""
     against: str = ""
@@ -46,8 +45,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Fit:
-    """e(n) = floor + scale * n ** -exponent, for the error e = 1 - cosine; without a floor e falls by `scale` with each
-    doubling of n."""
+    """e(n) = floor + scale * n ** -exponent, e = 1 - cosine; without a floor e falls by `scale` with each doubling."""
 
     exponent: float
     exponent_low: float

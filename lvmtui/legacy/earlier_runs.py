@@ -62,8 +62,7 @@ class Earlier:
         )
 
     def recipe(self, model: str, seed: int) -> Recipe:
-        """How a run was trained: of an imported one the original recipe, with the figures that the history has. The
-        expanded arm is trained the same way."""
+        """How a run was trained (an imported one: by the original recipe and its history), as is the expanded arm."""
         spec = self.of(model, seed)[1]
         return replace(spec.recipe, name="reference") if spec.imported else spec.recipe
 

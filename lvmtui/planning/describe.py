@@ -190,8 +190,7 @@ def _recipes(campaign: Campaign, trained: Sequence[RunSpec]) -> Iterator[str]:
 
 
 def _updates(trained: Sequence[RunSpec]) -> str:
-    """`updates of 128 windows, 315 for both arms (10.5 epochs of 8k, 3.0 epochs of 23k)`, or `23,928 to 39,880 for 80k,
-    69,012 to 115,020 for 232k`."""
+    """`updates of 128 windows, 315 for both arms (10.5 epochs of 8k, 3.0 of 23k)`, or `23,928 to 39,880 for 80k`."""
     labels = grouped((spec.label, spec.total_steps) for spec in trained)
     ranges = grouped((words.spread(steps), label) for label, steps in labels.items())
     every = "both arms" if len(labels) == 2 else "all sizes"

@@ -149,8 +149,7 @@ def refuse_absent(table: TrainerTable) -> None:
 
 
 def copy_of(source: str, base: Path, folder: str, where: str) -> tuple[UserCode, dict[str, bytes]]:
-    """The code `mixer.py:Mixer` or `package.module:name` as it will lie in `folder`, with its files. Raises
-    UserError."""
+    """`mixer.py:Mixer` or `package.module:name` as it will lie in `folder`, with its files. Raises UserError."""
     file, _, name = source.rpartition(":")
     if file.endswith(".py"):
         path = (base / Path(file).expanduser()).resolve()

@@ -366,8 +366,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
 
 
 def _started_again(run: RunState) -> str:
-    """`paused (2 times); killed by signal 9`. Failures that are tried again are written down as deaths too. How the
-    newest attempt ended is its status."""
+    """`paused (2 times); killed by signal 9`. Failures that are tried again are deaths too; the status has the last."""
     newest = {end.time for end in (run.supervision.lost, run.trainer.ending) if end}
     again = [e for e in run.trainer.endings if not (isinstance(e, Failed) and e.reason in RETRIED)]
     said = [(e.time, kind_of(type(e))) for e in again if not isinstance(e, Interrupted)]

@@ -43,8 +43,7 @@ class PricedModel:
     on_front: bool
     """On the Pareto front: none is as good in cosine, size and latency and better in one; False if not `weighed`."""
     weighed: bool = True
-    """False: its parameters or its latency are unknown although those of other models are known, or its cosine is of
-    other windows than theirs."""
+    """False: its parameters or latency are unknown although others' are known, or its cosine is of other windows."""
 
     @property
     def price(self) -> float | None:

@@ -33,8 +33,7 @@ class Question:
 
 
 def questions(table: Table, costs: Mapping[str, UseCost], *, pair: bool = True) -> tuple[Question, ...]:
-    """The questions these figures can say something about. `pair`: two sizes are all there is; of more, the learning
-    curve tells who gains (`size_questions.py`)."""
+    """The questions these figures can say something about. `pair`: of two sizes; of more, `size_questions.py` tells."""
     base, expanded = table.labels
     alike = replace(table, rows=table.alike)
     apart = "Unknown: the models were not judged on the same articles."

@@ -53,8 +53,7 @@ def is_silent(run: RunState) -> bool:
 
 
 def failed_unstarted(run: RunState) -> bool:
-    """True if the newest attempt failed before it could log its start, as where its data are missing. Older logs do
-    not name the start of a failure: False."""
+    """True if the newest attempt failed before it logged its start, as without its data. Older logs never tell."""
     ending, launch = run.trainer.ending, run.supervision.launch
     return isinstance(ending, Failed) and ending.launch == launch != "" and ending.launch != run.newest_launch
 

@@ -172,8 +172,7 @@ class Results:
         return any(self._of(c).tasks or self.teller.due(c, self._of(c).happenings) for c in campaigns)
 
     def tell(self, campaigns: Sequence[CampaignTrack]) -> None:
-        """Write what happened to the runs into the logs, and have the commands of `--on-event` told. One that fails is
-        said in the monitor log."""
+        """Write what happened into the logs, tell the commands of `--on-event`, and log if one of these fails."""
         said = [self.teller.finish()]
         for campaign in campaigns:
             of_campaign = self._of(campaign)

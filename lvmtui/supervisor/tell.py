@@ -90,8 +90,7 @@ class EventTeller:
         return self._running is not None
 
     def finish(self) -> tuple[str, str]:
-        """Take in the process that has ended, if one has. Returns its campaign, and what people must know of it; empty:
-        nothing."""
+        """Take in a process that has ended. Returns its campaign, and what people must know of it; empty: nothing."""
         if self._running is None:
             return "", ""
         telling, process, began = self._running

@@ -73,8 +73,7 @@ class Power:
 
     @property
     def words(self) -> str:
-        """`can detect a change of about 0.6 %; for 0.3 % about 4 times as many articles are needed; --seeds 1 2 3 holds
-        out up to 3 times as many`."""
+        """`can detect a change of about 0.6 %; for 0.3 % about 4 times as many articles are needed`."""
         if self.smallest is None:
             uneven = ", some of them much longer than others," if self.df < 0.8 * (self.clusters - 1) else ""
             return (

@@ -304,8 +304,7 @@ def _is_of(job: SlurmJob, folder: RunDir) -> bool:
 
 
 def ready(workspace: Workspace, settings: engine.Settings, threads: int, command: Command = run_command) -> None:
-    """Ask the shell whether it can read the setup lines, and Slurm whether it would accept such a job. Raises UserError
-    with their own words if not."""
+    """Ask the shell if it reads the setup lines and Slurm if it takes the job. Raises UserError with their words."""
     if setup := settings.get("setup"):
         read = command(("bash", "-n", "-c", "\n".join(setup)), environment(os.environ))
         if read.code not in (0, MISSING):

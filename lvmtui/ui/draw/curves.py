@@ -81,8 +81,7 @@ def figure(run: RunFacts) -> str:
 
 
 def x_unit(runs: Sequence[RunFacts]) -> str:
-    """`step` if all runs have equally many steps, else `epoch`, as a step is not the same share of the training then;
-    also `step` where epochs are not known."""
+    """`epoch` where runs differ in steps, as a step is not the same share of each; `step` else, or without epochs."""
     specs = [run.state.spec for run in runs if run.state]
     if not all(spec.counts_epochs for spec in specs):
         return "step"
@@ -206,8 +205,7 @@ CHARTS = ("gain", "loss", "rate", "speed")
 
 
 def run_chart(name: str, run: RunFacts, other: RunFacts | None, log: bool, width: int, height: int) -> list[Line]:
-    """One of `CHARTS`, with its name above. `other`: the run that the gain is compared with; `log`: loss and rate on a
-    logarithmic scale."""
+    """One of `CHARTS` with its name above. `other`: the run a gain is compared with; `log`: log scale of loss, rate."""
     if name == "gain":
         return _gain(run, other, width, height)
     (title, series), log = _curves_of(name, run), log and name != "speed"

@@ -21,8 +21,7 @@ IN_HELP = 0.5
 
 
 class ActionPalette(CommandPalette):
-    """Textual's palette. It ends the program if it is left while it searches: what it then looks for in itself is gone
-    already (Textual 8.2.8)."""
+    """Textual's palette, which ends the program if it is left while it searches (Textual 8.2.8)."""
 
     def _watch__list_visible(self) -> None:
         with suppress(NoMatches):
