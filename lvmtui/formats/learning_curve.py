@@ -36,7 +36,7 @@ class Point:
     cosine: float
     """Held out, weighted."""
     whisker: float | None
-    """Half-width of this size's 95 % interval against all sizes' mean, without what moves all alike. None: not known."""
+    """Half-width of this size's 95 % interval against the mean of all, without what moves all alike. None: unknown."""
     trivial: float | None = None
     """Cosine of the best trivial baseline of this size on the same windows."""
     against: str = ""

@@ -218,7 +218,7 @@ class LvmApp(Talks, inherit_bindings=False):
             view.redraw()
 
     def _verdict_came(self) -> None:
-        """The campaign is over: show the verdict. Where somebody types only say so: their next key is for the screen."""
+        """The campaign is over: show the verdict. Where somebody types, only say so: the next key is for the screen."""
         from lvmtui.ui.screens.verdict import VerdictScreen
 
         alert(self, self.snapshot.headline if self.snapshot else "the campaign is over")

@@ -46,7 +46,7 @@ class TerminalDriver(LinuxDriver):
             self._writer_thread.write(to_ascii(data) if self._plain else data)
 
     def _enable_mouse_support(self) -> None:
-        """Clicks, the wheel, and movements with a button held, which mark text; all are hundreds of messages a second."""
+        """Clicks, the wheel, and movements with a button held, which mark text; all would be hundreds of messages."""
         if self._mouse:
             self.write("\x1b[?1000h\x1b[?1002h\x1b[?1006h")
             self.flush()
