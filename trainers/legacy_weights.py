@@ -111,7 +111,7 @@ def size_that_fits(run: RunDir, asked: str, dim: int) -> tuple[str, str]:
             return size, ""
         except UserError as error:
             faults[size] = str(error)
-    return "", faults[spec.size]
+    return "", f"{faults[spec.size]} (for vectors of {dim} numbers)"
 
 
 def evaluation_of(history: tuple[Evaluated, ...], cosine: float | None) -> Evaluated:

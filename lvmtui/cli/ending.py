@@ -73,17 +73,20 @@ class CampaignOutcome:
     """Models that were planned."""
     seeds: int
     """Seeds that were planned."""
+    above_trivial: int | None = None
+    """Models that are better than the best trivial baseline, clear of chance; None: not known of any."""
 
     @property
     def line(self) -> str:
-        """`VERDICT improved +1.86 [+1.80,+1.91] models=5 planned=5 seeds=3 campaign=8k_vs_23k_20261122_134500`.
+        """`VERDICT improved +1.86 [+1.80,+1.91] models=5 planned=5 seeds=3 campaign=8k_vs_23k_20261122_134500 ...`.
 
         A dash stands for what is not known. Later versions add only at the end.
         """
         change = "-" if self.change_percent is None else _seen(self.change_percent)
         ends = "-" if self.interval is None else f"[{','.join(map(_seen, self.interval))}]"
         counts = f"models={self.models} planned={self.planned} seeds={self.seeds}"
-        return f"VERDICT {self.word} {change} {ends} {counts} campaign={self.campaign}"
+        above = "-" if self.above_trivial is None else self.above_trivial
+        return f"VERDICT {self.word} {change} {ends} {counts} campaign={self.campaign} above-trivial={above}"
 
 
 def _seen(value: float) -> str:
@@ -105,7 +108,9 @@ def outcome_of(campaign: str, table: Table) -> CampaignOutcome:
         verdict, change, interval = None, table.average, None
     word = verdict.word.value.replace(" ", "-") if verdict else "none"
     degree = verdict.degree if verdict else ""
-    return CampaignOutcome(campaign, word, degree, change, interval, len(ranked), len(table.rows), table.seeds)
+    judged = [row.expanded.skill_words == "better" for row in ranked if row.expanded.skill]
+    above = sum(judged) if judged else None
+    return CampaignOutcome(campaign, word, degree, change, interval, len(ranked), len(table.rows), table.seeds, above)
 
 
 def result_rows(table: Table) -> list[tuple[str, ...]]:

@@ -24,6 +24,8 @@ from lvmtui.datasets.store import Store
 from lvmtui.datasets.vector_files import open_source
 from lvmtui.datasets.windows import covered
 from lvmtui.formats.campaign import Campaign, read_campaign
+from lvmtui.formats.data_facts import DataFacts
+from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import CampaignDir
 from lvmtui.formats.spec import ArmData, ArmName
 from lvmtui.system.errors import UserError
@@ -71,6 +73,8 @@ class Proof:
     arms: Mapping[ArmName, ArmProof]
     """The proof of every arm of the split, smallest first."""
     seconds: float
+    natural: float = NATURAL
+    """Cosine above which it warns: `NATURAL`, or that from which those that are nearly copies would count as such."""
     beside: str = ""
     """Where the held-out vector is that comes nearest to what is trained on, if that is worth a look."""
 
@@ -88,10 +92,11 @@ class Proof:
         looked_at = ", ".join(f"{arm.label}: {arm.vectors:,}" for arm in self.arms.values())
         nearest = max(self.arms.values(), key=lambda arm: arm.nearest)
         warnings = ""
-        if nearest.nearest >= NATURAL:
+        if nearest.nearest >= self.natural:
             warnings += (
-                f"; WARNING: natural neighbours seldom come above {NATURAL:.2f}; look at row {nearest.nearest_row:,} "
-                f"of {nearest.label} and {self.beside}, and if they are copies, start again with --same {NATURAL:.2f}"
+                f"; WARNING: natural neighbours seldom come above {self.natural:.2f}; look at row "
+                f"{nearest.nearest_row:,} of {nearest.label} and {self.beside}, and if they are copies, start again "
+                f"with --same {self.natural:.2f}"
             )
         if negated := sum(arm.negated for arm in self.arms.values()):
             warnings += f"; WARNING: {negated:,} of them are the negative of a held-out vector"
@@ -102,7 +107,12 @@ class Proof:
         )
 
 
-def prove(folder: Path, stores: Mapping[ArmName, Store], labels: Mapping[ArmName, str] | None = None) -> Proof:
+def prove(
+    folder: Path,
+    stores: Mapping[ArmName, Store],
+    labels: Mapping[ArmName, str] | None = None,
+    natural: float = NATURAL,
+) -> Proof:
     """Compare every vector the arms may learn from with every held-out one. `labels`: what people call the arms, if not
     by their names. Raises UserError for broken files."""
     began = time.monotonic()
@@ -120,7 +130,8 @@ def prove(folder: Path, stores: Mapping[ArmName, Store], labels: Mapping[ArmName
         same=facts.same,
         arms=arms,
         seconds=time.monotonic() - began,
-        beside=_place_of(heldout.vectors[nearest.nearest_held_out], by_label) if nearest.nearest >= NATURAL else "",
+        natural=natural,
+        beside=_place_of(heldout.vectors[nearest.nearest_held_out], by_label) if nearest.nearest >= natural else "",
     )
 
 
@@ -134,7 +145,10 @@ def _place_of(vector: Floats, stores: Mapping[str, Store]) -> str:
 def prove_all(folder: CampaignDir, campaign: Campaign, stores: Mapping[ArmName, Store]) -> tuple[str, bool]:
     """Prove every split of a campaign: the outcome, a line for each, and whether all proofs hold. Raises UserError."""
     labels = {name: sanitise(arm.label, 40) for name, arm in campaign.arms.items()}
-    proofs = [prove(folder.split_of(fold), stores, labels) for fold in campaign.fold_numbers]
+    check = find_document(DataFacts, folder.check)
+    nearly = check.neighbours.nearly if check and check.neighbours else None
+    natural = min(NATURAL, nearly.same) if nearly else NATURAL
+    proofs = [prove(folder.split_of(fold), stores, labels, natural) for fold in campaign.fold_numbers]
     names = [f"fold{n}" if campaign.folds else f"seed {campaign.seeds[n - 1]}" for n in campaign.fold_numbers]
     lines = [f"{name}: {proof}" for name, proof in zip(names, proofs, strict=True)]
     return "\n".join(lines) if len(lines) > 1 else str(proofs[0]), all(proof.holds for proof in proofs)

@@ -128,11 +128,16 @@ class Nearly:
     """The highest of all others."""
 
     @property
+    def same(self) -> float:
+        """The cosine, in two digits, from which they would count as copies."""
+        return math.floor(100 * self.lowest - 0.5) / 100
+
+    @property
     def words(self) -> str:
         return (
-            f"{self.rows:,} of the vectors looked at have a cosine of {self.lowest:.3f} and more with one elsewhere, "
-            f"the others of {self.others:.3f} at most. They count as different ones; if they are copies, "
-            f"--same {math.floor(100 * self.lowest - 0.5) / 100:.2f} counts them as such"
+            f"besides copies, {self.rows:,} of the vectors looked at have a cosine of {self.lowest:.3f} and more with "
+            f"one elsewhere, all others of {self.others:.3f} at most. They count as different ones; if they are copies "
+            f"too, --same {self.same:.2f} counts them as such"
         )
 
 

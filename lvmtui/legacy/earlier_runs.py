@@ -199,8 +199,9 @@ def read_earlier(names: Sequence[str], models: Sequence[str], seeds: Sequence[in
     wanted = {(model, seed) for model in models for seed in seeds}
     if found != wanted:
         lacking, idle = sorted(wanted - found), sorted(found - wanted)
-        what = f"no run of {lacking[0][0]} with seed {lacking[0][1]}" if lacking else f"{idle[0][0]} has no counterpart"
-        raise UserError(f"--baseline-runs: {what}; make --models and --seeds fit the folders")
+        model, seed = (lacking or idle)[0]
+        what = "there is no run of" if lacking else "nothing to compare with the run of"
+        raise UserError(f"--baseline-runs: {what} {model} with seed {seed}; make --models and --seeds fit the folders")
     return Earlier(tuple(folders), tuple(specs))
 
 

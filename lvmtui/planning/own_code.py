@@ -62,7 +62,8 @@ class OwnCode:
         blind = [one.title for one in self.trainers.values() if one.pattern and not told.search(one.command)]
         if blind:
             what = "the command names none of {data}, {run}, {arm} and {label}, which tell the arms apart"
-            doubts.append(f"the same data may train both arms of {', '.join(blind)}: {what}")
+            both = f"the same data may train both arms of {', '.join(blind)}"
+            doubts.append(f"unless the kit tells the arm, {both}: {what}")
         return tuple(doubts)
 
     @property

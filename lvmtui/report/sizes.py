@@ -16,7 +16,7 @@ ALL = "learning_curves.svg"
 """The picture of all models."""
 MEANING = {
     "still rising": f"a doubling of the data {{known}} help, perhaps by more than {FLAT} %",
-    "flattening": "a doubling still helps, but less than half as much as the first one did",
+    "flattening": "a doubling still helps, but the last one in the data brought less than half of what the first did",
     "flat": f"a doubling {{known}} change less than {FLAT} %",
     "falling": "a doubling {known} hurt",
 }

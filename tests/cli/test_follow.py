@@ -283,9 +283,8 @@ def test_the_last_line_is_for_scripts(tmp_path: Path, capsys: pytest.CaptureFixt
     code = follow.follow(workspace, workspace.campaign(campaign.id), headless=True)
     out, _ = capsys.readouterr()
     line = out.splitlines()[-1]
-    found = re.fullmatch(
-        r"VERDICT improved \+(\S+) \[\+(\S+),\+(\S+)\] models=2 planned=2 seeds=2 campaign=(\S+)", line
-    )
+    beginning = r"VERDICT improved \+(\S+) \[\+(\S+),\+(\S+)\] models=2 planned=2 seeds=2 "
+    found = re.fullmatch(beginning + r"campaign=(\S+) above-trivial=(?:-|\d)", line)
     assert code == 0 and found and found[4] == campaign.id
     change, low, high = map(float, found.groups()[:3])
     assert low < change < high
@@ -296,7 +295,7 @@ def test_the_last_line_is_for_scripts(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_without_a_verdict_the_last_line_says_so(tmp_path: Path) -> None:
     workspace, campaign = finished(tmp_path, UP, seeds=(1,), states={("amn", "expanded"): "cancelled"})
     verdict = status_as_json(state_of(workspace, campaign), None)["verdict"]
-    assert verdict["line"] == f"VERDICT none - - models=0 planned=1 seeds=1 campaign={campaign.id}"
+    assert verdict["line"] == f"VERDICT none - - models=0 planned=1 seeds=1 campaign={campaign.id} above-trivial=-"
     alone, one = finished(tmp_path / "one", UP, seeds=(1,))
     report_of(alone, one)
     assert status_as_json(state_of(alone, one), None)["verdict"]["word"] == "leans-up"

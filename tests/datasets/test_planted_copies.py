@@ -128,6 +128,8 @@ def test_the_proof_fails_above_the_threshold_and_warns_below_it(tmp_path: Path) 
         proof = prove(tmp_path / "split", stores)
         assert proof.holds == (cosine < 0.98) and words in str(proof)
         assert ("WARNING" in str(proof)) == (cosine == 0.97)
+        warned = str(prove(tmp_path / "split", stores, natural=0.89))  # the check found a pile of them at .9
+        assert (" and if they are copies, start again with --same 0.89" in warned) == (cosine < 0.98)
         if cosine != 0.9:
             assert proof.arms["expanded"].nearest == pytest.approx(cosine, abs=1e-4) and f"row {row:,}" in str(proof)
     negated = replace(split.heldout, vectors=np.concatenate([-used, split.heldout.vectors[1:]]))

@@ -48,7 +48,9 @@ def test_a_change_from_next_to_nothing_is_told_in_cosine(tmp_path: Path) -> None
         assert not [r for r in report.recommendations if r.what.startswith("Do not use")]
         md = state.dir.report.read_text()
         assert re.search(rf"\| {re.escape(moved)} +\|", md) and "%" not in md.split("How to read")[0]
-        assert outcome_of("c", report.table).line == "VERDICT none - - models=0 planned=1 seeds=1 campaign=c"
+        assert outcome_of("c", report.table).line == (
+            "VERDICT none - - models=0 planned=1 seeds=1 campaign=c above-trivial=-"
+        )
 
 
 def test_the_cosine_of_a_history_is_that_at_the_epoch_of_lowest_loss_and_is_called_so(tmp_path: Path) -> None:
@@ -86,7 +88,7 @@ def test_an_epoch_of_lowest_loss_without_a_cosine_is_said_to_be_passed_over(tmp_
 def test_a_point_estimate_is_no_verdict_for_scripts(tmp_path: Path) -> None:
     folders = [write_training_history(tmp_path / f"amn_{k}k", "amn", curve(c)) for k, c in ((80, 0.5), (232, 0.45))]
     line = outcome_of("c", read_table(imported(tmp_path, folders))).line
-    assert line == "VERDICT none -10.00 - models=1 planned=1 seeds=1 campaign=c"
+    assert line == "VERDICT none -10.00 - models=1 planned=1 seeds=1 campaign=c above-trivial=-"
     nothing = CampaignOutcome("c", "negligible", "", -1e-9, (-0.004, 0.02), 1, 1, 2)
     assert nothing.line.startswith("VERDICT negligible +0.00 [-0.004,+0.02] "), "no minus before a zero"
 

@@ -272,12 +272,12 @@ def test_weights_that_do_not_fit_are_told_when_they_are_imported_and_refused_by_
     weights = read_weights(folder / "best_model.pt")[0]
     write_weights(folder, {**weights, "extra": torch.zeros(2, 9)}, 8, 0.5)
     with pytest.raises(
-        UserError, match=r"best_model\.pt: .* not the architecture of our reference recipe; import its folder again"
+        UserError, match=r" of our reference recipe \(for vectors of 16 numbers\); import its folder again"
     ):
         make_plan(options, workspace)
     lines = import_folders(workspace, [folder], arm="0k", trained_on=spoiled / "small.npz")
     assert lines[-1].startswith("without weights that fit, training the other arm gives no verdict")
-    assert f"{folder / 'best_model.pt'}: " in lines[-2] and "recipe; it gets only a point estimate" in lines[-2]
+    assert f"{folder / 'best_model.pt'}: " in lines[-2] and "numbers); it gets only a point estimate" in lines[-2]
     plan = make_plan(replace(options, baseline_runs=(lines[0].removeprefix("run "),)), workspace)
     assert "so it gets only a point estimate" in " ".join(plan.campaign.notes)
     assert doubts_of(plan, workspace)[-1].startswith("no verdict: the --baseline-runs are histories without weights")
