@@ -10,11 +10,11 @@ from __future__ import annotations
 import time
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from lvmtui.datasets.split import SplitFacts
 from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.data_facts import DataFacts, TrivialBaselines
 from lvmtui.formats.json_codec import find_document, write_document
@@ -101,18 +101,11 @@ def comparison_of(state: CampaignState, model: str, now: float) -> Comparison:
     )
 
 
-@dataclass(frozen=True)
-class _Clusters:
-    """The part of `split.json` that names articles."""
-
-    cluster_names: tuple[str, ...] = ()
-
-
 def _names(state: CampaignState, pairs: Sequence[Pair]) -> list[tuple[str, ...]]:
     """The names of the held-out clusters that judge each pair."""
     folders = [state.dir.split_of(state.campaign.fold_of(pair.seed)) for pair in pairs]
-    found = [find_document(_Clusters, folder / "split.json") for folder in folders]
-    return [clusters.cluster_names if clusters else () for clusters in found]
+    found = [find_document(SplitFacts, folder / "split.json") for folder in folders]
+    return [facts.cluster_names if facts else () for facts in found]
 
 
 def _contexts(state: CampaignState, model: str) -> tuple[ContextGain, ...]:
@@ -120,19 +113,17 @@ def _contexts(state: CampaignState, model: str) -> tuple[ContextGain, ...]:
     campaign, found = state.campaign, []
     shorter = campaign.with_shorter(model)
     for arm in ARMS:
-        scored: list[ScoredPair] = []
-        seeds: list[int] = []
+        scored: dict[int, ScoredPair] = {}
         for seed, *views in context_pairs(state, model, arm):
             scores = [_side(view)[0] for view in views]
             if all(scores):
-                scored.append(ScoredPair(dict(zip(ARMS, scores, strict=True)), {}, {}))  # type: ignore[arg-type]
-                seeds.append(seed)
-        whole = _figures(campaign, scored, len(scored))
+                scored[seed] = ScoredPair(dict(zip(ARMS, scores, strict=True)), {}, {})  # type: ignore[arg-type]
+        whole = _figures(campaign, list(scored.values()), len(scored))
         figures = whole.on(campaign.judge_on) if whole else None
         if shorter and figures:
             before, after = (figures.mean(name) for name in ARMS)
             contexts = campaign.context_of(model), campaign.context_of(shorter)
-            found.append(ContextGain(arm, *contexts, after, before, figures.difference(), tuple(seeds)))
+            found.append(ContextGain(arm, *contexts, after, before, figures.difference(), tuple(scored)))
     return tuple(found)
 
 

@@ -159,9 +159,7 @@ def _mean(changes: Sequence[Estimate]) -> Estimate | None:
     """The mean of models' changes in cosine. Their errors are taken to be one: they correlate by .8 to .99."""
     if not changes or any(one.interval() is None for one in changes):
         return None
-    value, error = (
-        fmean(values) for values in zip(*((e.value, e.standard_error or 0.0) for e in changes), strict=True)
-    )
+    value, error = fmean(e.value for e in changes), fmean(e.standard_error or 0.0 for e in changes)
     return replace(changes[0], value=value, standard_error=error, df=min(one.df for one in changes))
 
 

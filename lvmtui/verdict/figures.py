@@ -81,8 +81,8 @@ class Figures:
     def __init__(self, pairs: Sequence[ScoredPair], cap: int | None = None, *, folds: bool = False) -> None:
         """Raises ValueError for no pairs, or one without windows."""
         self.pairs, self.cap, self.folds = pairs, cap, folds
-        clusters = [pair.scores["baseline"].cluster for pair in pairs]
-        self.design = Design(clusters if folds else clusters[:1], cap)
+        self.clusters = [pair.scores["baseline"].cluster for pair in pairs]
+        self.design = Design(self.clusters if folds else self.clusters[:1], cap)
         self.cosines: dict[ArmName, list[Floats]] = {
             arm: [pair.scores[arm].cosine.astype(np.float64) for pair in pairs] for arm in ARMS
         }
@@ -105,8 +105,7 @@ class Figures:
 
     def unweighted(self) -> Figures | None:
         """The figures with every window weighing the same; None where the cap changes nothing."""
-        clusters = [pair.scores["baseline"].cluster for pair in self.pairs]
-        if self.cap is None or max(int(np.unique(c, return_counts=True)[1].max()) for c in clusters) <= self.cap:
+        if self.cap is None or max(int(np.unique(c, return_counts=True)[1].max()) for c in self.clusters) <= self.cap:
             return None
         return Figures(self.pairs, folds=self.folds)
 

@@ -52,16 +52,12 @@ def corrected(module: Correction, model: Callable[[Tensor], Tensor], context_BTD
 
     The masks are the cheap ones, and the mean is a small product for each window.
     """
-    batch, time, _ = context_BTD.shape
+    batch, time, dim = context_BTD.shape
     mean_BD = torch.bmm(module.logits.softmax(0).expand(batch, 1, time), context_BTD)[:, 0]
-    return mean_BD + module.log_scale.exp() * model(_drop(module, context_BTD))
-
-
-def _drop(module: Correction, context_BTD: Tensor) -> Tensor:
-    if not module.training or not operations.on_cpu(context_BTD):
-        return module.drop(context_BTD)
-    batch, _, dim = context_BTD.shape
-    context_BTD = operations.dropout(context_BTD, module.input_dropout, training=True)
-    if module.feature_dropout:
-        context_BTD = context_BTD * operations.keep_mask((batch, 1, dim), module.feature_dropout)
-    return context_BTD
+    if module.training and operations.on_cpu(context_BTD):
+        dropped_BTD = operations.dropout(context_BTD, module.input_dropout, training=True)
+        if module.feature_dropout:
+            dropped_BTD = dropped_BTD * operations.keep_mask((batch, 1, dim), module.feature_dropout)
+    else:
+        dropped_BTD = module.drop(context_BTD)
+    return mean_BD + module.log_scale.exp() * model(dropped_BTD)
