@@ -150,7 +150,8 @@ def _note(view: RunView, run: RunState, known: Judgement) -> str:
     if view.job is not None and status.phase in ALIVE:
         said.append(view.job.words)
     if finished and finished.stopped_early:
-        said = [f"ended early, best at {finished.best_where}"]
+        early = f"ended by itself at {run.spec.unit} {run.step:,}" if run.spec.own_trainer else "ended early"
+        said = [f"{early}, best at {finished.best_where}"]
     if finished or not status.over:
         said.append(interrupted_words(run, told=status.reason))
     alarms = [finding.label for finding in known.health.get(view.planned.run, ()) if finding.alarm]

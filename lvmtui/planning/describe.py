@@ -253,7 +253,8 @@ def others(campaign: Campaign, specs: Sequence[RunSpec], workspace: Workspace) -
         same = _vectors(theirs) == _vectors(campaign)
         trained = [_trained(view.state.spec) for view in state.runs if view.state]
         if same and not state.finished and trained == [*map(_trained, specs)]:
-            yield f"{name} has the same runs and is not over; 'lvmtui cancel all --campaign {theirs.id}' ends it", True
+            ends = f"'lvmtui cancel all --campaign {theirs.id}' ends it"
+            yield f"{name} has the same runs and is not over; 'lvmtui' shows it, {ends}", True
         elif not state.settled:
             what = "compares the same vectors and goes on" if same else "goes on"
             yield f"{name} {what}; a new campaign starts when it is over", False

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lvmtui import __version__
-from lvmtui.formats.campaign import Campaign
 from lvmtui.formats.data_facts import DataFacts
 from lvmtui.formats.json_codec import dump_document, encode, find_document, write_document
 from lvmtui.formats.learning_curve import read_learning_curve
@@ -31,7 +30,7 @@ from lvmtui.report.markdown import markdown
 from lvmtui.report.page import comparison_page, page_of
 from lvmtui.report.size_pictures import learning_pictures
 from lvmtui.report.terminal import plain_text
-from lvmtui.state.campaign_reader import CampaignReader, CampaignState
+from lvmtui.state.campaign_reader import CampaignReader, CampaignState, taken_back
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import replace_file, write_output
 from lvmtui.verdict.comparison import REMAKES, complete_pairs, curve_inputs, curve_is_current, is_current
@@ -120,7 +119,7 @@ def _write_all(workspace: Workspace, state: CampaignState, report: Report) -> Pa
         replace_file(folder.learning_curve.with_suffix(".csv"), curve_csv(report.learning_curve).encode())
     _write_texts(workspace, state, report)
     final = workspace.final_comparison(state.campaign)
-    path = publish(final, _render(report, ReportForm(), _seen_from(folder, final.parent)), state.campaign)
+    path = publish(final, _render(report, ReportForm(), _seen_from(folder, final.parent)), state)
     for format in sorted(FORMATS, key=lambda form: form == "json"):  # last: who waits for the report looks at it
         replace_file(folder.report_as(format), _render(report, ReportForm(format), CURVES).encode())
     return path
@@ -168,7 +167,7 @@ def _write_texts(workspace: Workspace, state: CampaignState, report: Report) -> 
         row = report.table.row(comparison.model)
         assert row is not None, "the table has a row for every model"
         page = comparison_page(row, comparison, report.table)
-        publish(folder / f"{file_stem(comparison.model)}.txt", plain_text(page), state.campaign)
+        publish(folder / f"{file_stem(comparison.model)}.txt", plain_text(page), state)
 
 
 def _write_curves(folder: Path, report: Report) -> None:
@@ -223,19 +222,20 @@ HEAD = 600
 """Bytes of a file in which its campaign is named."""
 
 
-def publish(path: Path, content: str, campaign: Campaign) -> Path:
+def publish(path: Path, content: str, state: CampaignState) -> Path:
     """Write a file for people to `path`, and return where it went. Raises OSError.
 
     Such names carry only the labels of the arms, so a later campaign with the same labels takes them over, and the
-    newest campaign has the plain name. If the file there belongs to a newer campaign, ours goes under its own stamp
-    instead. If it belongs to an older one, that one is moved to its stamp first. The content names its campaign.
+    newest campaign has the plain name. Ours goes under its own stamp if the file there belongs to a newer one, or ours
+    was taken back before anything was trained. If it belongs to an older one, that is moved to its stamp first. The
+    content names its campaign.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    other = _campaign_in(path)
+    other, campaign = _campaign_in(path), state.campaign
     if path.exists() and other != campaign.id:
         told = re.search(r"\d{8}_\d{6}$", other)  # without a campaign's id its own time tells
         theirs = told.group() if told else time.strftime("%Y%m%d_%H%M%S", time.localtime(path.stat().st_mtime))
-        if other and theirs > campaign.stamp:
+        if other and (theirs > campaign.stamp or taken_back(state.dir)):
             path = _stamped(path, campaign.stamp)
         else:
             with suppress(FileNotFoundError):  # another writer has moved it meanwhile

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 from lvmtui.formats.campaign import Campaign, CampaignIntent, PlannedRun, read_campaign, read_campaign_intent
+from lvmtui.formats.intent import read_intent
 from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.live import STALE, Job, Pulse, SupervisorFile
 from lvmtui.formats.paths import CampaignDir, RunDir, Workspace
@@ -243,10 +244,24 @@ def newest_campaigns(workspace: Workspace, most: int = LOOKED_BACK) -> Iterator[
 
 def newest_campaign(workspace: Workspace) -> CampaignDir:
     """The campaign that commands mean unless told. Raises UserError if there is none."""
-    folders = workspace.campaign_dirs()
-    if not folders:
+    newest = newest_of(workspace.campaign_dirs())
+    if newest is None:
         raise UserError(f"{workspace.root}: no campaign here; start one with 'lvmtui demo' or 'lvmtui run'")
-    return folders[-1]
+    return newest
+
+
+def newest_of(folders: Sequence[CampaignDir]) -> CampaignDir | None:
+    """The newest that was not taken back; where all were, the newest."""
+    return next((folder for folder in reversed(folders) if not taken_back(folder)), folders[-1] if folders else None)
+
+
+def taken_back(folder: CampaignDir) -> bool:
+    """True if all runs of a campaign were cancelled before any of them began, as of one that was started twice."""
+    try:
+        runs = [folder.workspace.run(planned) for planned in read_campaign(folder.campaign).runs]
+    except UserError:
+        return False
+    return bool(runs) and all(not run.events.exists() and read_intent(run.intent).want == "cancel" for run in runs)
 
 
 def named_campaign(workspace: Workspace, named: str, what: str) -> CampaignDir:

@@ -49,7 +49,8 @@ def retrieval_doubt(table: Table) -> str:
     below = [f.expanded for f, _ in first if round(f.expanded, 3) < round(best, 3)]
     said = []
     if len(below) > len(first) / 2:
-        every = "every model" if len(first) == len(table.rows) else f"all {len(first)} models judged,"
+        judged = rows[0].title if len(first) == 1 else f"all {len(first)} models judged,"
+        every = "every model" if len(first) == len(table.rows) else judged
         models = every if len(below) == len(first) else f"{len(below)} of {len(first)} models"
         said.append(
             f"hit@1 of {words.the_trivial(against)}, which needs no network, is {cosine(best, 3)}, above that of "

@@ -235,7 +235,7 @@ def worth_words(worth: Worth | None) -> str:
     """`+0.42 % [+0.10, +0.71]`, or empty where it is not told."""
     if worth is None or worth.low is None or worth.high is None:
         return ""
-    return f"{percent(worth.value)} {interval_words((worth.low, worth.high))}"
+    return " ".join(change_and_interval(worth.value, (worth.low, worth.high)))
 
 
 def cosine_interval(estimate: Estimate) -> str:

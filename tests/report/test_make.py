@@ -168,7 +168,7 @@ def test_a_file_of_somebody_else_is_kept(tmp_path: Path) -> None:
     workspace, campaign = finished(tmp_path, {"amn": UP["amn"]}, seeds=(1,))
     final = workspace.final_comparison(campaign)
     final.write_text("# my notes\n")
-    publish(final, "ours", campaign)
+    publish(final, "ours", state_of(workspace, campaign))
     kept = [f.read_text() for f in final.parent.glob("*_FINAL_COMPARISON_*.md")]
     assert final.read_text() == "ours" and kept == ["# my notes\n"]
 

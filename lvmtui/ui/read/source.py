@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 
 from lvmtui.formats.paths import CampaignDir, Workspace
-from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView, supervisor_of
+from lvmtui.state.campaign_reader import CampaignReader, CampaignState, RunView, newest_of, supervisor_of
 from lvmtui.state.polling import Polling
 from lvmtui.state.status import ALIVE
 from lvmtui.system.errors import UserError
@@ -192,13 +192,14 @@ class SnapshotSource:
         self._watcher.watch(self._places.roots)
 
     def _chosen(self, *, stay: bool = False) -> tuple[CampaignDir | None, CampaignDir | None]:
-        """The campaign to show, and the newest. `stay`: keep the one shown, unless it is gone or another was named."""
+        """The campaign to show, and the newest. `stay`: keep the one shown, unless it is gone or another was named. One
+        that is shown while it is taken back stays too."""
         folders = self.workspace.campaign_dirs()
-        newest = folders[-1] if folders else None
+        newest = newest_of(folders)
         if self._wanted:
             return next((folder for folder in folders if folder.id == self._wanted), None), newest
         shown = self._reader.folder if self._reader else None
-        return (shown if stay and shown in folders else newest), newest
+        return (shown if (stay and shown in folders) or shown in folders[-1:] else newest), newest
 
     def _read(self, runs: Collection[str] | None) -> CampaignState:
         """The campaign, with these runs (None: all) read again."""
