@@ -91,8 +91,7 @@ def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]
     facts, unread = LogFacts(log.name), ""
     try:
         with log.open("rb") as file:
-            for line in file:
-                lines += 1
+            for lines, line in enumerate(file, 1):
                 reading = reader.read(line.rstrip(b"\r\n"))
                 if reading is None:
                     unread = sanitise(line, 100)
@@ -217,7 +216,6 @@ class _Test:
             yield PartFound("events", False, self._ending_words() if self._over() else why, needed=True)
             return
         self._wait(lambda: self._over() or self._can_checkpoint(), ASK_AFTER)
-        told = self._told()
         yield PartFound("events", True, self._counts() + ("" if self._over() else " so far"), needed=True)
         if wrong := re.search(rf"(line|at) .*cosine (?!nan).*{NO_COSINE}", self.run.log.read_text(errors="replace")):
             yield PartFound("cosines", False, f"{sanitise(wrong[0], 300)}; left out, with all like it")
