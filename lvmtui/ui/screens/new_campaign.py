@@ -63,14 +63,14 @@ class NewScreen(View):
     """A form of Textual's fields; what our commands say of it stands below. No key pauses or cancels a run here."""
 
     TYPING = True
-    KEYS = ("leave_form", "start", "next_field", "pick", "help")
+    KEYS = ("leave_form", "start", "focus_next", "pick", "help")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave_form", "leave"),
         Binding("ctrl+s", "start", "start"),
-        Binding("tab", "next_field", "next", priority=True),
-        Binding("shift+tab", "next_field(-1)", "previous", priority=True, show=False),
-        Binding("down", "next_field", "next", show=False),
-        Binding("up", "next_field(-1)", "previous", show=False),
+        Binding("tab", "app.focus_next", "next", priority=True),
+        Binding("shift+tab", "app.focus_previous", "previous", priority=True, show=False),
+        Binding("down", "app.focus_next", "next", show=False),
+        Binding("up", "app.focus_previous", "previous", show=False),
         Binding("ctrl+o", "pick", "pick a file"),
         Binding("f1", "app.help", "help"),
     ]
@@ -151,9 +151,6 @@ class NewScreen(View):
 
     def on_input_submitted(self) -> None:
         self.action_start()
-
-    def action_next_field(self, by: int = 1) -> None:
-        self.focus_next() if by > 0 else self.focus_previous()
 
     def action_pick(self) -> None:
         focused = self.focused.id if self.focused else ""
