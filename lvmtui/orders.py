@@ -252,8 +252,7 @@ def _give(
 
 
 def _unwritable(folder: RunDir) -> str:
-    """Why the trainer and the supervisor that we start could not write the run's logs; empty: they could, or somebody
-    else's supervisor starts it."""
+    """Why our trainer and supervisor could not write the run's logs; empty: they could, or another supervises."""
     supervisor = supervisor_of(folder.workspace)
     with suppress(OSError):
         if supervisor is not None and os.stat(f"/proc/{supervisor.pid}").st_uid != os.geteuid():

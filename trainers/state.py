@@ -172,10 +172,9 @@ def own_model_of(spec: RunSpec, workspace: Path) -> nn.Module | None:
 def load_forecaster(path: Path, *, run_its_code: bool = False) -> nn.Module:
     """The model in a `best_model.pt`, ready to predict: (B, T, D) contexts of unit vectors -> (B, D), any length.
 
-    A model that was trained on centred vectors takes vectors of the file's space all the same and gives such.
-    A user's own model brings its Python code along, which is run only with `run_its_code`: look at what you run.
-    Raises UserError without it, OSError, or pickle.UnpicklingError for a file that holds more than tensors and plain
-    values.
+    A model that was trained on centred vectors takes vectors of the file's space all the same and gives such. A user's
+    own model brings its Python code along, which is run only with `run_its_code`: look at what you run. Raises
+    UserError without it, OSError, or pickle.UnpicklingError for a file of more than tensors and plain values.
     """
     kept = torch.load(path, map_location="cpu", weights_only=True)
     recipe = decode(Recipe, kept["recipe"])

@@ -1,8 +1,7 @@
 """The steps of a run: one batch each, forward, backward, update.
 
 Which windows a step takes and at which rate is known beforehand. It is put on the device for some hundreds of steps at
-once, and a counter there tells each step its row. So nothing in a step comes from the host or waits for it, and a GPU
-can replay it.
+once, and a counter there tells each step its row. So no step needs the host, and a GPU can replay it.
 """
 
 from __future__ import annotations

@@ -207,8 +207,7 @@ def _whole_articles(cluster_of: Integers, theirs: Integers) -> Integers:
 
 
 def _homes(cluster_of: Integers, pairs: npt.NDArray[np.int64]) -> tuple[Integers, Integers]:
-    """Clusters that have at least half of their rows in another one, and which. `pairs` (2, n): cluster of a row, and
-    one of the clusters it is found in."""
+    """Clusters with half of their rows or more in another, and which. `pairs` (2, n): a row's cluster, and another."""
     size = np.bincount(cluster_of)
     (own, other), count = np.unique(pairs, axis=1, return_counts=True)
     most = 2 * count >= size[own]

@@ -51,10 +51,9 @@ def convert(
     """Return the store of a vector file, made now if it is not there yet.
 
     A file is known again by path, size, time and inode, otherwise by its fingerprint. `reading`: which of its arrays or
-    columns is what, where names and shapes do not say. `cache`: a folder in which a
-    store that the workspace does not have is made, so that a plan leaves no trace in the workspace; `move_stores` takes
-    it over later. Raises UserError for anything that is wrong with the file, for an unwritable folder and for a full
-    disk; then nothing stays behind.
+    columns is what, where names and shapes do not say. `cache`: a folder in which a store that the workspace does not
+    have is made, so that a plan leaves no trace in the workspace; `move_stores` takes it over later. Raises UserError
+    for anything that is wrong with the file, for an unwritable folder and for a full disk; then nothing stays behind.
     """
     datasets = Workspace(workspace).datasets
     identity = vector_files.identify(path)

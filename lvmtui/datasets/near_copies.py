@@ -248,8 +248,7 @@ def _nearest_of_sample(rows: _Rows, distinct: Integers) -> tuple[Floats, Floats]
 
 
 def _search(rows: _Rows, distinct: Integers, same: float) -> tuple[Integers, Integers]:
-    """For each of the distinct rows (M,) its group, the smallest number of a member; and the same with rows joined
-    that are equal but for rounding."""
+    """For each distinct row (M,) its group (its smallest member), and the same where rounding counts as nothing."""
     # Any directions would do; these need the fewest full products.
     directions = main_directions(rows.take(distinct[_spread(len(distinct))]), DIRECTIONS)
     signatures = np.empty((len(distinct), directions.shape[1] + 1), np.float32)

@@ -104,8 +104,7 @@ def score(
     The candidates of a rank are the vectors that follow some window, less those in the window's own context; the rank
     is 1 + the number of candidates nearer to the prediction than the true next vector is (by more than TIE), which is
     counted as `counting` does it. Rows with the same number in `group` (M,), copies and near-copies, are one candidate,
-    for which the first of them stands; without it each row is one. Raises ValueError for predictions that are not
-    finite.
+    for which the first of them stands; without it each row is one. Raises ValueError for predictions not finite.
     """
     if not np.isfinite(predictions).all():
         raise ValueError("predictions hold NaN or infinite numbers")

@@ -142,8 +142,7 @@ def _crowd_at_chance(excess: npt.NDArray[np.float64], dim: int) -> bool:
 
 
 def _main_directions(own: _Blocks) -> Floats | None:
-    """The directions (D, K) that hold most of the baseline, or of the larger part of it if it is of two spaces; None
-    where it fills its space evenly."""
+    """Directions (D, K) that hold most of the baseline, or of its larger part if of two spaces; None: filled evenly."""
     dim = own.store.vectors.shape[1]
     if dim < NARROWEST:
         return None

@@ -162,8 +162,7 @@ def evaluation_cost(work: Work) -> float:
 
 
 def closing_cost(work: Work, speed: float = 1.0) -> float:
-    """Seconds from the last evaluation to the end of the run: held-out scores, ranks, latency. `speed`: seconds of the
-    machine over the reference core's."""
+    """Seconds from the last evaluation to the end: scores, ranks, latency. `speed`: of the machine to the reference."""
     ranks = 2 * work.heldout_windows**2 * work.dim / (CORE * _speed(work))
     predicted = work.heldout_windows + ROLLS * min(ROLLED, work.heldout_windows)
     single = SINGLE * (work.alone or _window(work)) if work.ours else 0.0

@@ -55,8 +55,7 @@ class Recipe:
     """Largest norm of the gradient."""
     warmup_steps: int
     schedule: Literal["plateau", "cosine"]
-    """After the warm-up. `plateau`: halved after `plateau_patience` evaluations without a better validation loss.
-    `cosine`: down to zero at the last step."""
+    """After the warm-up. `plateau`: halved after `plateau_patience` evaluations without gain; `cosine`: to zero."""
     plateau_patience: int
     input_dropout: float
     """Share of the context's numbers set to zero while training."""
@@ -70,9 +69,8 @@ class Recipe:
     """Evaluations without a better validation loss after which the run ends early; None: never."""
     prior_windows: float = 0.0
     """With a correction: training windows that the weighted mean of the context counts for. What is minimised is the
-    loss plus `prior_windows / training windows` times 1 - cosine of the prediction with that mean, so that a
-    correction has to gain more than it departs, and the less so the more data there is. The loss that is shown is
-    without it."""
+    loss plus `prior_windows / training windows` times 1 - cosine of the prediction with that mean, so that a correction
+    has to gain more than it departs, and the less so the more data there is. The loss shown is without it."""
     least_updates: int = 0
     """Updates that a run makes at least: of few windows `epochs` alone are too few."""
     own_loss: UserCode | None = None

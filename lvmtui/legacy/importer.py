@@ -164,8 +164,7 @@ def _take_in_baseline(
 def with_arms(histories: Sequence[ImportedHistory], arm: str | None = None) -> tuple[ImportedHistory, ...]:
     """The histories with a label each, two labels in all. Raises UserError if the folders do not name their sizes.
 
-    A size in the folder's name or in the history decides; else the size that the other folders of the model leave; else
-    `arm`.
+    A size in the folder's name or history decides; else the size that the model's other folders leave; else `arm`.
     """
     labels = {history.label for history in histories if history.label} | ({arm} if arm else set())
     if len(labels) > 2:

@@ -126,11 +126,9 @@ def _checked(
     arms: Sequence[Arm], options: Options, earlier: Earlier | None, say: Say
 ) -> tuple[Groups, DataCheck, tuple[int, ...]]:
     """What the arms, smallest first, have in common, what was found in them, and the contexts that are trained, the
-    shortest first. Raises UserError for arms that cannot be compared and for contexts that the baseline runs do not
-    have.
+    shortest first. Raises UserError for arms that cannot be compared and for contexts that baseline runs lack.
 
-    With three or more files each must contain the smaller ones: sizes that differ in more than size tell nothing about
-    size.
+    With three or more files each must contain the smaller ones: others tell nothing about size.
     """
     say("checking the vectors")
     for smaller, larger in pairwise(arms):

@@ -245,8 +245,7 @@ def _arm_line(name: str, arm: ArmFacts, dim: int) -> str:
 
 
 def others(campaign: Campaign, specs: Sequence[RunSpec], workspace: Workspace) -> Iterator[tuple[str, bool]]:
-    """What to know about other campaigns before this one is started, a sentence each, the newest first; and whether
-    that one has the same runs and is not over."""
+    """What to know of other campaigns, newest first, a sentence each; and whether one has these runs and goes on."""
     for state in newest_campaigns(workspace):
         theirs = state.campaign
         name = f"{sanitise(theirs.title, 60)} of {words.date(theirs.created)[:-3]}"

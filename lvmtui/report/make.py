@@ -227,8 +227,7 @@ def publish(path: Path, content: str, state: CampaignState) -> Path:
 
     Such names carry only the labels of the arms, so a later campaign with the same labels takes them over, and the
     newest campaign has the plain name. Ours goes under its own stamp if the file there belongs to a newer one, or ours
-    was taken back before anything was trained. If it belongs to an older one, that is moved to its stamp first. The
-    content names its campaign.
+    was taken back before anything was trained. One of an older campaign is moved to its stamp first.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     other, campaign = _campaign_in(path), state.campaign

@@ -78,8 +78,7 @@ class RunView:
 
     @property
     def retry_helps(self) -> bool:
-        """False where another try would end the same way, by what is in the plan or in own code, which was copied, and
-        of runs that were not trained here."""
+        """False where another try would end alike, by the plan or copied own code, and of runs not trained here."""
         ended_so = self.status.phase in FAILURES and IN_THE_PLAN in self.status.reason
         return self.state is not None and self.planned.trained_here and not ended_so
 

@@ -111,10 +111,9 @@ def try_lock(path: Path, seconds: float = 0.0) -> IO[bytes] | None:
 
     Waits at most `seconds` for the other process to free it.
 
-    The kernel frees it when the holder dies, whatever way. The descriptor is closed in children, or they would
-    keep it. `flock` reaches every host over NFS and most other shared file systems; where a mount has none (Lustre
-    without its option), a lock on the file's bytes is taken, which the same mounts have. Raises OSError if neither
-    is to be had.
+    The kernel frees it when the holder dies, whatever way. The descriptor is closed in children, or they would keep it.
+    `flock` reaches every host over NFS and most other shared file systems; where a mount has none (Lustre without its
+    option), a lock on the file's bytes is taken, which the same mounts have. Raises OSError if there is neither.
     """
     until = time.monotonic() + seconds
     while (lock := _locked(path)) is None and time.monotonic() < until:

@@ -73,8 +73,7 @@ def load_numpy() -> None:
     """Import numpy with a thread for each core that is free.
 
     On busy cores the threads of a product wait for each other: beside two trainings a check took ten times its
-    processor time. And OpenBLAS counts the cores of the machine, not those that a container leaves. What the user has
-    set stays.
+    processor time. And OpenBLAS counts the cores of the machine, not those that a container leaves. What is set stays.
     """
     if "numpy" in sys.modules or os.environ.keys() & {OPENBLAS_THREADS, "OMP_NUM_THREADS"}:
         return

@@ -47,8 +47,7 @@ class Process:
 def send(identity: Identity, number: signal.Signals) -> str | None:
     """Signal exactly this process. Returns None if it was sent, otherwise why not; empty: it has ended.
 
-    Old kernels and the profiles of some containers have no pidfds; there the number is used, right after the identity
-    was compared.
+    Old kernels and the profiles of some containers have no pidfds; there the number is used, just after the identity.
     """
     handle = None
     with suppress(AttributeError, OSError):  # not Linux, an old kernel, a filter, or the process has gone

@@ -5,8 +5,7 @@ reaches oneDNN for float32 only through the operator that its own compiler emits
 name, and only if it is there.
 
 Sixteen random bits decide about a number, where torch draws a number of its own: a mask takes a tenth of the time. The
-bits come from numpy's SFC64, seeded by torch's generator each time: a run that resumes with torch's random state draws
-the same masks.
+bits come from numpy's SFC64, seeded by torch's generator each time: a run that resumes draws the same masks.
 """
 
 from __future__ import annotations

@@ -36,8 +36,7 @@ class AMN(nn.Module):
 
     Source: no paper, it is the original experiment's own. The attention is Vaswani et al. 2017 (arXiv:1706.03762),
     equation 1, and departs in one thing: the values are the context vectors themselves, not projected, so that the
-    mixture stays among them.
-    Initialisation: torch's defaults.
+    mixture stays among them. Initialisation: torch's defaults.
     """
 
     def __init__(self, dim: int, context: int, config: AMNConfig) -> None:

@@ -71,11 +71,10 @@ class GraphMERTLVM(nn.Module):
     Parameters at T = 5:  D = 768: full 67,352,833, small 6,704,385.  D = 384: full 26,315,905, small 1,877,889. Each
     more context vector has a position of D numbers.
 
-    Source: the attention decay of GraphMERT (Belova, Xiao, Tuli & Jha 2025, arXiv:2510.09580), section 4.2.1,
-    equations 7 and 8, one learnable p for all layers. It departs in what it is applied to: the paper's graph is a
-    chain of tokens with the leaves of a knowledge graph; here it is the chain of context vectors alone, two of them
-    |i - j| apart. The head (mean over the context, linear, GELU, dropout, linear) is the original experiment's own.
-    Initialisation:
+    Source: the attention decay of GraphMERT (Belova, Xiao, Tuli & Jha 2025, arXiv:2510.09580), section 4.2.1, equations
+    7 and 8, one learnable p for all layers. It departs in what it is applied to: the paper's graph is a chain of tokens
+    with the leaves of a knowledge graph; here it is the chain of context vectors alone, two of them |i - j| apart. The
+    head (mean over the context, linear, GELU, dropout, linear) is the original experiment's own. Initialisation:
 
         weight                           start
         all linear weights, positions    normal(0, 0.02)

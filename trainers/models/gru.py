@@ -37,8 +37,7 @@ class GRU(nn.Module):
 
     Source: Cho et al. 2014 (arXiv:1406.1078), equations 5 to 8; the residual sum and its norm after Vaswani et al. 2017
     (arXiv:1706.03762), section 3.1. It departs as torch does: the reset gate acts after the recurrent matrix, and there
-    are two bias vectors a layer.
-    Initialisation: torch's defaults.
+    are two bias vectors a layer. Initialisation: torch's defaults.
     """
 
     def __init__(self, dim: int, context: int, config: GRUConfig) -> None:

@@ -65,8 +65,7 @@ class LogFile:
     def search(
         self, needle: str, offset: int, *, forwards: bool, going: Callable[[float], bool] = lambda share: True
     ) -> int | None:
-        """Offset of the next line with `needle` in it, at or after `offset` (backwards: before it); None if there is
-        none.
+        """Offset of the next line with `needle`, at or after `offset` (backwards: before it); None if there is none.
 
         Case matters only if the needle has a capital letter. `going` is called with the share searched so far, once a
         block; returning False ends the search.

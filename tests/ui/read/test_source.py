@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from lvmtui.formats.intent import write_intent
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import ARMS
 from lvmtui.report.make import write_report
+from lvmtui.state.campaign_reader import newest_campaign
 from lvmtui.state.status import Phase
 from lvmtui.system.files import append_line
 from lvmtui.ui.read.snapshot import Snapshot
@@ -239,3 +241,25 @@ def test_a_campaign_that_is_over_gives_way_to_a_newer_one(
     source.start()
     second = make_campaign(tmp_path, models=("gru",), stamp="20261122_110000")
     until(lambda: screen.last and screen.last.state.campaign.id == second.id)
+
+
+def test_one_that_was_taken_back_takes_the_place_of_none(tmp_path: Path, source: SnapshotSource) -> None:
+    """A campaign started twice, the second cancelled at once, hid the answer of the first when that was there."""
+    workspace, first = finished(tmp_path, {"amn": (0.51, 0.52)}, seeds=(1,), stamp="20261122_100000")
+    final = write_report(workspace, first.id)
+    second = make_campaign(tmp_path, models=("amn",), stamp="20261122_110000")
+    assert newest_campaign(workspace).id == second.id
+    shown = source.look()
+    assert shown and shown.state.campaign.id == second.id
+    for planned in second.runs:
+        write_intent(workspace.run(planned).intent, "cancel", by="a person")
+    assert newest_campaign(workspace).id == first.id
+    shown = source.look()
+    assert shown and shown.state.campaign.id == second.id, "who takes it back still sees it"
+    source.open(first.id)
+    source.look()
+    source.open(None)
+    shown = source.look()
+    assert shown and shown.state.campaign.id == first.id
+    assert write_report(workspace, second.id).name == "8K_VS_23K_FINAL_COMPARISON_20261122_110000.md"
+    assert first.id in final.read_text().splitlines()[0]
