@@ -26,7 +26,7 @@ def test_one_that_has_the_same_runs(tmp_path: Path) -> None:
     campaign, workspace = middle(tmp_path), Workspace(tmp_path)
     specs = [read_spec(workspace.run(planned).spec) for planned in campaign.runs]
     ((said, same_runs),) = others(campaign, [replace(spec, run="other", threads=9) for spec in specs], workspace)
-    assert same_runs and said.endswith(f"is not over; 'lvmtui' shows it, 'lvmtui cancel all --campaign {campaign.id}' ends it")
+    assert same_runs and said.endswith(f"'lvmtui' shows it, 'lvmtui cancel all --campaign {campaign.id}' ends it")
     for spec in (replace(specs[0], total_steps=1), replace(specs[0], split_fingerprint="another")):
         ((said, same_runs),) = others(campaign, [spec, *specs[1:]], workspace)
         assert "has the same runs" not in said and not same_runs

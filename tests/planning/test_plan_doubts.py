@@ -71,7 +71,7 @@ def test_what_is_trained_already_is_not_trained_again_unasked(tmp_path: Path, op
     write_plan(first, workspace)
     again = make_plan(replace(options, jobs=1, threads=2), workspace)
     (doubt,) = doubts_of(again, workspace)
-    assert f" has the same runs and is not over; 'lvmtui' shows it, 'lvmtui cancel all --campaign {first.campaign.id}' ends it" in doubt
+    assert f" is not over; 'lvmtui' shows it, 'lvmtui cancel all --campaign {first.campaign.id}' ends it" in doubt
     assert not doubts_of(make_plan(replace(options, epochs=2), workspace), workspace)
     for planned in first.campaign.runs:
         run = workspace.run(planned)
