@@ -57,7 +57,8 @@ def _file_lines(facts: CheckedFile, context: int) -> list[tuple[str, str]]:
         ("duplicates", f"{facts.duplicates:,} vectors repeat an earlier one, exactly or nearly"),
     ]
     if facts.coherence is not None and facts.forward_signal is not None:
-        order = f"the next vector is nearer to the last than to the one before it by {facts.forward_signal:+.3f}"
+        nearer = "nearer" if facts.forward_signal >= NO_ORDER else "no nearer"
+        order = f"the next vector is {nearer} to the last than to the one before it ({facts.forward_signal:+.3f})"
         alike = f"mean cosine {facts.coherence:.3f}; of any two vectors {facts.chance or 0.0:.3f}"
         lines += [("neighbours", alike), ("order", order)]
     leak = f"{facts.random_leak:.0%} of the held-out windows would share a vector with a training window; not used"
@@ -158,8 +159,8 @@ def _file_notes(facts: CheckedFile) -> list[str]:
         notes.append(facts.unordered)
     elif facts.forward_signal is not None and facts.forward_signal < NO_ORDER:
         notes.append(
-            f"{facts.file}: the last vector of a context tells no more about the next one than the one before it "
-            f"({facts.forward_signal:+.3f}); are the rows in reading order?"
+            f"{facts.file}: the last vector of a context is on average no nearer to the next one than the one before "
+            f"it ({facts.forward_signal:+.3f}); are the rows in reading order?"
         )
     return notes
 
@@ -178,8 +179,8 @@ def _pair_notes(files: Sequence[CheckedFile], pair: CheckedPair) -> list[str]:
         )
     elif pair.new_forward_signal < NO_ORDER and (whole is None or whole >= NO_ORDER):
         notes.append(
-            f"the new vectors of {files[1].file} have no order: the last vector of a context tells no more about the "
-            f"next one than the one before it ({pair.new_forward_signal:+.3f}); are they in reading order?"
+            f"the new vectors of {files[1].file} have no order: the last vector of a context is on average no nearer "
+            f"to the next one than the one before it ({pair.new_forward_signal:+.3f}); are they in reading order?"
         )
     return notes
 

@@ -69,6 +69,8 @@ def open_source(path: Path, reading: Reading = Reading()) -> VectorSource:
         return ParquetSource(path, reading)
     if not start.startswith((b"PK", np.lib.format.MAGIC_PREFIX)) or _is_torch(path):
         raise refusal(path, start)
+    if start.startswith(b"PK") and not zipfile.is_zipfile(path):
+        raise UserError(f"{shown(path)}: its end is missing, as where a copy was cut off; copy or make it again")
     return NpzSource(path, reading, size)
 
 

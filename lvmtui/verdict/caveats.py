@@ -131,7 +131,8 @@ def _training_length(ranked: Sequence[Row]) -> list[str]:
         if rows := which[arm]:
             arms = [one for one in ARMS if which[one] == rows]
             both = words.replace("be lower", "be lower or higher") if len(arms) > 1 else words
-            said.append(f"{named(rows)} trained on {listed([rows[0].cell(one).label for one in arms])} {both}")
+            models = named(rows) if len(rows) == len(ranked) else listed([row.title for row in rows])
+            said.append(f"{models} trained on {listed([rows[0].cell(one).label for one in arms])} {both}")
     return said
 
 

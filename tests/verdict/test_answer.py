@@ -244,6 +244,10 @@ def test_that_the_larger_arm_still_improved_is_a_doubt() -> None:
         "m1 trained on 23k still improved at the end: longer training (--epochs, or the steps of your own trainer) "
         "may give other figures."
     ) in caveats(made_table([done, rising]))
+    every = [replace(rising, model=f"m{n}", title=f"m{n}") for n in range(1, 5)]
+    assert any(s.startswith("4 models trained on 23k still improved") for s in caveats(made_table(every)))
+    but_one = caveats(made_table([*every, done]))
+    assert any(s.startswith("m1, m2, m3 and m4 trained on 23k still improved") for s in but_one)
 
 
 def test_retrieval_is_a_doubt_where_its_digits_and_intervals_show_it() -> None:

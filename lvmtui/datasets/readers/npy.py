@@ -62,9 +62,7 @@ def _conversion(name: str, header: Header) -> str:
         return "save q * scale[:, None] as `vectors` in float32"
     if kind in "iu":
         return f"save {name}.astype('float32'), multiplied by its scale if it is quantised"
-    if kind == "f":
-        return f"save {name}.astype('float32')"
-    return "save real numbers as float32"
+    return f"save {name}.astype('float32')" if kind == "f" else "save real numbers as float32"
 
 
 def member_header(path: Path, archive: zipfile.ZipFile, name: str, size: int) -> Header:

@@ -62,9 +62,7 @@ class NpzSource:
             if self._plain:
                 with self._path.open("rb") as plain:
                     content = hashlib.file_digest(plain, "sha256").hexdigest()
-                if self.roles.documents:
-                    return hashlib.sha256(f"{content} documents".encode()).hexdigest()
-                return content
+                return hashlib.sha256(f"{content} documents".encode()).hexdigest() if self.roles.documents else content
             with zipfile.ZipFile(self._path) as archive:
                 members = sorted((i.filename, i.CRC, i.file_size) for i in archive.infolist())
         return hashlib.sha256((json.dumps(members) + self._other_reading()).encode()).hexdigest()

@@ -58,14 +58,14 @@ class BoardScreen(RunsView):
         selected, read_only = self.ui.selected, self.ui.read_only
         self.canvas("answer").paint(lambda w, h: banner(snapshot.headline, snapshot, w, h, read_only=read_only))
         self.canvas("wrong").paint(lambda w, h: troubles(snapshot, selected, w, h, read_only=read_only))
+        names = [run.name for run in snapshot.runs]
         panels = self._arrange(snapshot)
         if panels:
             for model, panel in zip(snapshot.models, self.query_one("#panels").query(ModelPanel), strict=False):
                 panel.show(model, snapshot, selected)
             self.canvas("spare").paint(lambda width, height: summary(snapshot, width))
         else:
-            self._paint_rows(snapshot, selected)
-        names = [run.name for run in snapshot.runs]
+            self._paint_rows(snapshot, selected, names)
         listed = names if panels else names[self._top : self._top + max(1, self.canvas("rows").size.height - 1)]
         self.ui.source.set_visible(selected, listed)
         if self.canvas("ranking").display:
@@ -77,8 +77,7 @@ class BoardScreen(RunsView):
         log.name_frame(f" {run.title} {run.label} log " if run else "")
         log.paint(lambda width, height: log_end(snapshot, selected, width, height))
 
-    def _paint_rows(self, snapshot: Snapshot, selected: str) -> None:
-        names = [run.name for run in snapshot.runs]
+    def _paint_rows(self, snapshot: Snapshot, selected: str, names: list[str]) -> None:
         at = names.index(selected) if selected in names else 0
 
         def painter(width: int, height: int) -> Drawing:

@@ -268,7 +268,7 @@ def test_a_truncated_archive_is_named(tmp_path: Path, kind: str, share: float) -
     save_articles(path, [VECTORS]) if kind == "articles" else save_sequence(path, VECTORS)
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(UserError, match=re.escape("a.npz: ") + ".*(damaged|neither)"):
+    with pytest.raises(UserError, match=r"a\.npz: its end is missing, as where a copy was cut off; copy or"):
         list(open_source(path).blocks())
 
 
