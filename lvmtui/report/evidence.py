@@ -161,8 +161,8 @@ def _explained(report: Report, skills: Sequence[Skill]) -> list[str]:
     said = []
     if skills:
         names = ", ".join(dict.fromkeys(the_trivial(s.against) for s in skills))
-        said.append(f"Gain: held-out cosine minus that of the best trivial baseline ({names}), with its 95 % interval")
-        said[0] += f" (–: under {LEAST_DF:.0f} degrees of freedom)."
+        gain = f"Gain: held-out cosine minus that of the best trivial baseline ({names}), with its 95 % interval"
+        said.append(f"{gain} (–: under {LEAST_DF:.0f} degrees of freedom).")
     base, expanded = report.table.labels
     found = (
         f"hit@k ({base}{ARROW}{expanded}): share of windows whose true next vector is among the k candidates "
