@@ -131,9 +131,7 @@ def device_name(device: torch.device) -> str:
     """`NVIDIA H200`, `Apple GPU`, `CPU, 2 threads`."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    if device.type == "mps":
-        return "Apple GPU"
-    return f"CPU, {plural(torch.get_num_threads(), 'thread')}"
+    return "Apple GPU" if device.type == "mps" else f"CPU, {plural(torch.get_num_threads(), 'thread')}"
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:

@@ -91,9 +91,11 @@ class DataCheck(DataFacts):
         unnamed = [facts.file for facts in (*self.files[:1], *self.files[-1:]) if facts.kind != "articles"]
         if not pair.shared or len(unnamed) != 1:
             return ""
+        too = "high" if unnamed[0] == self.files[0].file else "low"
         return (
             f"one file, {unnamed[0]}, names no articles; the other, which has vectors in common with it, does. What is "
             f"held out is found in it by equal and nearly equal vectors, and {GAP} rows on each side of them are left "
-            "out; that no other part of the same text is trained on cannot be proved. Name its ids with --article, or "
-            "save them beside the vectors as article_id"
+            "out; that no other part of the same text is trained on cannot be proved. Its windows may also run from "
+            f"one article into the next, and then the change is too {too}. Name its ids with --article, or save them "
+            "beside the vectors as article_id"
         )

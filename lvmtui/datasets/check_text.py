@@ -145,8 +145,8 @@ def _file_notes(facts: CheckedFile) -> list[str]:
         )
     if facts.kind == "sequence":
         notes.append(
-            f"{facts.file}: no ids of articles were found, so a held-out window may stand beside a training window of "
-            "its text; if there are ids, save them beside the vectors as article_id, or name them with --article"
+            f"{facts.file}: no ids of articles were found: windows run from one article into the next, and a held-out "
+            "one may stand beside a training window; if it has ids, save them as article_id, or name them (--article)"
         )
     if facts.kind == "pieces" and facts.windows < facts.vectors / 3:
         notes.append(

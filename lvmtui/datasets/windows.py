@@ -21,9 +21,7 @@ def window_starts(article_of: npt.NDArray[np.integer] | None, rows: tuple[int, i
     """
     first, stop = rows
     starts = np.arange(first, max(first, stop - context), dtype=np.int64)
-    if article_of is None or not len(starts):
-        return starts
-    return starts[~crosses(article_of[first:stop], context)]
+    return starts if article_of is None or not len(starts) else starts[~crosses(article_of[first:stop], context)]
 
 
 def crosses(group_of: npt.NDArray[np.integer], context: int) -> Mask:

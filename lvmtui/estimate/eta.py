@@ -110,9 +110,7 @@ class CampaignEta:
     @property
     def end_words(self) -> str:
         """`ends 14:32`, or how many runs the time left does not count."""
-        if self.left_out:
-            return f"{plural(len(self.left_out), 'run')} not counted"
-        return f"ends {clock(self.ends)}"
+        return f"{plural(len(self.left_out), 'run')} not counted" if self.left_out else f"ends {clock(self.ends)}"
 
     def together(self, runs: Iterable[str]) -> Eta | None:
         """Until all of these runs (of a pair) have ended; None if unknown. Runs that are over take no time."""

@@ -160,8 +160,8 @@ def _copies(plan: Plan) -> str:
     neighbours = plan.check.neighbours
     how = f" ({neighbours.how})" if neighbours else ""
     alike = f"vectors with a cosine of {plan.split.facts.same:.4g} and more count as one{how}"
-    out = "the windows left out of each fold" if len(folds) > 1 else "the windows left out"
-    return f"copies     {alike}; {dropped} of {out} repeat a held-out vector"
+    whose = "each fold's" if len(folds) > 1 else "the"
+    return f"copies     {alike}; windows outside {whose} held-out articles that repeat a vector of theirs: {dropped}"
 
 
 def _own_trainers(plan: Plan) -> list[str]:

@@ -181,7 +181,7 @@ def _explained(report: Report, skills: Sequence[Skill]) -> list[str]:
 
 
 def _front(report: Report) -> list[str]:
-    latency = "Latency: median time of one prediction, the shortest of the model's runs, as load only slows it."
+    latency = "Latency: median time of one prediction (on a CPU its processor time), the shortest of the model's runs."
     front = ", ".join(choice.title for choice in report.choices if choice.on_front)
     known, other = "", "model"
     if sum(choice.weighed for choice in report.choices) < len(report.table.rows):

@@ -64,9 +64,12 @@ def of_rows(doubts: Iterable[tuple[Row, str]], models: int) -> list[str]:
 def _ids(table: Table) -> str:
     if not table.without_ids:
         return ""
+    label, *both = table.without_ids
+    way = "high" if label == table.labels[0] else "low"
+    alone = f" Its windows may also run from one article into the next, and then the change is too {way}."
     return (
         f"The vectors of {' and '.join(table.without_ids)} name no articles: a held-out window may stand beside a "
-        "training window of its text, and then every cosine is too high."
+        f"training window of its text, and then every cosine is too high.{'' if both else alone}"
     )
 
 

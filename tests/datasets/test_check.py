@@ -210,6 +210,7 @@ def test_a_file_without_ids_beside_one_with_them_is_warned_of(tmp_path: Path) ->
     warning = checked.warning
     assert warning.startswith("one file, b.npz, names no articles; the other")
     assert "5 rows on each side of them are left out; that no other part of the same text is trained on" in warning
+    assert "windows may also run from one article into the next, and then the change is too high. Name its" in warning
     assert check_as_text(checked).splitlines()[-1].startswith("no faults, 1 warning, ")
     both = [save_sequence(tmp_path / "c.npz", VECTORS), large]
     assert not check_files([large, save_articles(tmp_path / "f.npz", [*ARTICLES, walk(40)])], tmp_path).warning

@@ -223,7 +223,9 @@ def test_one_that_writes_checkpoints_is_paused_and_goes_on(bench: Bench) -> None
     bench.start()
     wait_for(lambda: isinstance(ending(run), Evaluated))
     started = [e for e in events_of(run) if isinstance(e, Started)][-1]
+    (saved,) = (e for e in events_of(run) if isinstance(e, CheckpointSaved))
     assert started.resumed_from == paused.step and started.checkpoint == "ck"
+    assert started.active == saved.active < paused.active, "seconds after the checkpoint are lost work"
     bench.process.terminate()
     assert bench.process.wait(30) == Exit.INTERRUPTED
     assert isinstance(ending(run), Interrupted)

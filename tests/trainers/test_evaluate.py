@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 import torch
@@ -59,6 +61,16 @@ def test_a_slow_model_is_timed_for_five_seconds(monkeypatch: pytest.MonkeyPatch,
             now, calls = now + seconds, calls + 1
             return context
 
-    monkeypatch.setattr("trainers.evaluate.time.perf_counter", lambda: now)
+    for clock in ("perf_counter", "thread_time"):
+        monkeypatch.setattr(f"trainers.evaluate.time.{clock}", lambda: now)
     assert evaluate.latency(Model(), torch.zeros(1, 5, 3)) == pytest.approx((1e3 * seconds, 1e3 * seconds))
     assert calls == asked
+
+
+def test_waiting_for_a_core_is_no_latency() -> None:
+    class Waits(torch.nn.Module):
+        def forward(self, context: torch.Tensor) -> torch.Tensor:
+            time.sleep(0.1)
+            return context
+
+    assert max(evaluate.latency(Waits(), torch.zeros(1, 5, 3))) < 50

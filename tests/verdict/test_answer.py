@@ -307,6 +307,8 @@ def test_caveats() -> None:
     assert caveats(made_table(rows(LEANS, LEANS)))[0].startswith("Single seed: the intervals do not cover training")
     bare: Table = replace(made_table(rows(HELPED)), without_ids=("8k", "23k"))
     assert caveats(bare)[0].startswith("The vectors of 8k and 23k name no articles: a held-out window may stand beside")
+    one, other = (caveats(replace(bare, without_ids=(label,)))[0] for label in ("8k", "23k"))
+    assert one.endswith("run from one article into the next, and then the change is too high.") and "low" in other
     old: Table = replace(made_table(rows(HELPED)), uncapped=True)
     assert caveats(old)[0].startswith("This campaign was planned without a cap on articles")
     folds = [replace(made_table(rows(*(HELPED,) * n)), folds=True, tested=0) for n in (1, 2)]

@@ -115,10 +115,10 @@ class Program:
             self.folder.heldout.unlink(missing_ok=True)
         self.out.mkdir(exist_ok=True)
         data = data_folder(spec, self.folder.workspace.root)
-        checkpoint, first_step = checkpoint_in(past, self.out, untold=self.own.checkpoints)
+        checkpoint, first_step, kept = checkpoint_in(past, self.out, untold=self.own.checkpoints)
         if checkpoint is None:
             refuse_finished(self.folder, spec.total_steps, self.orders.intent)
-        self.journal.active_before = max((getattr(e, "active", 0.0) for e in past), default=0.0) if checkpoint else 0.0
+        self.journal.active_before = kept
         self.said = Said(spec, self.journal, self.out, first_step, past)
         facts: dict[str, Any] = {
             "data": str(data),

@@ -147,15 +147,15 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
-def checkpoint_in(past: Sequence[Event], out: Path, *, untold: bool) -> tuple[Path | None, int]:
-    """The newest checkpoint of those the log tells of that is in `out`, and its step. `untold`: the program keeps
-    checkpoints without telling of them, and goes on by itself. One that was written again since is not taken."""
+def checkpoint_in(past: Sequence[Event], out: Path, *, untold: bool) -> tuple[Path | None, int, float]:
+    """The newest checkpoint in `out` that the log tells of, its step, and the seconds of work in it. `untold`: the
+    program keeps checkpoints without telling, and goes on by itself. One that was written again since is not taken."""
     told = [event for event in reversed(past) if isinstance(event, trainer_log.CheckpointSaved) and event.file]
     for event in told:
         path = out / event.file
         same = event.modified in (0, signature(path, asked=True)[2])
         if same and path.exists() and path.resolve().is_relative_to(out.resolve()):
-            return path, event.step
+            return path, event.step, event.active
     ending = next((e for e in reversed(past) if isinstance(e, (trainer_log.Paused, trainer_log.Interrupted))), None)
     kept = any(path.name != "predictions.npy" for path in out.iterdir())
-    return None, ending.step if ending and untold and not told and kept else 0
+    return (None, ending.step, ending.active) if ending and untold and not told and kept else (None, 0, 0.0)

@@ -97,9 +97,7 @@ def fit(line: Sequence[Piece], width: int, fill: str = "") -> Line:
 def spread(start: Sequence[Piece], end: Sequence[Piece], width: int, fill: str = "") -> Line:
     """`start` at the left and `end` at the right; if both do not fit, `start` is cut and `end` is kept whole."""
     room = width - width_of(end)
-    if room <= 0:
-        return fit(end, width)
-    return (*fit(start, room, fill), *end)
+    return (*fit(start, room, fill), *end) if room > 0 else fit(end, width)
 
 
 def beside(blocks: tuple[Sequence[Line], Sequence[Line]], widths: tuple[int, int], gap: int) -> list[Line]:

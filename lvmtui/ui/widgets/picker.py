@@ -71,6 +71,4 @@ def completed(text: str) -> str:
     folder, start = (path, "") if text.endswith("/") else (path.parent, path.name)
     found = [name for name in names(folder) if name.startswith(start)]
     common = os.path.commonprefix(found)  # noqa: RUF071 - of characters, as a shell completes
-    if len(common) <= len(start):
-        return text
-    return text[: len(text) - len(start)] + common
+    return text[: len(text) - len(start)] + common if len(common) > len(start) else text
