@@ -81,6 +81,7 @@ def test_sizes_of_one_file_end_in_a_curve_and_can_be_extended(workspace: Workspa
         "nobody is told of its end else"
     )
     assert all(view.state and view.state.spec.centre == "mean" for view in state.runs)
+    assert "epochs of the largest data set of the first campaign, equal updates" in (extended.report.read_text())
     (longer,) = curve_of(workspace).models
     assert len(longer.points) == 4 and next(p for p in longer.points if p.label != "1k").cosine == pytest.approx(
         model.points[0].cosine

@@ -86,7 +86,7 @@ class Job:
     starts: float | None = None
     """The engine's estimate of when it starts, in seconds since 1970."""
     never: bool = False
-    """It asks for what it cannot get, and will not start."""
+    """It asks for what it cannot get, or is held, and will not start."""
     last_start: float | None = None
     """Time of the newest start in the run's log when it was first seen waiting, 0: none. A newer one: it trains."""
     new: bool = False

@@ -93,10 +93,12 @@ class Recipe:
     def loss_words(self) -> str:
         return self.own_loss.words if self.own_loss else self.loss
 
-    @property
-    def words(self) -> str:
-        """`tuned: loss cosine, rate 0.004, 3 epochs of the largest data set, equal updates, batches of 128`."""
-        of = " of the largest data set, equal updates" if self.equal_updates else ""
+    def words(self, campaign: str = "") -> str:
+        """`tuned: loss cosine, rate 0.004, 3 epochs of the largest data set, equal updates, batches of 128`.
+
+        `campaign`: whose data set that is, ` of the first campaign`; empty: of this one.
+        """
+        of = f" of the largest data set{campaign}, equal updates" if self.equal_updates else ""
         least = f" (at least {self.least_updates} updates)" if self.least_updates else ""
         return (
             f"{self.name}: loss {self.loss_words}, rate {self.rate:g}, {self.epochs:g} epochs{of}{least}, "

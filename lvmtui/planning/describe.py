@@ -269,7 +269,7 @@ def _vectors(campaign: Campaign) -> list[tuple[object, ...]]:
 def _trained(spec: RunSpec) -> tuple[object, ...]:
     """Equal for runs that train the same model on the same windows in the same way."""
     own = spec.own_model.words if spec.own_model else spec.own_trainer
-    how = spec.recipe.words, spec.total_steps, spec.size, spec.context
+    how = spec.recipe.words(), spec.total_steps, spec.size, spec.context
     return spec.model, own, how, spec.arm, spec.seed, spec.split_fingerprint
 
 

@@ -63,6 +63,9 @@ def recommendations(table: Table, costs: Mapping[str, UseCost]) -> tuple[Recomme
     )
 
 
+RECIPE = "with another recipe (--recipe, or the script of your own trainer)"
+
+
 def next_steps(
     table: Table,
     phases: Mapping[str, Phase],
@@ -112,10 +115,10 @@ def next_steps(
     anew = " Train all runs anew for that: earlier ones are compared with their like only." if earlier else ""
     if fewer and "failed_to_learn" in kinds:
         why = "all arms overfitted: validation fell after its best, while training rose"
-        steps.append(f"Train fewer epochs (--epochs) or with another recipe: {why}.{anew}")
+        steps.append(f"Train fewer epochs (--epochs) or {RECIPE}: {why}.{anew}")
     elif below:
         better = "as well" if any(map(_equalled, judged)) else "better"
-        what = "longer or with another recipe" if "still_improving" in most else "with another recipe"
+        what = f"longer or {RECIPE}" if "still_improving" in most else RECIPE
         steps.append(f"Train {what} before asking about data: a trivial baseline does {better}.{anew}")
     return tuple(steps)
 

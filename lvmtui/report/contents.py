@@ -313,6 +313,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
     )
     measured = finished if finished and not (spec and spec.history) else None
     epochs = spec is None or spec.counts_epochs
+    first = "" if all(one.trained_here for one in state.campaign.runs) else " of the first campaign"
     points = tuple((e.epoch if epochs else e.step, cosine_of(e)) for e in scored(trainer.evaluations))
     label, several = sanitise(state.campaign.arm(planned.arm).label, 40), len(state.campaign.seeds) > 1
     return RunDetail(
@@ -360,7 +361,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         ),
         own_model=sanitise(spec.own_model.words, 400) if spec and spec.own_model else "",
         own_trainer=sanitise(spec.own_trainer.words, 400) if spec and spec.own_trainer else "",
-        training=sanitise(spec.recipe.words, 400) if spec and not spec.own_trainer else "",
+        training=sanitise(spec.recipe.words(first), 400) if spec and not spec.own_trainer else "",
         best_at_first=bool(best and len(trainer.evaluations) > 1 and best is trainer.evaluations[0]),
     )
 

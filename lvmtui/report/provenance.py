@@ -116,9 +116,7 @@ def _cell(column: str, runs: Sequence[RunDetail], figure: Callable[[RunDetail], 
 
 def _epoch(value: float | None) -> str:
     """`3`, `2.7`, `0.18`."""
-    if value is None:
-        return "–"
-    return f"{value:.2f}" if value < 1 else f"{value:.1f}".removesuffix(".0")
+    return "–" if value is None else f"{value:.2f}" if value < 1 else f"{value:.1f}".removesuffix(".0")
 
 
 def _steps(run: RunDetail) -> str:

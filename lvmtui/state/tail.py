@@ -42,9 +42,7 @@ def read_lines(path: Path, position: Position = Position(), most: float = math.i
 def restart_of(path: Path, position: Position) -> Position:
     """`position` if it still fits the file, else the start of the file that is there now. Raises OSError."""
     stat = path.stat()
-    if stat.st_ino == position.inode and stat.st_size >= position.offset:
-        return position
-    return Position(stat.st_ino, 0)
+    return position if stat.st_ino == position.inode and stat.st_size >= position.offset else Position(stat.st_ino, 0)
 
 
 def _whole_lines(file: IO[bytes], offset: int, most: float) -> tuple[list[bytes], int]:

@@ -112,7 +112,7 @@ class Probe:
     starts: float | None = None
     """Expected start of a waiting job, in seconds since 1970."""
     never: bool = False
-    """It is a job that asks for what it cannot get, and will not start."""
+    """It is a job that asks for what it cannot get, or is held, and will not start."""
     new: bool = False
     """It is a job that was just submitted: whether it has to wait is not known yet."""
 

@@ -80,9 +80,7 @@ class Seen(dict[Path, Signature]):
 def locks_reach(path: Path) -> bool:
     """True if a lock on a file there is seen by every host that may write to it."""
     kind, options = _mount_of(os.path.realpath(path))
-    if not is_shared(path):
-        return True
-    return not LOCKED_HERE.search(options) and not kind.startswith("fuse")
+    return not is_shared(path) or not (LOCKED_HERE.search(options) or kind.startswith("fuse"))
 
 
 @lru_cache(maxsize=256)

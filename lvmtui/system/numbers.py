@@ -45,9 +45,7 @@ def signed(value: float | None, digits: int = 4, plus: str = "+") -> str:
 
 def percent(value: float | None, digits: int = 2) -> str:
     """`+1.54 %`, `0.00 %`, with the sign of the digits that are shown; `value` is in percent already."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    return f"{_sign(value, digits, '+')}{abs(value):.{digits}f} %"
+    return "–" if value is None or not math.isfinite(value) else f"{_sign(value, digits, '+')}{abs(value):.{digits}f} %"
 
 
 def _sign(value: float, digits: int, plus: str) -> str:

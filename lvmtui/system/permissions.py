@@ -23,9 +23,7 @@ class StrangersOrder(PermissionError):
 def may_order(uid: int, folder: Path) -> bool:
     """True if orders of user `uid` count in `folder`. Raises OSError if the folder cannot be looked at."""
     facts = folder.stat()
-    if uid in (0, facts.st_uid):
-        return True
-    return bool(facts.st_mode & stat.S_IWGRP) and facts.st_gid in _groups_of(uid)
+    return uid in (0, facts.st_uid) or (bool(facts.st_mode & stat.S_IWGRP) and facts.st_gid in _groups_of(uid))
 
 
 def read_order(path: Path) -> bytes:

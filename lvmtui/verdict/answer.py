@@ -11,7 +11,7 @@ from lvmtui.state.status import Phase
 from lvmtui.system.numbers import cosine, percent, plural
 from lvmtui.verdict.cross_checks import average_disagreement, falling, figure_words
 from lvmtui.verdict.table import Average, Row, Table, named, seeds_words
-from lvmtui.verdict.words import DOWN, NEGLIGIBLE, UP, Word, change_and_interval, listed, no_interval, the_trivial
+from lvmtui.verdict.words import DOWN, UP, Word, change_and_interval, listed, no_interval, smallness, the_trivial
 
 ONE_SEED = "with one seed this is a lean, not a finding"
 EFFECTS = {
@@ -269,11 +269,9 @@ def _nothing(table: Table) -> str:
 
 
 def _small(table: Table) -> str:
-    """That a change whose sign is known is more likely negligible than not."""
+    """That a change whose sign is known is likely to be negligible all the same."""
     change, word = table.main_figure
-    if change is None or table.opposite or word not in UP | DOWN or abs(change.value) >= NEGLIGIBLE:
-        return ""
-    return f"Most likely the change is smaller than {NEGLIGIBLE} %, which is negligible."
+    return smallness(change) if change and word in UP | DOWN and not table.opposite else ""
 
 
 def _retrieval(table: Table) -> str:

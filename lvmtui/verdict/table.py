@@ -383,9 +383,7 @@ class Table:
         fair = tuple(r for r in self.rows if r.verdict.word not in (Word.NOT_COMPARABLE, Word.POINT_ESTIMATE))
         groups = grouped((row.compared, row) for row in fair if row.compared)
         of_most = max(groups.items(), key=lambda item: (len(item[1]), len(item[0])), default=((), fair))[1]
-        if not self.folds:
-            return fair
-        return tuple(of_most) if len(of_most) > 1 or len(groups) < 2 else ()
+        return fair if not self.folds else tuple(of_most) if len(of_most) > 1 or len(groups) < 2 else ()
 
     def population(self, name: Population) -> str:
         """Held-out articles by their source, in words: `articles of 8k`."""

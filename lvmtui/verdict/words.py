@@ -164,6 +164,19 @@ def chances(change: Estimate) -> Chances | None:
     return Chances(helps, max(0.0, 1 - helps - hurts), hurts)
 
 
+LIKELY = 0.6
+"""Above it something is likely; from there down to .4 it is about as likely as not."""
+
+
+def smallness(change: Estimate) -> str:
+    """That a change is likely to be negligible; empty: it is not, or has no interval."""
+    known = chances(change)
+    if known is None or known.negligible < 1 - LIKELY:
+        return ""
+    how = "Most likely" if known.negligible > LIKELY else "About as likely as not"
+    return f"{how} the change is smaller than {NEGLIGIBLE} %, which is negligible."
+
+
 UNSURE = "not known to be better"
 """Said of an arm with a higher cosine than the best trivial baseline, where chance explains that too."""
 

@@ -10,7 +10,7 @@ from lvmtui.formats.trainer_log import Evaluated, Exit, Finished, Started
 from lvmtui.state.run_reader import RunReader
 from lvmtui.system.errors import UserError
 from lvmtui.verdict.health import health_of
-from tests.own.test_program import PATTERN, SLOW, Bench, ending, failed
+from tests.own.bench import PATTERN, SLOW, Bench, ending, failed
 from tests.trainers.tiny import events_of
 from tests.waiting import wait_for
 

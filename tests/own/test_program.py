@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +10,6 @@ import pytest
 from lvmtui.formats.intent import write_intent
 from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.live import Progress
-from lvmtui.formats.paths import RunDir
 from lvmtui.formats.spec import read_spec
 from lvmtui.formats.trainer_log import (
     Cancelled,
@@ -28,78 +23,13 @@ from lvmtui.formats.trainer_log import (
     Started,
     Trained,
 )
-from lvmtui.planning.own_tables import read_own
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.status import Life, Phase, status_of
-from lvmtui.system.launch import our_command
-from lvmtui.system.process_id import LAUNCH_MARK
-from lvmtui.system.processes import Process, marked_processes
-from tests.trainers.tiny import events_of, plan_campaign
+from tests.own.bench import KIT, PATTERN, SLOW, Bench, ending, failed
+from tests.trainers.tiny import events_of
 from tests.waiting import wait_for
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-KIT = "from lvmtui.trainer_kit import Run\nimport time, os, sys, signal\nimport numpy as np\nrun = Run.open()\n"
-PATTERN = r"epoch (?P<epoch>\d+) val (?P<cosine>\S+)"
-
-
-class Bench:
-    """A campaign whose trainer is a script, and the wrapper process of one of its runs."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.launch = f"test{os.getpid()}{id(self)}"
-
-    def plan(self, script: str, **table: object) -> RunDir:
-        (self.root / "train.py").write_text(script)
-        given = {"command": f"{sys.executable} train.py", "steps": 50, **table}
-        given = {key: value for key, value in given.items() if value is not None}
-        own = read_own({"trainers": {"mine": given}}, self.root / "campaign.toml")
-        _, runs = plan_campaign(self.root, models=("mine",), own=own)
-        self.run = runs[0]
-        return self.run
-
-    def start(self) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, LAUNCH_MARK: self.launch}
-        with self.run.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                our_command("trainers", str(self.run.path)), stdout=log, stderr=log, env=environment
-            )
-        return self.process
-
-    def to_the_end(self) -> Exit:
-        return Exit(self.start().wait(90))
-
-    def tree(self) -> list[Process]:
-        """Everybody but the wrapper."""
-        return [p for p in marked_processes() if p.launch == self.launch and p.identity.pid != self.process.pid]
-
-    def evaluated(self) -> bool:
-        return self.run.events.exists() and any(isinstance(e, Evaluated) for e in events_of(self.run))
-
-    def log(self) -> str:
-        return self.run.log.read_text(errors="replace")
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    bench = Bench(tmp_path)
-    yield bench
-    for process in marked_processes():
-        if process.launch == bench.launch:
-            os.kill(process.identity.pid, 9)
-
-
-def ending(run: RunDir) -> object:
-    return events_of(run)[-1]
-
-
-def failed(run: RunDir) -> str:
-    last = ending(run)
-    assert isinstance(last, Failed), last
-    assert "\n" not in last.message
-    return last.message
-
-
 # Understood -----------------------------------------------------------------------------------------------------------
 
 
@@ -143,28 +73,6 @@ def test_an_absurd_epoch_does_not_swallow_what_follows(bench: Bench) -> None:
     assert [e.epoch for e in events_of(run) if isinstance(e, Evaluated)] == [1, 2, 3]
 
 
-def test_one_that_ends_instead_of_pausing_has_finished(bench: Bench) -> None:
-    """It said that it writes checkpoints, does not listen, and trains to its end while it is to be paused."""
-    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-    script = deaf + "for e in range(1, 4): print(f'epoch {e} val 0.5'); time.sleep(0.5)\n"
-    run = bench.plan(script, pattern=PATTERN, epochs=3, steps=None, checkpoints=True)
-    bench.start()
-    wait_for(bench.evaluated)
-    write_intent(run.intent, "pause", by="test")
-    assert bench.process.wait(30) == Exit.FINISHED
-    assert isinstance(ending(run), Finished)
-
-
-def test_one_that_leaves_with_a_checkpoint_of_its_last_step_is_paused(bench: Bench) -> None:
-    """It is still to hand in its predictions."""
-    last = "run.evaluated(50, cosine=0.5)\nwhile not run.asked_to_leave: time.sleep(0.01)\n"
-    run = bench.plan(KIT + last + "(run.out / 'ck').write_text('50'); run.checkpoint('ck', 50)\n", checkpoints=True)
-    bench.start()
-    wait_for(bench.evaluated)
-    write_intent(run.intent, "pause", by="test")
-    assert bench.process.wait(30) == Exit.PAUSED
-
-
 def test_the_kit_gives_windows_and_takes_predictions(bench: Bench) -> None:
     run = bench.plan(
         KIT
@@ -198,17 +106,6 @@ def test_the_examples_train_and_are_judged(bench: Bench, example: str) -> None:
 
 
 # Obeying --------------------------------------------------------------------------------------------------------------
-
-SLOW = (
-    KIT
-    + "first = int(run.resume_from.read_text()) if run.resume_from else 0\n"
-    + "assert first == run.first_step\n"
-    + "for step in range(first + 1, 10_000):\n"
-    + "    time.sleep(0.02); run.step(step, loss=1.0)\n"
-    + "    if step % 5 == 0: run.evaluated(step, cosine=0.5)\n"
-    + "    if run.asked_to_leave:\n"
-    + "        (run.out / 'ck').write_text(str(step)); run.checkpoint('ck', step); break\n"
-)
 
 
 def test_one_that_writes_checkpoints_is_paused_and_goes_on(bench: Bench) -> None:
@@ -381,15 +278,3 @@ def test_many_evaluations_are_thinned(bench: Bench) -> None:
     run = bench.plan(KIT + "for step in range(20_000): run.evaluated(step, cosine=0.5)\n", steps=20_000)
     assert bench.to_the_end() is Exit.FINISHED, bench.log()
     assert sum(isinstance(e, Evaluated) for e in events_of(run)) <= 10_000
-
-
-def test_one_that_does_not_answer_a_pause_is_told_of_and_waited_for(bench: Bench) -> None:
-    deaf = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-    run = bench.plan(deaf + SLOW.replace("if run.asked_to_leave:", "if False:"), checkpoints=True)
-    bench.start()
-    wait_for(bench.evaluated)
-    write_intent(run.intent, "pause", by="test")
-    wait_for(lambda: "has not answered the pause for 5 s; it is waited for, a cancel ends it" in bench.log())
-    assert bench.process.poll() is None and bench.tree()
-    write_intent(run.intent, "cancel", by="test")
-    assert bench.process.wait(30) == Exit.CANCELLED

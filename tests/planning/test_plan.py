@@ -168,8 +168,8 @@ def test_small_data_is_trained_for_a_least_number_of_updates_unless_epochs_are_g
 
     alone, short, long = spec(epochs=None), spec(epochs=3), spec(epochs=9)
     assert alone.total_steps == 300 > short.total_steps and alone.recipe.evaluations == short.recipe.evaluations == 8
-    assert "3 epochs of the largest data set, equal updates (at least 300 updates)" in alone.recipe.words
-    assert long.total_steps == 3 * short.total_steps and "at least" not in long.recipe.words
+    assert "3 epochs of the largest data set, equal updates (at least 300 updates)" in alone.recipe.words()
+    assert long.total_steps == 3 * short.total_steps and "at least" not in long.recipe.words()
     assert (long.recipe.evaluations, long.recipe.patience) == (24, 9), "a small arm is looked at as early"
 
 

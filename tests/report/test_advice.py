@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from lvmtui.formats.results import Estimate
 from lvmtui.formats.spec import ARMS
-from lvmtui.report.advice import deciding, next_steps, recommendations
+from lvmtui.report.advice import RECIPE, deciding, next_steps, recommendations
 from lvmtui.report.costs import priced_models
 from lvmtui.report.questions import questions
 from lvmtui.state.status import Phase
@@ -217,14 +217,10 @@ def test_the_balanced_choice_is_better_than_the_best_trivial_baseline() -> None:
 
 def test_longer_training_is_advised_only_where_a_run_was_still_improving() -> None:
     low = with_skill(row("a", 1, 0.52), -0.01)
-    assert next_steps(table(low), {}, over=True, campaign="c")[-1].startswith(
-        "Train with another recipe before asking about data"
-    )
+    assert next_steps(table(low), {}, over=True, campaign="c")[-1].startswith(f"Train {RECIPE} before asking about")
     rising = Finding("still_improving", False, "still improving at the end")
     low = replace(low, expanded=replace(low.expanded, findings=(rising,)))
-    assert next_steps(table(low), {}, over=True, campaign="c")[-1].startswith(
-        "Train longer or with another recipe before asking"
-    )
+    assert next_steps(table(low), {}, over=True, campaign="c")[-1].startswith(f"Train longer or {RECIPE} before asking")
 
 
 def test_nothing_is_recommended_of_nothing() -> None:
@@ -291,7 +287,7 @@ def test_one_run_that_overfitted_changes_no_advice_for_the_others() -> None:
     low = [with_skill(row(model, 1, 0.52), -0.01) for model in "abc"]
     cells = [[replace(r.cell(arm), findings=(overfit,)) for arm in ARMS] for r in low]
     bad = [replace(r, baseline=base, expanded=large) for r, (base, large) in zip(low, cells, strict=True)]
-    recipe = ("Train with another recipe before asking about data: a trivial baseline does better.",)
+    recipe = (f"Train {RECIPE} before asking about data: a trivial baseline does better.",)
     unclear = table(with_skill(row("a", 1, 0.52), -0.0001))
     assert next_steps(unclear, {}, over=True, campaign="c")[-1].endswith("a trivial baseline does as well.")
     assert next_steps(table(bad[0], *low[1:]), {}, over=True, campaign="c") == recipe
@@ -301,7 +297,7 @@ def test_one_run_that_overfitted_changes_no_advice_for_the_others() -> None:
     fell_apart = replace(bad[0].baseline, findings=(overfit, Finding("failed_to_learn", True, "", "fell apart")))
     bad[0] = replace(bad[0], baseline=fell_apart)
     (said,) = next_steps(table(*bad), {}, over=True, campaign="c")
-    assert said.startswith("Train fewer epochs (--epochs) or with another recipe: all arms overfitted: ")
+    assert said.startswith(f"Train fewer epochs (--epochs) or {RECIPE}: all arms overfitted: ")
     rises = replace(bad[0].baseline, findings=(Finding("still_improving", False, ""),))
     assert next_steps(table(replace(bad[0], baseline=rises), *bad[1:]), {}, over=True, campaign="c") == recipe
     longer = replace(bad[0], verdict=replace(bad[0].verdict, remedy=LONGER))

@@ -320,7 +320,7 @@ def test_the_same_name_in_another_workspace_is_none_of_ours(bench: Bench, tmp_pa
 
 
 def test_a_job_that_will_not_start_is_told_from_one_that_waits(bench: Bench) -> None:
-    for reason, never in (("PartitionTimeLimit", True), ("Resources", False)):
+    for reason, never in (("PartitionTimeLimit", True), ("JobHeldAdmin", True), ("Resources", False)):
         folder = bench.place.folder.path
         bench.answers.queue = line("1", "PENDING", reason, "", "N/A", f"{folder}/job.sh", bench.place.name)
         bench.look()

@@ -131,6 +131,8 @@ def test_a_change_that_is_rather_negligible_says_so() -> None:
     small = "Most likely the change is smaller than 0.5 %, which is negligible."
     assert answer(made_table(rows(HELPED, HELPED), 0.4, 0.1)).endswith(f"both improved. {small}")
     assert answer(made_table([made_row("amn", -0.4, LEANS_DOWN)])).endswith(small)
+    even = small.replace("Most likely", "About as likely as not")
+    assert all(answer(made_table(rows(HELPED, HELPED), near, 0.1)).endswith(even) for near in (0.49, 0.51))
     for other in (made_table(rows(HELPED, HELPED), 0.6), made_table(rows(CLOSE, CLOSE), 0.3, 0.3)):
         assert small not in answer(other)
     assert small not in answer(made_table(rows(HELPED, HURT), 0.4))  # what they do on average is no answer

@@ -309,7 +309,7 @@ class Program:
         if self.leaving is not None and (self.leaving.how is Exit.CANCELLED or not finished):
             how, step = self.leaving.how, self.said.step
             self.journal.event(self.leaving.ending(step, self.journal.active), durable=True)
-            if how is not Exit.CANCELLED and self.said.checkpoint is None:
+            if how is not Exit.CANCELLED and self.said.checkpoint is None and not 0 < step == self.said.first_step:
                 self.journal.say("it left without telling of a checkpoint")
             self.journal.say(f"{how.name.lower()} at step {step}")
             return how

@@ -44,7 +44,7 @@ class Said:
         """It told of an evaluation earlier than the newest one, and the log says so."""
         self.wrong = ""
         """The first cosine it told of that is none."""
-        self.can_checkpoint = bool(spec.own_trainer and spec.own_trainer.checkpoints)
+        self.can_checkpoint = first_step > 0 or bool(spec.own_trainer and spec.own_trainer.checkpoints)
         self.checkpoint: int | None = None
         """Step of the newest checkpoint that it told of in this attempt."""
         self.hopeless = False

@@ -110,9 +110,7 @@ def x_range(runs: Sequence[RunFacts], unit: str) -> tuple[float, float]:
 def x_name(runs: Sequence[RunFacts], unit: str) -> str:
     """The name of the x axis; it says so where all runs ended before the planned end."""
     ends = {ended_early(run) for run in runs if run.curve or not run.over}
-    if not ends or "" in ends:
-        return unit
-    return f"{'stopped early' if ends == {'stopped early'} else 'ended'} at {unit}"
+    return unit if not ends or "" in ends else f"{'stopped early' if ends == {'stopped early'} else 'ended'} at {unit}"
 
 
 def ended_early(run: RunFacts) -> str:
