@@ -38,17 +38,13 @@ def devices() -> tuple[gpus.Gpu, ...]:
     """What runs would train on here: the visible GPUs, or else the CPU."""
     known = {gpu.device: gpu for gpu in gpus.listed_gpus()} | {gpu.uuid: gpu for gpu in gpus.listed_gpus() if gpu.uuid}
     found = tuple(known.get(device, gpus.Gpu(device, "GPU")) for device in gpus.visible_gpus())
-    if not found and sys.platform == "darwin":
-        return (APPLE,)
-    return found or (CPU,)
+    return found or ((APPLE,) if sys.platform == "darwin" else (CPU,))
 
 
 def kept(gpu: gpus.Gpu) -> SelfTest | None:
     """The record of a device if it was tested with today's torch, driver and code, and with or without MPS as today."""
     record = record_for(_name(gpu), gpus.torch_build().version)
-    if record is None or record.kind != "cuda" or record.mps == (gpus.mps_state() == "running"):
-        return record
-    return None
+    return record if record is None or record.kind != "cuda" or record.mps == (gpus.mps_state() == "running") else None
 
 
 def self_tests_of(

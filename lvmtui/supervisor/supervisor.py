@@ -274,9 +274,7 @@ def _taken_again(supervisor: Supervisor, workspace: Workspace) -> IO[bytes] | No
     for track in supervisor.observer.tracks.values():
         track.touch()
     observation = supervisor.observer.observe()
-    if decide(observation, supervisor.rules) or work_left(observation):
-        return take_lock(workspace, seconds=0)
-    return None
+    return take_lock(workspace, seconds=0) if decide(observation, supervisor.rules) or work_left(observation) else None
 
 
 def _listen(wakeup: Wakeup) -> list[int]:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
+from statistics import fmean
 from typing import Literal
 
 from lvmtui.formats.data_facts import TrivialBaselines
@@ -269,16 +270,23 @@ def _overfitting(evaluations: Sequence[Evaluated], best: Evaluated, failed: Find
     one that goes on for long at a high rate may lose what it had learned of both."""
     last = evaluations[-1]
     after = [e for e in evaluations if e.step > best.step]
-    train_then, train_now = finite(best.train_cosine), finite(last.train_cosine)
+    # a single one is noisy, above all of one batch
+    train_then, train_now = map(_trained, ([best, *after][:OVERFIT_EVALUATIONS], after[-OVERFIT_EVALUATIONS:]))
     rose = train_then is not None and train_now is not None and train_now > train_then
     bar = cosine_of(best) - (OVERFIT_FALL if rose else FALL)
     if len(after) < OVERFIT_EVALUATIONS or max(map(cosine_of, after[-OVERFIT_EVALUATIONS:])) > bar:
         return None
     fell = f"validation cosine {words_of(best.cosine)} at its peak, {best.where}, now {words_of(last.cosine)}"
     if rose:
-        fell += f", while training rose from {words_of(train_then)} to {words_of(train_now)}"
+        fell += f", while training rose from {words_of(train_then)} to {words_of(train_now)} (means of 3)"
         return Finding("overfitting", False, f"overfitting: {fell}")
     return None if failed else Finding("overfitting", False, f"got worse: {fell}", "validation fell")
+
+
+def _trained(evaluations: Sequence[Evaluated]) -> float | None:
+    """Mean training cosine; None where it is not known of all."""
+    known = [cosine for e in evaluations if (cosine := finite(e.train_cosine)) is not None]
+    return fmean(known) if 0 < len(known) == len(evaluations) else None
 
 
 def _echoing(last: Evaluated, trivial: TrivialBaselines | None) -> Finding | None:

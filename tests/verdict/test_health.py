@@ -250,6 +250,9 @@ def test_an_overfit_is_a_note_with_its_peak() -> None:
     assert named is not None and named <= shows + 2
     found = next(f for f in health_of(run_of(run), TRIVIAL) if f.kind == "overfitting")
     assert not found.alarm and ".5160 at its peak, epoch 4" in found.words
+    lucky = [replace(e, train_cosine=0.6 + 0.001 * i + 0.01 * (i == 3)) for i, e in enumerate(run)]
+    (said,) = (f.words for f in health_of(run_of(lucky), TRIVIAL) if f.kind == "overfitting")
+    assert said.endswith("while training rose from .6073 to .6100 (means of 3)"), "its peak alone had .6130"
     assert "failed_to_learn" not in kinds(health_of(run_of(run), TRIVIAL))
 
 

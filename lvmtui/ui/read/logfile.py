@@ -98,9 +98,7 @@ class LogFile:
             text = os.pread(descriptor, size, 0)
         lines = re.finditer(re.escape(needle.encode()) + rb"[^\n]*", text.lower() if fold else text)
         starts = [line.start() for line in lines]
-        if not starts:
-            return None
-        return min(len(starts), 1 + sum(start < offset for start in starts)), len(starts)
+        return (min(len(starts), 1 + sum(start < offset for start in starts)), len(starts)) if starts else None
 
 
 def newest_lines(path: Path, count: int) -> list[str]:
