@@ -162,7 +162,7 @@ def evaluation_cost(work: Work) -> float:
 
 
 def closing_cost(work: Work, speed: float = 1.0) -> float:
-    """Seconds from the last evaluation to the end: scores, ranks, latency. `speed`: its seconds per the reference's."""
+    """Seconds from the last evaluation to the end: scores, ranks, latency. `speed`: seconds over the reference's."""
     ranks = 2 * work.heldout_windows**2 * work.dim / (CORE * _speed(work))
     predicted = work.heldout_windows + ROLLS * min(ROLLED, work.heldout_windows)
     single = SINGLE * (work.alone or _window(work)) if work.ours else 0.0
