@@ -278,8 +278,8 @@ def _overfitting(evaluations: Sequence[Evaluated], best: Evaluated, failed: Find
         return None
     fell = f"validation cosine {words_of(best.cosine)} at its peak, {best.where}, now {words_of(last.cosine)}"
     if rose:
-        fell += f", while training rose from {words_of(train_then)} to {words_of(train_now)} (means of {OVERFIT_EVALUATIONS})"
-        return Finding("overfitting", False, f"overfitting: {fell}")
+        rise = f"from {words_of(train_then)} to {words_of(train_now)} (means of {OVERFIT_EVALUATIONS})"
+        return Finding("overfitting", False, f"overfitting: {fell}, while training rose {rise}")
     return None if failed else Finding("overfitting", False, f"got worse: {fell}", "validation fell")
 
 
