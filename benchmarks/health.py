@@ -36,7 +36,8 @@ from lvmtui.planning.options import demo
 from lvmtui.planning.plan import make_plan, write_plan
 from lvmtui.state.run_reader import RunReader
 from lvmtui.state.run_state import RunState
-from lvmtui.verdict.health import EARLY, OVERFIT_EVALUATIONS, Finding, health_of, peak
+from lvmtui.verdict.health import EARLY, OVERFIT_EVALUATIONS, Finding, health_of
+from lvmtui.verdict.trend import peak
 from trainers import train
 from trainers.data import RunData, TensorWindows, open_data
 from trainers.orders import Orders

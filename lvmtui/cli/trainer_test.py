@@ -28,12 +28,12 @@ from lvmtui.state.run_reader import RunReader
 from lvmtui.system.errors import UserError
 from lvmtui.system.files import last_line
 from lvmtui.system.launch import our_command
-from lvmtui.system.numbers import plural
+from lvmtui.system.numbers import finite, plural
 from lvmtui.system.process_id import LAUNCH_MARK
 from lvmtui.system.processes import Process, kill_all, marked_processes
 from lvmtui.system.programs import spawn, unmarked_environment
 from lvmtui.system.text import sanitise
-from lvmtui.verdict.health import finite, health_of
+from lvmtui.verdict.health import health_of
 
 E = TypeVar("E")
 SHOWN = 12

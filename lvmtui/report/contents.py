@@ -33,9 +33,10 @@ from lvmtui.system.numbers import numbered
 from lvmtui.system.text import grouped, sanitise
 from lvmtui.verdict.answer import answer
 from lvmtui.verdict.comparison import context_means
-from lvmtui.verdict.health import Finding, cosine_of, scored
+from lvmtui.verdict.health import Finding
 from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.table import Table
+from lvmtui.verdict.trend import cosine_of, scored
 from lvmtui.verdict.words import listed
 
 VERSION = 1

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import escape
 
-from lvmtui.system.numbers import cosine
-from lvmtui.verdict.health import finite
+from lvmtui.system.numbers import cosine, finite
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 SPARKS = 20

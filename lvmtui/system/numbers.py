@@ -5,6 +5,18 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
+from statistics import fmean
+
+
+def finite(value: float | None) -> float | None:
+    """`value`, or None where it is missing or no number to compare with."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def mean_of(values: Iterable[float | None]) -> float | None:
+    """Mean of the values that are known and finite."""
+    known = [value for value in map(finite, values) if value is not None]
+    return fmean(known) if known else None
 
 
 def duration(seconds: float | None) -> str:

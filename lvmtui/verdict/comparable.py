@@ -21,7 +21,7 @@ from lvmtui.state.campaign_reader import RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.system.numbers import cosine, numbered, plural
 from lvmtui.system.text import V, grouped, sanitise
-from lvmtui.verdict.health import at_plateau, late_gain
+from lvmtui.verdict.trend import at_plateau, late_gain
 from lvmtui.verdict.words import listed
 
 SHARED_MACHINE = 1.5

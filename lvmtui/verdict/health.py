@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, takewhile
-from statistics import fmean
+from itertools import takewhile
 from typing import Literal
 
 from lvmtui.formats.data_facts import TrivialBaselines
@@ -19,8 +18,9 @@ from lvmtui.formats.results import Comparison
 from lvmtui.formats.trainer_log import LONGEST_REASON, Evaluated, Failed, Finished
 from lvmtui.state.run_state import RunState, TrainerState
 from lvmtui.system.numbers import cosine as words_of
-from lvmtui.system.numbers import numbered
+from lvmtui.system.numbers import finite, mean_of, numbered
 from lvmtui.system.text import sanitise
+from lvmtui.verdict.trend import OVERFIT_FALL, at_plateau, cosine_of, late_gain, peak, scored
 from lvmtui.verdict.words import short_trivial, skill_words, the_trivial
 
 Kind = Literal[
@@ -50,25 +50,12 @@ BELOW = 0.01
 """Cosine below the context mean at which a run has failed to learn; seeds differ by .001."""
 OVERFIT_EVALUATIONS = 3
 """Evaluations after the peak, all below it, that make a fall a trend."""
-OVERFIT_FALL = 0.003
-"""Cosine lost since the peak. Large-arm runs of the tuned recipe wander by .001 to .002 on the bundled validation
-windows; small-arm runs that go on for half a dozen epochs after their peak lose .005 to .009."""
 ECHO_SHARE = 0.6
 """Share of the way from the context mean's margin to copy-last's: the recency mean is at .28, good runs at .1 to .3."""
 ECHO_COSINE = 0.9
 """Cosine with the last context vector; the context mean has .69 with it, recency mean and healthy runs up to .82."""
 NO_BETTER = 0.001
 """Cosine by which a run must beat the context mean on the validation windows: what seeds differ by."""
-
-PLATEAU_SHARE = 0.25
-"""The end of a curve, in steps: its last quarter, two evaluations of the tuned recipe's eight."""
-PLATEAU_GAIN = 0.0025
-"""Relative gain in cosine that a curve at its plateau stays under: half of the +-0.5 % that a verdict calls
-negligible, so that unfinished training of one arm alone cannot carry a comparison out of that band."""
-ANNEALED_SHARE = 0.5
-"""The same where the learning rate falls to zero, which flattens any last quarter (docs/judgement.md has figures)."""
-PLATEAU_EVALUATIONS = 4
-"""With fewer, two evaluations lie further apart than a quarter of the curve, and nothing is known."""
 
 
 @dataclass(frozen=True)
@@ -271,7 +258,8 @@ def _overfitting(evaluations: Sequence[Evaluated], best: Evaluated, failed: Find
     last = evaluations[-1]
     after = [e for e in evaluations if e.step > best.step]
     # a single one is noisy, above all of one batch
-    train_then, train_now = map(_trained, ([best, *after][:OVERFIT_EVALUATIONS], after[-OVERFIT_EVALUATIONS:]))
+    ends = [best, *after][:OVERFIT_EVALUATIONS], after[-OVERFIT_EVALUATIONS:]
+    train_then, train_now = (mean_of(e.train_cosine for e in end) for end in ends)
     rose = train_then is not None and train_now is not None and train_now > train_then
     bar = cosine_of(best) - (OVERFIT_FALL if rose else FALL)
     if len(after) < OVERFIT_EVALUATIONS or max(map(cosine_of, after[-OVERFIT_EVALUATIONS:])) > bar:
@@ -281,12 +269,6 @@ def _overfitting(evaluations: Sequence[Evaluated], best: Evaluated, failed: Find
         rise = f"from {words_of(train_then)} to {words_of(train_now)} (means of {OVERFIT_EVALUATIONS})"
         return Finding("overfitting", False, f"overfitting: {fell}, while training rose {rise}")
     return None if failed else Finding("overfitting", False, f"got worse: {fell}", "validation fell")
-
-
-def _trained(evaluations: Sequence[Evaluated]) -> float | None:
-    """Mean training cosine; None where it is not known of all."""
-    known = [cosine for e in evaluations if (cosine := finite(e.train_cosine)) is not None]
-    return fmean(known) if 0 < len(known) == len(evaluations) else None
 
 
 def _echoing(last: Evaluated, trivial: TrivialBaselines | None) -> Finding | None:
@@ -330,9 +312,8 @@ def _no_better(best: Evaluated, trivial: TrivialBaselines | None, judged: Judged
 def _still_improving(run: RunState, evaluations: Sequence[Evaluated]) -> Finding | None:
     """More training would have helped."""
     anneals = run.spec.recipe.schedule == "cosine" and not run.spec.own_trainer
-    share, end = (ANNEALED_SHARE, "half") if anneals else (PLATEAU_SHARE, "quarter")
-    gain = late_gain(evaluations, share)
-    if run.trainer.finished is None or run.improved_no_more or gain is None or at_plateau(evaluations, share):
+    gain, end = late_gain(evaluations, anneals=anneals), "half" if anneals else "quarter"
+    if run.trainer.finished is None or run.improved_no_more or gain is None or at_plateau(evaluations, anneals=anneals):
         return None
     words = f"still improving at the end: {words_of(gain)} of validation cosine came in the last {end}"
     return Finding("still_improving", False, words)
@@ -345,63 +326,3 @@ def _best_at_first(evaluations: Sequence[Evaluated], best: Evaluated, finished: 
         return None
     words = f"had its best score at the first evaluation, {best.where}; it may have been better still before"
     return Finding("best_at_first", False, words)
-
-
-# Validation curves ---------------------------------------------------------------------------------------------------
-
-
-def finite(value: float | None) -> float | None:
-    """`value`, or None where it is missing or no number to compare with."""
-    return value if value is not None and math.isfinite(value) else None
-
-
-def scored(evaluations: Sequence[Evaluated]) -> tuple[Evaluated, ...]:
-    """The evaluations that have a validation cosine."""
-    return tuple(e for e in evaluations if finite(e.cosine) is not None)
-
-
-def peak(evaluations: Sequence[Evaluated]) -> Evaluated | None:
-    """The first evaluation with the highest validation cosine."""
-    return max(scored(evaluations), key=cosine_of, default=None)
-
-
-def cosine_of(evaluation: Evaluated) -> float:
-    """The validation cosine of an evaluation that is `scored`."""
-    assert evaluation.cosine is not None
-    return evaluation.cosine
-
-
-def late_gain(evaluations: Sequence[Evaluated], share: float = PLATEAU_SHARE) -> float | None:
-    """By how much the best validation cosine rose in the last quarter (or `share`) of the steps taken; never negative.
-
-    Where the quarter begins between two evaluations, the best cosine is taken to rise evenly from one to the other:
-    with few of them the one before may lie half the curve back. Curves flatten as they rise, so they are above that
-    line, and the gain is rather over- than understated.
-
-    None with fewer than four evaluations that have a cosine, or none before the last quarter.
-    """
-    known = scored(evaluations)
-    if len(known) < PLATEAU_EVALUATIONS:
-        return None
-    border = (1 - share) * known[-1].step
-    best = list(zip((e.step for e in known), accumulate(map(cosine_of, known), max), strict=True))
-    first = next((i for i, (step, _) in enumerate(best) if step > border), 0)
-    if not first:
-        return None
-    (step, at_border), (next_step, after) = best[first - 1], best[first]
-    at_border += (after - at_border) * (border - step) / (next_step - step)
-    return max(0.0, best[-1][1] - at_border)
-
-
-def at_plateau(evaluations: Sequence[Evaluated], share: float = PLATEAU_SHARE) -> bool:
-    """True if more training would not have changed the result by an amount that matters.
-
-    Definition: in the last quarter (or `share`) of the steps taken, the best validation cosine rose by less than 0.25 %
-    of itself, or has fallen since by as much as overfitting is told from. What stays (also a collapse, which `health`
-    names) is at its plateau; with fewer than four evaluations the answer is False: not known.
-    """
-    gain, best = late_gain(evaluations, share), peak(evaluations)
-    if gain is None or best is None:
-        return False
-    fallen = cosine_of(best) - cosine_of(scored(evaluations)[-1])
-    return gain <= PLATEAU_GAIN * abs(cosine_of(best)) or fallen >= OVERFIT_FALL

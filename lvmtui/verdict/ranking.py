@@ -7,19 +7,19 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from statistics import fmean
 
 from lvmtui.formats.campaign import told
 from lvmtui.formats.results import STRATA, Comparison, Effects, Estimate, Population, Stratum
 from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.state.campaign_reader import CampaignState
 from lvmtui.state.status import Phase
+from lvmtui.system.numbers import finite, mean_of
 from lvmtui.system.text import grouped, sanitise
 from lvmtui.verdict.average import correlations, estimate_of, joint_level
 from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.comparison import lost_scores, read_comparisons, trivial_by_run
 from lvmtui.verdict.cross_checks import disagreement, figure_words, forward_doubts_of, moves
-from lvmtui.verdict.health import finite, health_of
+from lvmtui.verdict.health import health_of
 from lvmtui.verdict.rows import Health, Trivials, draft_row
 from lvmtui.verdict.table import Average, Row, SourceAverage, Table, TrivialRow
 from lvmtui.verdict.words import MORE_SEEDS, PUT_BACK, UNFINISHED, Word, chances, interval_words, of_context, verdict
@@ -90,7 +90,6 @@ def table_of(state: CampaignState, comparisons: Mapping[str, Comparison], trivia
     unrelated = tuple(tuple(float(a is b) for b in tested) for a in tested)  # makes intervals the widest
     level = joint.level if joint and len(alike) == len(fair) else joint_level(unrelated)
     rows = ranked([_judged(row, level, labels[0], tested=len(tested), seeds=len(campaign.seeds)) for row in drafts])
-    changes = [row.change for row in rows if row.rank is not None and row.change is not None]
     primary = None
     if joint and len(alike) > 1:
         word = verdict(joint.average, seeds=min(row.seeds for row in fair if row.model in alike))
@@ -100,7 +99,7 @@ def table_of(state: CampaignState, comparisons: Mapping[str, Comparison], trivia
         labels=labels,
         rows=tuple(rows),
         trivial=() if all(row.history for row in rows) else _trivial_rows(state, first, trivial, plain=plain),
-        average=primary.estimate.value if primary else fmean(changes) if changes else None,
+        average=primary.estimate.value if primary else mean_of(row.change for row in rows if row.rank is not None),
         seeds=len(campaign.seeds),
         tested=len(tested),
         primary=primary,

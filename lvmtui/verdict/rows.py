@@ -6,7 +6,7 @@ docs/judgement.md ("Before the end") has the change that is shown before its run
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -19,11 +19,13 @@ from lvmtui.state.campaign_reader import CampaignState, RunView
 from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ENDED_EARLY, Phase
 from lvmtui.system.numbers import cosine as figure
+from lvmtui.system.numbers import finite, mean_of
 from lvmtui.system.text import grouped, sanitise
 from lvmtui.verdict.comparable import BOTH_ARMS, own_doubts, scored_alike
 from lvmtui.verdict.comparison import complete_pairs, repeated_seeds, same_scores
-from lvmtui.verdict.health import Finding, cosine_of, finite, of_seeds, peak, scored
+from lvmtui.verdict.health import Finding, of_seeds
 from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row
+from lvmtui.verdict.trend import cosine_of, peak, scored
 from lvmtui.verdict.words import LITTLE, Verdict, Word, listed, of_context, verdict
 
 UNFIT = frozenset({"diverged", "collapsed", "failed_to_learn"})
@@ -188,12 +190,6 @@ def _heldout_cosine(view: RunView) -> float | None:
     """Mean held-out cosine a finished run logged; None for histories, which have no held-out windows."""
     finished = view.finished
     return finite(finished.heldout.cosine) if finished and finished.heldout.windows else None
-
-
-def mean_of(values: Iterable[float | None]) -> float | None:
-    """Mean of the values that are known."""
-    known = [value for value in values if value is not None]
-    return fmean(known) if known else None
 
 
 # Before the end ------------------------------------------------------------------------------------------------------

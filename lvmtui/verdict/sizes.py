@@ -20,12 +20,11 @@ from lvmtui.formats.results import ALPHA, STRATA
 from lvmtui.formats.spec import ArmName
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView
-from lvmtui.system.numbers import plural
+from lvmtui.system.numbers import finite, plural
 from lvmtui.system.text import sanitise
 from lvmtui.verdict.compare import read_scores, trivial_scores
 from lvmtui.verdict.comparison import repeated_seeds
 from lvmtui.verdict.figures import TrivialScores, WindowScores
-from lvmtui.verdict.health import finite
 from lvmtui.verdict.interval import Booleans, Design
 from lvmtui.verdict.learning_curve import FittedCurve, Floats, Measured, fit, measure
 from lvmtui.verdict.model_crossings import leaders, more_for_less, overtaking

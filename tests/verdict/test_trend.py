@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lvmtui.verdict.health import OVERFIT_FALL, at_plateau, cosine_of, late_gain, peak, scored
+from lvmtui.verdict.trend import OVERFIT_FALL, at_plateau, cosine_of, late_gain, peak, scored
 from tests.verdict.series import evaluated
 
 
