@@ -98,7 +98,7 @@ def test_a_job_put_back_into_the_queue_goes_on_where_it_was(world: SlurmWorld) -
     number = str(world.job())
     world.cluster.call("scontrol", "requeue", number)
     world.until(lambda: world.phase() is Phase.QUEUED)
-    world.until(lambda: world.in_the_queue()[number] == "PENDING")  # REQUEUED until its processes are gone: no update
+    world.until(lambda: world.in_the_queue().get(number) == "PENDING")  # REQUEUED while its processes end
     world.cluster.call("scontrol", "update", f"jobid={number}", "StartTime=now")
     assert len(interruptions(world.state())) == 1
     world.until(lambda: world.training() and world.state().trainer.attempts == 2)
