@@ -20,7 +20,7 @@ from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import ARMS
 from lvmtui.state.campaign_reader import CampaignReader
 from lvmtui.verdict.comparison import trivial_by_run
-from lvmtui.verdict.rows import LEAST_SHARE, PairSoFar, best_trivial, early_change, reached
+from lvmtui.verdict.early import LEAST_SHARE, PairSoFar, best_trivial, early_change, reached
 
 SHARES = (0.25, 0.5, 0.75, 1.0)
 Sign = Callable[[PairSoFar, float], float | None]

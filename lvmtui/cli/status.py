@@ -25,8 +25,8 @@ from lvmtui.system import numbers as words
 from lvmtui.system.process_id import Identity
 from lvmtui.system.text import aligned, padded, sanitise, width
 from lvmtui.verdict.comparison import lost_scores
+from lvmtui.verdict.early import best_trivial
 from lvmtui.verdict.ranking import Judgement
-from lvmtui.verdict.rows import best_trivial
 from lvmtui.verdict.table import Row as ModelRow
 
 WIDTH = 120

@@ -286,9 +286,20 @@ class Comparison:
 
 
 def read_comparison(path: Path) -> Comparison | None:
-    """The comparison at `path`; None where there is none this version can read: it is made again."""
+    """The comparison at `path`; None where there is none this version can read: `lvmtui report` makes it again."""
     comparison = find_document(Comparison, path)
     return comparison if comparison and comparison.version == VERSION else None
+
+
+@dataclass(frozen=True)
+class _Versioned:
+    version: int = VERSION
+
+
+def judged_before(path: Path) -> bool:
+    """True if a version of the program that judged by other rules made the comparison at `path`."""
+    found = find_document(_Versioned, path)
+    return found is not None and found.version < VERSION
 
 
 # The report -----------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from lvmtui.state.tail import LogCursor, read_lines
 from lvmtui.system import numbers as words
 from lvmtui.system.files import append_line
 from lvmtui.system.text import grouped, sanitise
-from lvmtui.verdict.rows import early_change
+from lvmtui.verdict.early import early_change
 
 QUIET_KINDS = (b'"kind":"trained"', b'"kind":"checkpoint_saved"')
 """Most lines of a run's log are of these kinds. They are not shown here, so they are skipped before decoding."""

@@ -1,31 +1,28 @@
-"""A model's row before it is judged among the others: its figures, or why there are none. Pure.
-
-docs/judgement.md ("Before the end") has the change that is shown before its runs are finished.
-"""
+"""A model's row before it is judged among the others: its figures, or why there are none. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from statistics import fmean
 
 from lvmtui.formats.data_facts import ForwardScores, TrivialBaselines
-from lvmtui.formats.results import Comparison
+from lvmtui.formats.results import Comparison, judged_before
 from lvmtui.formats.spec import ARMS, ArmName
 from lvmtui.formats.trainer_log import LONGEST_REASON, REFUTED, Failed
 from lvmtui.models import title_of
 from lvmtui.state.campaign_reader import CampaignState, RunView
-from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ENDED_EARLY, Phase
 from lvmtui.system.numbers import cosine as figure
 from lvmtui.system.numbers import finite, mean_of
 from lvmtui.system.text import grouped, sanitise
 from lvmtui.verdict.comparable import BOTH_ARMS, own_doubts, scored_alike
 from lvmtui.verdict.comparison import complete_pairs, repeated_seeds, same_scores
+from lvmtui.verdict.early import early_change
 from lvmtui.verdict.health import Finding, of_seeds
 from lvmtui.verdict.table import ArmCell, EarlyChange, Forward, Row
-from lvmtui.verdict.trend import cosine_of, peak, scored
+from lvmtui.verdict.trend import peak
 from lvmtui.verdict.words import LITTLE, Verdict, Word, listed, of_context, verdict
 
 UNFIT = frozenset({"diverged", "collapsed", "failed_to_learn"})
@@ -40,6 +37,12 @@ SO_FAR = (
     "validation windows; the verdict is about other windows"
 )
 """Shown beside the change of runs that are not compared yet: the arms have validation windows of their own."""
+JUDGED_BEFORE = "judged by the rules of an earlier version; 'lvmtui report' judges it again"
+TOO_EARLY = "too early to tell"
+UNPREDICTED = "no verdict without its predictions"
+"""Said in its place of a user's own trainer, of which no change so far is ever known."""
+WAITS = "not judged before all of its runs have ended"
+"""The same of one that has handed in predictions."""
 
 Trivials = Mapping[str, TrivialBaselines | None]
 """Trivial baselines of each run's arm and fold, by the name of the run."""
@@ -82,11 +85,9 @@ def draft_row(
     else:
         estimate, change = comparison.change, comparison.change.value
     if word.word is Word.PROVISIONAL and change is None:
-        early = _early(state, model, trivial, health)
+        early = _early(state, model, trivial, health) if word.reason != JUDGED_BEFORE else None
         change = early.percent if early else None
-        own = any(view.state.spec.own_trainer for view in views if view.state)
-        handed_in = any(_heldout_cosine(view) is not None for view in views)
-        no_change = "" if early else TOO_EARLY if not own else WAITS if handed_in else UNPREDICTED
+        no_change = "" if early else _no_change(word, views)
     judged = comparison if comparison and estimate else None
     return Row(
         model=model,
@@ -217,13 +218,23 @@ def _waiting_verdict(state: CampaignState, model: str) -> Verdict:
     if any(_may_finish(*pair) for pair in _pairs(state, model)):
         going_on = [(arm, view) for arm, view in views if view and not view.status.over]
         words = "; ".join(dict.fromkeys(f"{_label(state, arm)} {v.status.phase.value}" for arm, v in going_on))
-        return Verdict(Word.PROVISIONAL, reason=words or "finished, not compared yet")
+        made = JUDGED_BEFORE if judged_before(state.dir.comparison(model)) else "finished, not compared yet"
+        return Verdict(Word.PROVISIONAL, reason=words or made)
     stopped = [(_label(state, arm), view) for arm, view in views if not _may_finish(view)]
     reason, ending = (
         "; ".join(f"{listed(list(dict.fromkeys(labels)))} {words}" for words, labels in told.items())
         for told in (grouped((_ending(view, cause=cause), label) for label, view in stopped) for cause in (True, False))
     )
     return Verdict(Word.NOT_COMPARABLE, reason=reason, ending=ending)
+
+
+def _no_change(word: Verdict, views: Sequence[RunView]) -> str:
+    """Why no change can be told so far."""
+    if word.reason == JUDGED_BEFORE:
+        return JUDGED_BEFORE
+    if not any(view.state.spec.own_trainer for view in views if view.state):
+        return TOO_EARLY
+    return WAITS if any(_heldout_cosine(view) is not None for view in views) else UNPREDICTED
 
 
 def _may_finish(*views: RunView | None) -> bool:
@@ -312,83 +323,3 @@ def _history_verdict(state: CampaignState, model: str, health: Health) -> tuple[
     moved = expanded - baseline
     change = 100 * moved / baseline if baseline > LITTLE else None
     return Verdict(Word.POINT_ESTIMATE, reason="; ".join(reasons), remedy=remedy), moved, change
-
-
-# The change so far ----------------------------------------------------------------------------------------------------
-
-LEAST_SHARE = 0.5
-"""Share of the training that both arms must have done before a change is shown."""
-TOO_EARLY = "too early to tell"
-UNPREDICTED = "no verdict without its predictions"
-"""Said in its place of a user's own trainer, of which no change so far is ever known."""
-WAITS = "not judged before all of its runs have ended"
-"""The same of one that has handed in predictions."""
-
-
-PairSoFar = tuple[RunState, RunState, Mapping[ArmName, TrivialBaselines | None]]
-"""The two runs of a seed, the baseline's first, and the trivial baselines by arm."""
-
-
-def early_change(pairs: Sequence[PairSoFar], at: float | None = None) -> EarlyChange | None:
-    """The change so far, mean over the pairs that have come far enough; None: too early to tell.
-
-    `at`: the share of the training to look at, at least `LEAST_SHARE`; None: as far as both arms are. Runs of other
-    programs do not count, nor arms whose trivial baselines are missing or were measured on other windows.
-    """
-    found = [known for pair in pairs if (known := _of_pair(pair, at)) is not None]
-    return EarlyChange(fmean(c.percent for c in found), min(c.share for c in found), len(found)) if found else None
-
-
-def _of_pair(pair: PairSoFar, at: float | None) -> EarlyChange | None:
-    baseline, expanded, trivial = pair
-    done = min(_share(baseline), _share(expanded))
-    share = done if at is None else at
-    if done < max(share, LEAST_SHARE):
-        return None
-    gains = []
-    for arm, run in zip(ARMS, (baseline, expanded), strict=True):
-        known, cosine = trivial_cosines(run, trivial.get(arm)), reached(run, share)
-        level = known.get("recency_mean", known.get("mean", 0.0))
-        if cosine is None or level <= 0:
-            return None
-        gains.append(cosine / level)
-    before, after = gains
-    return EarlyChange(100 * (after - before) / before, share) if before > 0 else None
-
-
-def _share(run: RunState) -> float:
-    """Share of the training that has been evaluated; 1 for a finished run."""
-    if run.trainer.finished:
-        return 1.0
-    known = scored(run.trainer.evaluations)
-    return min(1.0, known[-1].step / max(1, run.spec.total_steps)) if known else 0.0
-
-
-def reached(run: RunState, share: float) -> float | None:
-    """The best validation cosine up to a share of the training."""
-    until = share * run.spec.total_steps + 1e-6
-    best = peak([e for e in run.trainer.evaluations if e.step <= until])
-    return cosine_of(best) if best else None
-
-
-@dataclass(frozen=True)
-class BestTrivial:
-    """The best trivial baseline on a run's own validation windows: what a gain is a gain over."""
-
-    name: str
-    cosine: float
-
-
-def trivial_cosines(run: RunState, trivial: TrivialBaselines | None) -> dict[str, float]:
-    """Cosines of the trivial baselines on the run's own validation windows, by name; empty for runs of other programs,
-    and where they were measured on other windows or not at all."""
-    if trivial is None or run.spec.foreign or trivial.fingerprint != run.spec.split_fingerprint:
-        return {}
-    known = {name: value for name, value in trivial.validation_cosines.items() if finite(value) is not None}
-    return known or {"mean": trivial.validation_mean}
-
-
-def best_trivial(run: RunState, trivial: TrivialBaselines | None) -> BestTrivial | None:
-    """The best trivial baseline on the run's own validation windows; None where it is not known."""
-    name, cosine = max(trivial_cosines(run, trivial).items(), key=lambda item: item[1], default=("", 0.0))
-    return BestTrivial(name, cosine) if cosine > 0 else None

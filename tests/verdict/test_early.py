@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +13,12 @@ from hypothesis import strategies as st
 
 from lvmtui.formats.data_facts import TrivialBaselines
 from lvmtui.formats.spec import ARMS, ArmName
+from lvmtui.report.make import write_report
 from lvmtui.state.campaign_reader import RunView
 from lvmtui.state.run_state import RunState
-from lvmtui.verdict.rows import PairSoFar, early_change
+from lvmtui.verdict.answer import answer
+from lvmtui.verdict.compare import compare
+from lvmtui.verdict.early import PairSoFar, early_change
 from tests.factory import State
 from tests.verdict.scenes import by_own_trainer, finished, read_table, state_of
 from tests.verdict.series import SPEC, TRIVIAL, evaluated, run_of
@@ -91,6 +95,21 @@ def test_a_pair_that_cannot_be_compared_any_more_has_no_change_so_far(tmp_path: 
     states[ended] = "collapsed"
     (row,) = read_table(state_of(*finished(tmp_path / "b", {"amn": (0.51, 0.52)}, seeds=(1,), states=states))).rows
     assert row.baseline.alarms and row.early is None
+
+
+def test_what_an_earlier_version_judged_has_no_change_so_far_and_is_not_called_unjudged(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, {"amn": (0.51, 0.52), "gru": (0.51, 0.52)})
+    assert read_table(state_of(workspace, campaign)).rows[0].early, "finished, and not compared yet"
+    for model in campaign.models:
+        path = workspace.campaign(campaign.id).comparison(model)
+        compare(workspace.campaign(campaign.id), model)
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 1}))
+    table = read_table(state_of(workspace, campaign))
+    said = "judged by the rules of an earlier version; 'lvmtui report' judges it again"
+    assert [(row.change, row.early, row.no_change) for row in table.rows] == [(None, None, said)] * 2
+    assert answer(table) == f"No answer yet: {said}."
+    write_report(workspace, campaign.id)
+    assert answer(read_table(state_of(workspace, campaign))).startswith("More data helped")
 
 
 def handed_in(own: RunView, judged: RunView) -> RunView:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import shlex
 from dataclasses import dataclass
@@ -74,19 +75,20 @@ def check_settings(settings: Settings) -> None:
     if limit is not None and limit < warn + EARLY:
         raise UserError(
             f"--time {value_of(settings, 'time')}: a run is told to leave {warn} s before, and Slurm may be a minute "
-            f"early; give at least {(warn + EARLY) // 60}:{(warn + EARLY) % 60:02} (minutes:seconds)"
+            f"early; give at least {math.ceil((warn + EARLY) / 60)} (minutes)"
         )
 
 
 def seconds_of(limit: str) -> int | None:
-    """A time limit in seconds: minutes, minutes:seconds, hours:minutes:seconds, days-hours[:minutes[:seconds]]."""
+    """A time limit in seconds, up to the next minute as Slurm takes it: minutes, minutes:seconds, hours:minutes:seconds,
+    days-hours[:minutes[:seconds]]."""
     if not limit:
         return None
     days, dash, rest = limit.rpartition("-")
     parts = [int(part) for part in rest.split(":")]
     with_hours = parts if dash or len(parts) == 3 else [0, *parts]
     hours, minutes, seconds = (*with_hours, 0, 0)[:3]
-    return int(days or 0) * 86400 + hours * 3600 + minutes * 60 + seconds
+    return int(days or 0) * 86400 + hours * 3600 + minutes * 60 + 60 * (seconds > 0)
 
 
 def value_of(settings: Settings, name: str) -> str:

@@ -19,8 +19,8 @@ from lvmtui.system import numbers as words
 from lvmtui.system.text import sanitise
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw.charts import Point
+from lvmtui.verdict.early import BestTrivial
 from lvmtui.verdict.health import Finding
-from lvmtui.verdict.rows import BestTrivial
 
 NAME = 24
 """Characters of a label or a model's name that are kept: they are people's own words."""

@@ -24,9 +24,9 @@ from lvmtui.ui.read.run_facts import NAME, RunFacts
 from lvmtui.verdict.answer import answer, headline
 from lvmtui.verdict.caveats import caveats
 from lvmtui.verdict.comparison import lost_scores, read_comparisons, trivial_by_run
+from lvmtui.verdict.early import best_trivial
 from lvmtui.verdict.health import Finding, health_of
 from lvmtui.verdict.ranking import table_of
-from lvmtui.verdict.rows import best_trivial
 from lvmtui.verdict.table import Row, Table
 
 if TYPE_CHECKING:  # what most campaigns do not need is not loaded before the first picture

@@ -29,7 +29,7 @@ from lvmtui.ui.read.machine import GpuLoad, MachineFigures, parse_gpu
 from lvmtui.ui.read.run_facts import why_it_stands
 from lvmtui.ui.read.snapshot import Snapshot
 from lvmtui.ui.read.source import SnapshotSource
-from lvmtui.verdict.rows import BestTrivial
+from lvmtui.verdict.early import BestTrivial
 from tests.factory import bring_to, make_campaign, write_trivial
 from tests.ui.showcase import NOW, end, every_state, many, middle
 from tests.verdict.tables import made_row, made_table, with_skill
