@@ -36,6 +36,8 @@ from lvmtui.system.text import sanitise
 from lvmtui.verdict.health import health_of
 
 E = TypeVar("E")
+OURS = re.compile(rb"\d\d:\d\d:\d\d (failed at step |.*, from (the start|step \d+ \(.*\))$)")
+"""Lines that lvmtui writes between those of a script: why an attempt failed, which quotes it, and that one starts."""
 SHOWN = 12
 """Lines of a log that are shown as they were understood."""
 COUNTED = {Trained: "training point", Evaluated: "evaluation", CheckpointSaved: "checkpoint"}
@@ -86,12 +88,16 @@ def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]
     """What the patterns understand of a log, a line each, and whether they understand anything. Raises UserError."""
     reader = pattern_reader(patterns)
     lines = evaluations = behind = lost = 0
-    newest = {True: -math.inf, False: -math.inf}  # the evaluations that tell their epoch only, and the others
+    none = {True: -math.inf, False: -math.inf}
+    newest = dict(none)  # the evaluations that tell their epoch only, and the others
     shown: list[str] = []
     facts, unread = LogFacts(log.name), ""
     try:
         with log.open("rb") as file:
             for lines, line in enumerate(file, 1):
+                if OURS.match(line):
+                    newest = dict(none)  # what comes next is of another attempt
+                    continue
                 reading = reader.read(line.rstrip(b"\r\n"))
                 if reading is None:
                     unread = sanitise(line, 100)

@@ -135,7 +135,9 @@ def _training_length(ranked: Sequence[Row]) -> list[str]:
             arms = [one for one in ARMS if which[one] == rows]
             both = words.replace("be lower", "be lower or higher") if len(arms) > 1 else words
             models = named(rows) if len(rows) == len(ranked) else listed([row.title for row in rows])
-            said.append(f"{models} trained on {listed([rows[0].cell(one).label for one in arms])} {both}")
+            found = [(f.seeds, row.seeds) for row in rows for f in row.cell(arm).findings if f.kind == kind]
+            some = " (some seeds only)" if any(having < seeds for having, seeds in found) else ""
+            said.append(f"{models} trained on {listed([rows[0].cell(one).label for one in arms])}{some} {both}")
     return said
 
 

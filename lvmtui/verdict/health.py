@@ -73,6 +73,8 @@ class Finding:
     """The words where other seeds have it too, without what this run alone did; empty: the same."""
     on_heldout: bool = False
     """It is about the held-out windows; what is shown beside it may be about the validation windows."""
+    seeds: int = 1
+    """How many runs of its arm have it."""
 
     @property
     def label(self) -> str:

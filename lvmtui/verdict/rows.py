@@ -268,7 +268,7 @@ def _findings(state: CampaignState, views: Sequence[RunView], health: Health) ->
     told = [(view.planned.seed, finding) for view in views for finding in health.get(view.planned.run, ())]
     kinds = grouped((finding.kind, (seed, finding)) for seed, finding in told)
     several = len(state.campaign.seeds) > 1
-    said = [replace(found[0][1], words=of_seeds(found, several=several)) for found in kinds.values()]
+    said = [replace(f[0][1], words=of_seeds(f, several=several), seeds=len(f)) for f in kinds.values()]
     return tuple(sorted(said, key=lambda finding: not finding.alarm))
 
 

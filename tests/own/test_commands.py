@@ -11,9 +11,9 @@ import pytest
 
 from lvmtui.cli.commands import main
 from lvmtui.cli.watch_logs import Watch, log_table
+from tests.own.bench import PATTERN, Bench
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-PATTERN = r"epoch (?P<epoch>\d+) val (?P<cosine>\S+)"
 
 
 def write_log(path: Path, epochs: int = 3) -> Path:
@@ -57,6 +57,19 @@ def test_mistakes(arguments: list[str], words: str, capsys: pytest.CaptureFixtur
     assert main(arguments) == 2
     said = capsys.readouterr().err
     assert words in said and said.count("\n") == 1
+
+
+def test_lines_of_ours_in_the_log_of_a_run_are_not_the_scripts(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The line that tells of a failure quotes the script's last one, and another attempt begins its count anew."""
+    bench.plan("import sys\nprint('epoch 1 val 0.5\\nepoch 2 val 0.6')\nsys.exit(3)\n", pattern=[PATTERN])
+    for _ in range(2):
+        bench.to_the_end()
+    assert bench.log().count("epoch 2 val 0.6") == 4, "each is quoted once"
+    assert main(["trainer", "test", "--pattern", PATTERN, str(bench.run.log)]) == 0
+    said = capsys.readouterr().out
+    assert "4 of 8 lines understood, 4 of them evaluations" in said and "left out" not in said and "leaves" not in said
 
 
 def test_check_of_a_model_says_what_tries_one(capsys: pytest.CaptureFixture[str]) -> None:

@@ -80,7 +80,7 @@ def check_settings(settings: Settings) -> None:
 
 
 def seconds_of(limit: str) -> int | None:
-    """A time limit in seconds, up to the next minute as Slurm takes it: minutes, minutes:seconds, hours:minutes:seconds,
+    """A time limit in seconds, rounded up to minutes as Slurm does: minutes, minutes:seconds, hours:minutes:seconds,
     days-hours[:minutes[:seconds]]."""
     if not limit:
         return None
