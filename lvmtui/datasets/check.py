@@ -30,6 +30,8 @@ RANDOM_SHARE = 0.10
 """Share of the windows held out by the random split that we warn of."""
 SAMPLED = 1_024
 """Rows whose cosines with each other tell how alike any two are."""
+FEW_NEIGHBOURS = 50
+"""Neighbours in common that are too few to tell an order by."""
 PART = 0.99
 """Share of the baseline's vectors in the expanded arm that makes it a part of it."""
 
@@ -208,6 +210,7 @@ def pair_facts(baseline: Arm, expanded: Arm, groups: Groups | None, context: int
     new_starts = starts[~touches(~new, context)[starts]]
     together = _together(large, expanded.rows) & new[1:] & new[:-1]
     coherence, signal = _order(_neighbour_cosines(large, expanded.rows), together, new_starts, context)
+    same_order = _same_order(base, _together(small, baseline.rows), full)
     small.release()
     return CheckedPair(
         ratio=ratio,
@@ -220,7 +223,18 @@ def pair_facts(baseline: Arm, expanded: Arm, groups: Groups | None, context: int
         new_windows=len(new_starts),
         new_coherence=coherence,
         new_forward_signal=signal,
+        same_order=same_order,
     )
+
+
+def _same_order(base: Integers, together: Mask, full: Integers) -> float | None:
+    """Of the baseline's neighbours, `together` in a text, that the expanded arm has: the share that come in this order
+    there. `base`, `full`: the group of each row. None where they are too few to tell."""
+    ids, first = np.unique(full, return_index=True)
+    at = np.where(np.isin(base, ids), first[np.searchsorted(ids, base).clip(max=len(ids) - 1)], -1)
+    before, after = at[:-1][together], at[1:][together]
+    known = (before >= 0) & (after >= 0) & (before != after)
+    return float((after > before)[known].mean()) if known.sum() >= FEW_NEIGHBOURS else None
 
 
 def _same_ids(small: Store, large: Store) -> int:

@@ -13,6 +13,14 @@ from lvmtui.datasets.store import Kind, RowScan
 from lvmtui.formats.data_facts import DataFacts, FileFacts, PairFacts
 from lvmtui.formats.spec import USUAL_CONTEXT
 
+FEW_WINDOWS = 500
+"""With fewer nobody can tell two models apart."""
+NO_ORDER = 0.005
+"""Forward signal of rows in any order: its standard error is below that from 500 windows on."""
+SAME_ORDER = 0.75
+"""Share of neighbours in one file that come in the same order in the other, below which one of them has another order.
+Rows in any order have about half, those of one text left out here and there nearly all."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedFile(FileFacts):
@@ -59,6 +67,26 @@ class CheckedPair(PairFacts):
     new_coherence: float | None = None
     new_forward_signal: float | None = None
     """The figures of a file, for the new vectors alone; None where these have no neighbours or windows."""
+    same_order: float | None = None
+    """Share of the baseline's neighbours, where the expanded arm has both vectors, that come in the same order there.
+    None where they are too few, and in checks of earlier versions."""
+
+
+def _two_orders(baseline: CheckedFile, expanded: CheckedFile, same_order: float | None) -> str:
+    """That the rows of one file are in reading order and those of the other are not; empty where nothing shows it."""
+    less, more = sorted((baseline, expanded), key=lambda facts: facts.forward_signal or 0.0)
+    if same_order is not None:
+        share = f"of the vectors that follow each other in {baseline.file}, {same_order:.0%} come in that order in"
+        out = f"{less.file} seems" if (more.forward_signal or 0.0) >= NO_ORDER else "both files seem"
+        found = f"{share} {expanded.file}, which has them too, and {out} to be out of reading order"
+        return found if same_order < SAME_ORDER else ""
+    none, some = less.forward_signal, more.forward_signal
+    if none is None or some is None or min(less.windows, more.windows) < FEW_WINDOWS:
+        return ""
+    found = (
+        f"the rows of {less.file} seem to be in no reading order ({none:+.3f}), those of {more.file} do ({some:+.3f})"
+    )
+    return found if none < NO_ORDER and some >= 2 * NO_ORDER else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +115,11 @@ class DataCheck(DataFacts):
                 f"{pair.same_ids:,} article ids are in both files, which have no vector in common. If an id means "
                 "the same text in both, embedded in another way, that text may be held out in one file and trained on "
                 "in the other. Then give titles, by which texts are held out together, or else give each its own id"
+            )
+        if order := _two_orders(self.files[0], self.files[-1], pair.same_order):
+            return (
+                f"{order}: a change would come from the order of the rows. Sort each text's rows in reading order, or "
+                "name the column that tells their place (--order)"
             )
         unnamed = [facts.file for facts in (*self.files[:1], *self.files[-1:]) if facts.kind != "articles"]
         if not pair.shared or len(unnamed) != 1:

@@ -5,17 +5,13 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from lvmtui.datasets.check_facts import CheckedFile, CheckedPair, DataCheck
+from lvmtui.datasets.check_facts import FEW_WINDOWS, NO_ORDER, CheckedFile, CheckedPair, DataCheck
 from lvmtui.datasets.store import UNIT_TOLERANCE
 from lvmtui.formats.data_facts import Neighbours
 from lvmtui.system.numbers import plural
 
-FEW_WINDOWS = 500
-"""With fewer nobody can tell two models apart."""
 MANY_COPIES = 0.1
 """Share of a file's vectors that may repeat earlier ones (headings, set phrases) before it is worth a word."""
-NO_ORDER = 0.005
-"""Forward signal of rows in any order: its standard error is below that from 500 windows on."""
 INCOHERENT = 0.5
 """Share of the baseline's coherence below which new rows are not text like it."""
 

@@ -288,7 +288,9 @@ class Comparison:
 def read_comparison(path: Path) -> Comparison | None:
     """The comparison at `path`; None where there is none this version can read: `lvmtui report` makes it again."""
     comparison = find_document(Comparison, path)
-    return comparison if comparison and comparison.version == VERSION else None
+    if comparison is None or comparison.version != VERSION or (comparison.change and not comparison.effects):
+        return None  # the last version before 0.2.0 wrote 2 already, without effects
+    return comparison
 
 
 @dataclass(frozen=True)
@@ -299,7 +301,7 @@ class _Versioned:
 def judged_before(path: Path) -> bool:
     """True if a version of the program that judged by other rules made the comparison at `path`."""
     found = find_document(_Versioned, path)
-    return found is not None and found.version < VERSION
+    return found is not None and found.version <= VERSION and read_comparison(path) is None
 
 
 # The report -----------------------------------------------------------------------------------------------------------

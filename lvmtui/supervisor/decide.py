@@ -245,7 +245,9 @@ def _about_dead(run: RunSeen, state: RunState, rules: Rules) -> Action | None:
     if len(deaths) > rules.retries:
         last = deaths[-1].reason
         last += "" if IN_THE_PLAN in last else "; put that right, then retry it"
-        reason = f"died {len(deaths)} times without a newer checkpoint; the last time: {last}"
+        again = any(lost.generation < intent.generation for lost in supervision.losses)
+        since = " since it was told to go on" if again else ""
+        reason = f"died {len(deaths)} times without a newer checkpoint{since}; the last time: {last}"
         return WriteDown(run.name, GaveUp(0.0, intent.generation, reason))
     ending, started = state.trainer.ending, state.trainer.started
     if started is None or started.generation != intent.generation or state.trainer.fruitless <= rules.retries:

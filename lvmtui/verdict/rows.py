@@ -132,13 +132,13 @@ def _label(state: CampaignState, arm: ArmName) -> str:
 def _cell(
     state: CampaignState, model: str, arm: ArmName, comparison: Comparison | None, trivial: Trivials, health: Health
 ) -> ArmCell:
-    views = _views(state, model, arm)
+    views, lost = _views(state, model, arm), _lost_seeds(state, model)
     scores = comparison.arm(arm) if comparison else None
     return ArmCell(
         label=_label(state, arm),
         status=_status_words(views),
         cosine=scores.cosine if scores else mean_of(map(_heldout_cosine, views)),
-        validation=mean_of(map(_best_validation, views)),
+        validation=mean_of(map(_best_validation, [v for v in views if v.planned.seed not in lost] or views)),
         scores=scores,
         findings=_findings(state, views, health),
         forward=_forward(views, trivial),
@@ -296,11 +296,16 @@ def _unjudged(view: RunView) -> str | None:
     return sanitise(view.finished.unjudged, 200) if view.finished and view.finished.unjudged else None
 
 
+def _lost_seeds(state: CampaignState, model: str) -> set[int]:
+    """The seeds of which a run has ended early: they make no pair."""
+    views = [view for arm in ARMS for view in _views(state, model, arm) if view.state]
+    return {view.planned.seed for view in views if not _may_finish(view)}
+
+
 def _history_verdict(state: CampaignState, model: str, health: Health) -> tuple[Verdict, float | None, float | None]:
     """The verdict, and the change in cosine and in percent of a baseline that is more than next to nothing."""
     views = [view for arm in ARMS for view in _views(state, model, arm) if view.state]
-    lost = {view.planned.seed for view in views if not _may_finish(view)}
-    views = [view for view in views if view.planned.seed not in lost]
+    views = [view for view in views if view.planned.seed not in _lost_seeds(state, model)]
     if not views or not all(view.status.over for view in views):
         return _waiting_verdict(state, model), None, None
     own = dict.fromkeys(why for view in views if (why := _unjudged(view)))

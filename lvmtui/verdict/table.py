@@ -88,7 +88,8 @@ class ArmCell:
     cosine: float | None
     """Held-out cosine, mean over seeds; where only histories are known, the best validation cosine."""
     validation: float | None
-    """Best validation cosine, mean over the seeds that have one; so far, while runs go on."""
+    """Best validation cosine, mean over the seeds that have one; so far, while runs go on. Without the seeds of which a
+    run has ended early, where there are others."""
     scores: ArmScores | None
     """All figures on the held-out windows, once compared."""
     findings: tuple[Finding, ...]

@@ -227,6 +227,29 @@ def test_a_file_without_ids_beside_one_with_them_is_warned_of(tmp_path: Path) ->
     assert not check_files([save_sequence(tmp_path / "o.npz", walk(400, 999)), large], tmp_path).warning
 
 
+def test_rows_in_another_order_than_those_of_the_other_file_are_warned_of(tmp_path: Path) -> None:
+    def shuffled(texts: list[np.ndarray], seed: int) -> list[np.ndarray]:
+        return [np.random.default_rng(seed + n).permutation(text) for n, text in enumerate(texts)]
+
+    texts = [walk(60, n) for n in range(30)]
+    orders = {"whole": texts, "part": texts[:15], "thin": [t[::3] for t in texts[:15]], "other": library(30, 40)}
+    orders |= {f"{name}_mixed": shuffled(orders[name], n) for n, name in enumerate(("whole", "part", "other"))}
+    files = {name: save_articles(tmp_path / f"{name}.npz", found) for name, found in orders.items()}
+
+    def warning(baseline: str, expanded: str) -> str:
+        return check_files([files[baseline], files[expanded]], tmp_path).warning
+
+    assert not warning("part", "whole") and not warning("thin", "whole"), "rows left out here and there keep the order"
+    for small, large, out in (("part", "whole_mixed", "whole_mixed"), ("part_mixed", "whole", "part_mixed")):
+        said = warning(small, large)
+        assert re.match(rf"of the vectors that follow each other in {small}.npz, [45]\d% come in that order in", said)
+        assert f"which has them too, and {out}.npz seems to be out of reading order: a change would come" in said
+    assert "and both files seem to be out of" in warning("part_mixed", "whole_mixed")
+    said = warning("part", "other_mixed")
+    assert said.startswith("the rows of other_mixed.npz seem to be in no reading order (") and "part.npz do (+" in said
+    assert not warning("part", "other")
+
+
 def test_words_and_json_say_the_same(tmp_path: Path) -> None:
     small, large = save_articles(tmp_path / "b.npz", ARTICLES[:10]), save_articles(tmp_path / "e.npz", ARTICLES)
     checked = check_files([small, large], tmp_path)

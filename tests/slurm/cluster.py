@@ -23,7 +23,7 @@ from pathlib import Path
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scancel", "scontrol", "sinfo")
 SBIN = "/usr/sbin:/usr/local/sbin"
 DAEMONS = ("munged", "slurmctld", "slurmd")
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 CONF = """\
 ClusterName=oneNode

@@ -182,6 +182,10 @@ def test_a_stall_counts_where_the_trainer_leaves_as_asked(spec: RunSpec) -> None
     assert last == GaveUp(0.0, 0, f"{told}; put that right, then retry it")
     planned = [replace(e, reason=f"{reason}, {IN_THE_PLAN}") if isinstance(e, Lost) else e for e in history]
     assert decided(seen_with(spec, Intent(), *planned)) == GaveUp(0.0, 0, f"{told}, {IN_THE_PLAN}")
+    before = (launched(0), Lost(0.0, -1, process(0), reason, 0, True))
+    told = told.replace("checkpoint;", "checkpoint since it was told to go on;")
+    last = decided(seen_with(spec, Intent(), *before, *history))
+    assert last == GaveUp(0.0, 0, f"{told}; put that right, then retry it"), "more starts than those"
     told_to_go = (launched(1), started(1), Interrupted(1.0, 3, "TERM", 5.0))
     assert decided(seen_with(spec, Intent(), *told_to_go)) == Start("run"), "a shutdown is no fault of its own"
 

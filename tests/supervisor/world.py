@@ -33,7 +33,7 @@ from tests.supervisor.fake_trainer import Behaviour, behave, digest_after
 
 TRAINER = (sys.executable, "-P", str(Path(__file__).with_name("fake_trainer.py")))
 SUPERVISOR = (sys.executable, "-P", str(Path(__file__).with_name("run_supervisor.py")))
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which a condition will not come true any more, on a machine that has other things to do."""
 QUICK = Rules(cancel_wait=0.5, insist_again=0.2, leave_wait=0.5, space_wait=0.3)
 """A supervisor without the patience that real trainers need."""

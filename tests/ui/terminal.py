@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pyte
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds that something may take to appear before a test gives up."""
 
 

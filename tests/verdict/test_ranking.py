@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from lvmtui.formats.results import Comparison
 from lvmtui.models import title_of
 from lvmtui.report.make import write_report
-from lvmtui.verdict.answer import answer
 from lvmtui.verdict.comparable import SAME, SAME_SCORES
 from lvmtui.verdict.compare import compare
 from lvmtui.verdict.comparison import trivial_by_run
@@ -337,30 +336,6 @@ def test_trivial_baselines_stand_beside_the_best_first(tmp_path: Path) -> None:
         ("recency mean", 0.5166, None), ("mean of the context", 0.5064, None), ("ridge", 0.4549, None),
         ("copy-last", 0.412, None), ("constant mean", 0.2512, None),
     ]  # fmt: skip
-
-
-def test_a_point_estimate_needs_two_runs_that_ended_by_themselves_and_learned(tmp_path: Path) -> None:
-    """What a cancelled, failed or diverged run of a user's own program reached before says nothing about its data."""
-    models = ("whole", "cancelled", "failed", "diverged", "running")
-    workspace, campaign = finished(
-        tmp_path, dict.fromkeys(models, (0.45, 0.6)), seeds=(1,),
-        states={
-            ("cancelled", "baseline"): "cancelled", ("failed", "expanded"): "gave up",
-            ("diverged", "expanded"): "diverged", ("running", "expanded"): "paused",
-        },
-    )  # fmt: skip
-    state = state_of(workspace, campaign)
-    for model in models:
-        state = by_own_trainer(state, model)
-    rows = {row.model: row for row in read_table(state).rows}
-    assert rows["whole"].verdict.word is Word.POINT_ESTIMATE and rows["whole"].change == pytest.approx(33.3, abs=0.5)
-    assert rows["cancelled"].verdict.sentence == "not comparable: 8k cancelled" and rows["cancelled"].cancelled
-    assert rows["failed"].verdict.words == rows["diverged"].verdict.words == "not comparable"
-    assert rows["running"].verdict.sentence == "provisional: 23k paused"
-    assert {model for model, row in rows.items() if row.change is not None} == {"whole"}
-    assert {model for model, row in rows.items() if row.no_change} == {"running"}
-    assert rows["running"].no_change == "no verdict without its predictions", "it is said before the end"
-    assert "cancelled was cancelled in part" in answer(read_table(state))
 
 
 def test_arms_that_told_the_same_are_doubted(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from tests.factory import bring_to, make_campaign, planned_run
 from tests.verdict.scenes import finished
 from tests.waiting import IdleTrainer
 
-PATIENCE = 15.0
+PATIENCE = 60.0
 
 
 class Screen:
