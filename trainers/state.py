@@ -215,8 +215,7 @@ def build_forecaster(
 ) -> nn.Module:
     """The model as the recipe trains it: itself, or as the correction of a weighted context mean.
 
-    `train` gives the start of the weights; None where they are loaded afterwards. `own`: a user's own model, in the
-    place of the one called `name`.
+    `train` gives the start of the weights, None if they are loaded later. `own`: a user's own model in place of `name`.
     """
     model = own if own is not None else build(name, dim, size, context)
     if recipe.correction is None:

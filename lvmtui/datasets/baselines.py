@@ -4,8 +4,7 @@
 - `mean`: mean of the context
 - `recency_mean`: weighted mean of the context, weights fitted on the training windows: the bar that matters
 - `constant_mean`: mean of the training windows' next vectors, whatever the context
-- `ridge`: linear map of the context with a penalty, fitted on the training windows, its strength chosen on the
-  validation windows
+- `ridge`: linear map of the context, fitted on the training windows with a penalty chosen on the validation windows
 
 `python -P -m lvmtui.datasets.baselines CAMPAIGN_DIR ARM` computes them once per arm. docs/formats.md has its files.
 """

@@ -1,7 +1,6 @@
 """Blocks as one HTML file without network or script, light and dark, for paper and phones. Pure but for its style.
 
-All text is escaped here. A Content-Security-Policy in the file forbids what must not be in it: scripts, and anything
-that would be fetched.
+All text is escaped here. The file's Content-Security-Policy forbids what must not be in it: scripts, and fetching.
 """
 
 from __future__ import annotations

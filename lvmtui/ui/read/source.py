@@ -1,7 +1,6 @@
 """The thread behind the screen: waits for changes on disk, reads what changed, delivers a snapshot.
 
-It never waits for the screen. If the terminal blocks, the screen shows the newest snapshot afterwards; older ones are
-dropped.
+It never waits for the screen. If the terminal blocks, the newest snapshot is shown afterwards; older ones are dropped.
 """
 
 from __future__ import annotations
