@@ -200,8 +200,7 @@ class InFileSpace(nn.Module):
     @torch.no_grad()
     def forward(self, context: Tensor) -> Tensor:
         centred = torch.from_numpy(self.centre(context.cpu().numpy())).to(context.device)
-        predicted = self.model(centred)
-        return torch.from_numpy(self.centre.back(predicted.float().cpu().numpy())).to(context.device)
+        return torch.from_numpy(self.centre.back(self.model(centred).float().cpu().numpy())).to(context.device)
 
 
 def build_forecaster(

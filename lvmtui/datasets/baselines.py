@@ -202,8 +202,7 @@ def _write_split(
     if found is not None and found.key == key:
         return found
     if key not in measured:
-        store = open_store_of(data, folder.workspace.root)
-        measured[key] = measure(name, store, windows, heldout, shorter or None)
+        measured[key] = measure(name, open_store_of(data, folder.workspace.root), windows, heldout, shorter or None)
     document, arrays = measured[key]
     path.parent.mkdir(exist_ok=True)
     checksum = write_arrays(path.with_suffix(".npz"), version=np.int64(VERSION), **arrays)

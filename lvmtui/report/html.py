@@ -66,8 +66,7 @@ def _block(block: Block, pictures: Mapping[str, str]) -> str:
         case Heading():
             return _heading(block)
         case Paragraph(text):
-            whole = isinstance(text, Strong)
-            return f'<p class="answer">{_inline(text)}</p>' if whole else f"<p>{_inline(text)}</p>"
+            return f'<p class="answer">{_inline(text)}</p>' if isinstance(text, Strong) else f"<p>{_inline(text)}</p>"
         case Bullets(items):
             return "\n".join(["<ul>", *(f"<li>{_inline(item)}</li>" for item in items), "</ul>"])
         case TableBlock():

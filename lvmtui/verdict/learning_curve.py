@@ -86,8 +86,7 @@ class Measured:
 
     def less(self, other: Measured) -> Measured:
         """These errors minus those of another model at the same sizes."""
-        pair = (self, other)
-        _, df = satterthwaite(*((float(one.training.sum()), one.training_df) for one in pair))
+        _, df = satterthwaite(*((float(one.training.sum()), one.training_df) for one in (self, other)))
         return Measured(
             windows=self.windows,
             error=self.error - other.error,

@@ -232,8 +232,7 @@ class SnapshotSource:
         selected = self._views.get(self._selected)
         if selected is not None and (mark := signature(selected.folder.log)) != self._log[0]:
             self._log = (mark, tuple(newest_lines(selected.folder.log, LOG_LINES)))
-        polling = "polling" if self._polls else ""
-        notes = filter(None, (polling, state.silence, state.troubles, state.turn_words))
+        notes = filter(None, ("polling" if self._polls else "", state.silence, state.troubles, state.turn_words))
         return replace(
             self._builder.build(state, self._now),
             machine=self._machine(),
