@@ -303,6 +303,5 @@ def _write(folder: Path, write: Callable[[], object]) -> None:
     except OSError as error:
         raise UserError(f"{folder}: the order cannot be written ({error.strerror or error})") from None
     if not allowed:
-        owner = user_name(folder.stat().st_uid)
-        whose = f"from {owner}, and from the folder's group if its mode lets the group write"
+        whose = f"from {user_name(folder.stat().st_uid)}, and from the folder's group if its mode lets the group write"
         raise UserError(f"{folder}: orders are taken {whose}")

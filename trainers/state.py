@@ -200,8 +200,7 @@ class InFileSpace(nn.Module):
     @torch.no_grad()
     def forward(self, context: Tensor) -> Tensor:
         centred = torch.from_numpy(self.centre(context.cpu().numpy())).to(context.device)
-        predicted = self.model(centred)
-        return torch.from_numpy(self.centre.back(predicted.float().cpu().numpy())).to(context.device)
+        return torch.from_numpy(self.centre.back(self.model(centred).float().cpu().numpy())).to(context.device)
 
 
 def build_forecaster(
@@ -215,8 +214,7 @@ def build_forecaster(
 ) -> nn.Module:
     """The model as the recipe trains it: itself, or as the correction of a weighted context mean.
 
-    `train` gives the start of the weights; None where they are loaded afterwards. `own`: a user's own model, in the
-    place of the one called `name`.
+    `train` gives the start of the weights, None if they are loaded later. `own`: a user's own model in place of `name`.
     """
     model = own if own is not None else build(name, dim, size, context)
     if recipe.correction is None:

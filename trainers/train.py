@@ -211,8 +211,7 @@ class Training:
         figures = self.steps.read()
         if not figures:
             return
-        first = self.place.step - len(figures) + 1
-        for step, (loss, cosine) in enumerate(figures, start=first):
+        for step, (loss, cosine) in enumerate(figures, start=self.place.step - len(figures) + 1):
             if not math.isfinite(loss):
                 raise Diverged(step, loss, self.spec)
             self.place.since_point.add(loss, cosine)

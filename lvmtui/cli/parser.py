@@ -180,8 +180,7 @@ def _add_report_options(added: Parser) -> None:
     added.add_argument(
         "-o", "--output", metavar="FILE", help="write to this file; - for stdout. Markdown brings its pictures along"
     )
-    tables = ("runs", "curves", "heldout", "comparisons")
-    _add_choice(added, "--table", tables, help="as CSV: this table, in full")
+    _add_choice(added, "--table", ("runs", "curves", "heldout", "comparisons"), help="as CSV: this table, in full")
     added.add_argument(
         "--self-contained", action="store_true", help="Markdown that holds its pictures itself; HTML always does"
     )

@@ -37,8 +37,7 @@ def report(given: argparse.Namespace) -> int:
     if given.output == "-":
         print(render_report(folder.workspace, folder.id, form), end="")
     else:
-        output = Path(given.output) if given.output else None
-        print(write_report(folder.workspace, folder.id, form, output))
+        print(write_report(folder.workspace, folder.id, form, Path(given.output) if given.output else None))
     return ExitCode.OK
 
 

@@ -86,8 +86,7 @@ def open_store_of(data: ArmData, workspace: Path) -> Store:
 
 def arm_again(name: ArmName, data: ArmData, workspace: Path) -> Arm:
     """The arm that a campaign or run wrote down, wherever its file is now. Raises UserError as `open_store_of` does."""
-    store = open_store_of(data, workspace)
-    return Arm(name, data.file, store.folder, data.rows, data.fingerprint, data.reading)
+    return Arm(name, data.file, open_store_of(data, workspace).folder, data.rows, data.fingerprint, data.reading)
 
 
 def file_arm(

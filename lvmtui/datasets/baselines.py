@@ -4,8 +4,7 @@
 - `mean`: mean of the context
 - `recency_mean`: weighted mean of the context, weights fitted on the training windows: the bar that matters
 - `constant_mean`: mean of the training windows' next vectors, whatever the context
-- `ridge`: linear map of the context with a penalty, fitted on the training windows, its strength chosen on the
-  validation windows
+- `ridge`: linear map of the context, fitted on the training windows with a penalty chosen on the validation windows
 
 `python -P -m lvmtui.datasets.baselines CAMPAIGN_DIR ARM` computes them once per arm. docs/formats.md has its files.
 """
@@ -203,8 +202,7 @@ def _write_split(
     if found is not None and found.key == key:
         return found
     if key not in measured:
-        store = open_store_of(data, folder.workspace.root)
-        measured[key] = measure(name, store, windows, heldout, shorter or None)
+        measured[key] = measure(name, open_store_of(data, folder.workspace.root), windows, heldout, shorter or None)
     document, arrays = measured[key]
     path.parent.mkdir(exist_ok=True)
     checksum = write_arrays(path.with_suffix(".npz"), version=np.int64(VERSION), **arrays)

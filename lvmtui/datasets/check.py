@@ -167,8 +167,7 @@ def file_facts(arm: Arm, cross_articles: bool, group: Integers, context: int) ->
     first, stop = arm.rows
     inside = store.window_starts(context, arm.rows)
     starts = store.window_starts(context, arm.rows, cross_articles=cross_articles) - first
-    cosines = _neighbour_cosines(store, arm.rows)
-    coherence, signal = _order(cosines, _together(store, arm.rows), starts, context)
+    coherence, signal = _order(_neighbour_cosines(store, arm.rows), _together(store, arm.rows), starts, context)
     runs = arm.vectors - context
     chance, spread = chance_of(store.vectors, arm.rows)
     shuffled = np.random.default_rng(0).permutation(starts)  # the split we warn of: windows at random

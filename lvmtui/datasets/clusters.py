@@ -208,9 +208,8 @@ def _whole_articles(cluster_of: Integers, theirs: Integers) -> Integers:
 
 def _homes(cluster_of: Integers, pairs: npt.NDArray[np.int64]) -> tuple[Integers, Integers]:
     """Clusters with half of their rows or more in another, and which. `pairs` (2, n): a row's cluster, and another."""
-    size = np.bincount(cluster_of)
     (own, other), count = np.unique(pairs, axis=1, return_counts=True)
-    most = 2 * count >= size[own]
+    most = 2 * count >= np.bincount(cluster_of)[own]
     return own[most], other[most]
 
 

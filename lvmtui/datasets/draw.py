@@ -125,8 +125,7 @@ def keep_held_out(
     groups = group_arms(baseline, expanded, more=earlier.heldout.vectors, same=same)
     context = earlier.heldout.context
     _, full, union = union_of(baseline, expanded, earlier.facts.cross_articles, groups, context)
-    known = np.isin(full.group, groups.of[2])
-    held = np.bincount(full.cluster_of[known], minlength=len(union.windows)) > context
+    held = np.bincount(full.cluster_of[np.isin(full.group, groups.of[2])], minlength=len(union.windows)) > context
     left = np.where(held | ~union.in_expanded, 0, union.windows)
     validation = _draw(union, left, VALIDATION_SHARE, f"validation {seed}")
     windows, counts = _arm_windows(full, held, validation, groups.of[2])

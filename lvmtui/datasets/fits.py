@@ -65,8 +65,7 @@ def recency_weights(store: Store, train: Integers, context: int) -> npt.NDArray[
 def _moments(store: Store, train: Integers, context: int) -> npt.NDArray[np.float64]:
     """(T + 1, T + 1) Mean product of any two vectors of a window.
 
-    Windows overlap, so products are taken once for each pair of rows and then added up by windows: T products a row
-    instead of T^2 / 2 a window.
+    Windows overlap, so products are taken once a pair of rows, then added up by windows: T a row, not T^2 / 2 a window.
     """
     moments = np.zeros((context + 1, context + 1))
     for block, starts in store.window_blocks(train, context):
@@ -156,8 +155,7 @@ def fit_ridge(
     """Fit on the training windows by streamed normal equations; of the strengths the one with the best mean cosine on
     the validation windows wins. `recency`: weights (T,) of the recency mean, T vectors a context.
 
-    The offset is not penalised (features and targets are centred). Products are taken in float32 within a block and
-    added up in float64.
+    The offset is not penalised (features and targets are centred). Products: float32 in a block, added up in float64.
     """
     context, dim = len(recency), store.facts.dim
     features_in = features_of(store, train, recency)

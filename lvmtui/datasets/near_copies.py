@@ -92,8 +92,7 @@ def find_groups(parts: Sequence[Part], same: float | None = None) -> Groups:
         nearly=nearly_copies(natural),
     )
     _, first, group = np.unique(groups[which], return_index=True, return_inverse=True)
-    numbers = first[group]
-    return Groups(tuple(np.split(numbers, np.cumsum([len(part.vectors) for part in parts])[:-1])), facts)
+    return Groups(tuple(np.split(first[group], np.cumsum([len(part.vectors) for part in parts])[:-1])), facts)
 
 
 def choose_threshold(nearest: npt.NDArray[np.floating]) -> float:

@@ -153,8 +153,7 @@ def _main_directions(own: _Blocks) -> Floats | None:
         start = main_directions(some.rows(np.array([seed])), min(SEED_DIRECTIONS, count))
         alike = np.argsort(-some.excess(start))[: max(2, min(SEED_BLOCKS, len(some.starts) // 4))]
         excess = some.excess(main_directions(some.rows(alike), count))
-        others = np.delete(excess, alike)
-        usual = float(np.quantile(others, 0.75))
+        usual = float(np.quantile(np.delete(excess, alike), 0.75))
         inside = np.flatnonzero(excess >= NEAR_CHANCE * count / dim)
         if usual >= UNEVEN and (best is None or len(inside) > best[0]):
             best = len(inside), inside

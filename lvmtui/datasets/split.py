@@ -182,8 +182,7 @@ def read_heldout(folder: Path, planned: str = "") -> HeldOut:
     """Read the held-out windows. Raises UserError if they are not those that were written, or do not have the
     fingerprint of those that were `planned` (empty: any)."""
     path = folder / HELDOUT
-    optional = ("group", "context", "shift", "scale")
-    arrays = _read_arrays(path, ("vectors", "starts", "cluster", "stratum"), optional)
+    arrays = _read_arrays(path, ("vectors", "starts", "cluster", "stratum"), ("group", "context", "shift", "scale"))
     context = int(arrays.pop("context", np.int64(USUAL_CONTEXT)))
     centre = Centre(arrays.pop("shift"), arrays.pop("scale")) if "shift" in arrays else None
     held = HeldOut(**arrays, context=context, centre=centre)

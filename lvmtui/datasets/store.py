@@ -64,8 +64,7 @@ class RowScan:
         finite = np.isfinite(lengths)
         zero = finite & (lengths < ZERO)
         off = finite & ~zero & (np.abs(lengths - 1) > UNIT_TOLERANCE)
-        seen = lengths[finite].tolist()
-        extremes = [*seen, *(x for x in (self.shortest, self.longest) if x is not None)]
+        extremes = [*lengths[finite].tolist(), *(x for x in (self.shortest, self.longest) if x is not None)]
 
         def first(known: int | None, marked: npt.NDArray[np.bool_]) -> int | None:
             return known if known is not None or not marked.any() else self.rows + int(marked.argmax())

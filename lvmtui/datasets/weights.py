@@ -1,7 +1,6 @@
 """How much a held-out cluster may weigh in the mean that is judged. Pure.
 
-A cluster's weight is capped: w = min(length, cap), shared evenly by its windows. Why: "What is estimated" in
-`docs/judgement.md`.
+A cluster weighs w = min(length, cap), shared evenly by its windows. Why: "What is estimated" in `docs/judgement.md`.
 
 With rho of the variance between clusters, the mean over a cluster of n windows has variance rho + (1 - rho) / n, so the
 weights with the smallest variance are n / (1 + (n - 1) rho) (Kish 1965, section 5.4). Too few clusters also cost

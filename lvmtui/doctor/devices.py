@@ -123,8 +123,7 @@ def _started(gpu: gpus.Gpu) -> tuple[subprocess.Popen[bytes] | None, IO[bytes]]:
     said = tempfile.TemporaryFile()  # noqa: SIM115 - read when the process has ended
     kind, environment = ("cuda", gpus.gpu_variables(gpu.device)) if gpu not in (CPU, APPLE) else (gpu.device, {})
     try:
-        command = (*COMMAND, "--device", kind)
-        return spawn(command, output=said, environment=unmarked_environment() | environment), said
+        return spawn((*COMMAND, "--device", kind), output=said, environment=unmarked_environment() | environment), said
     except OSError:
         return None, said
 

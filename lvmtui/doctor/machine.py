@@ -51,9 +51,8 @@ class MachineFinding:
 
 def look_at_machine(workspace: Path) -> list[MachineFinding]:
     """All findings but those about single GPUs."""
-    build = torch_build()
     found = [
-        torch_words(build, driver_version(), len(gpus.listed_gpus()), len(gpus.visible_gpus())),
+        torch_words(torch_build(), driver_version(), len(gpus.listed_gpus()), len(gpus.visible_gpus())),
         core_words(),
         memory_words(free_memory()),
     ]

@@ -108,8 +108,7 @@ def _json_lines(path: Path, text_fields: Sequence[str], title_field: str) -> Ite
             lines = gzip.GzipFile(fileobj=file) if path.suffix.lower() == ".gz" else file
             for number, raw in enumerate(lines, 1):
                 if raw.strip():
-                    where = f"{name}: line {number:,}"
-                    yield _json_document(raw, where, text_fields, title_field, file.tell())
+                    yield _json_document(raw, f"{name}: line {number:,}", text_fields, title_field, file.tell())
     except (OSError, EOFError) as error:
         raise UserError(f"{name}: cannot be read ({sanitise(str(error), 100)}); copy or make it again") from None
 

@@ -1,7 +1,6 @@
 """From texts to a vector file, in shards, so that an interrupted run goes on where it stopped.
 
-While it works, `<output>.parts/` holds `settings.json` and one .npz a shard of whole documents. At the end they become
-one file, and the folder goes.
+`<output>.parts/` holds `settings.json` and one .npz a shard of whole documents, and goes when they are one file.
 """
 
 from __future__ import annotations

@@ -237,7 +237,6 @@ def campaign_eta(state: CampaignState, now: float) -> CampaignEta:
     """Time left of a campaign and of each of its runs. `now`: seconds since 1970."""
     times = _times(state, now)
     statuses = {view.planned.run: view.status for view in state.runs}
-    phases = {status.phase for status in statuses.values()}
     slots = [times[run].median for run in times if statuses[run].pace == "works"]  # so the last run and the sum agree
     slots += [FREED_AFTER for status in statuses.values() if status.pace == "stopping" and not status.reason]
     order = [p.run for p in start_order(state.campaign, state.intent)]
@@ -258,7 +257,7 @@ def campaign_eta(state: CampaignState, now: float) -> CampaignEta:
         unknown = f"waits for campaign {state.waits_for}"
     elif in_line and not places:
         unknown = "waits for the cluster"
-    elif state.silence or (not times and Phase.UNKNOWN in phases):
+    elif state.silence or (not times and Phase.UNKNOWN in {status.phase for status in statuses.values()}):
         unknown = "time left not known"
     elif stuck and (places < 1 if queue else not times):
         hang = " and ".join(dict.fromkeys(hanging))

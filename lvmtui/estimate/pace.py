@@ -144,9 +144,8 @@ def _drift(run: RunState) -> float | None:
         return None
     # a step at each point, as the points are about equally far apart
     seconds = list(accumulate(run.spec.recipe.batch_size / point.windows_per_second for point in points))
-    steps = points[-1].step - points[0].step
     last = len(points) - 1
-    if seconds[-1] / len(points) * steps < LEAST_CURVE:
+    if seconds[-1] / len(points) * (points[-1].step - points[0].step) < LEAST_CURVE:
         return None
     errors = []
     for now in (last // 4, last // 2, 3 * last // 4):

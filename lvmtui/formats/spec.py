@@ -82,8 +82,7 @@ class Recipe:
             return replace(self, epochs=epochs, least_updates=0, evaluations=max(LEAST_EVALUATIONS, round(epochs)))
         more = max(1, round(epochs / self.epochs))
         patience = self.patience and more * self.patience
-        evaluations = more * self.evaluations
-        return replace(self, epochs=epochs, least_updates=0, evaluations=evaluations, patience=patience)
+        return replace(self, epochs=epochs, least_updates=0, evaluations=more * self.evaluations, patience=patience)
 
     def steps_per_epoch(self, windows: int) -> int:
         """Whole batches of so many training windows; what is left over waits for another epoch, in another order."""

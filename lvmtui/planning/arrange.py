@@ -2,9 +2,8 @@
 
 The choice is the one with which the whole campaign is expected to end soonest. Pure.
 
-On a CPU, two runs with one core each are faster than one after the other with two cores: most matrix products here are
-too small to split. But a long run that is left for last and then runs alone on one core would cost that gain again. So
-the longest runs start first.
+On a CPU, two runs with one core each are faster than one after the other with two: most products here are too small to
+split. But a long run left for last, then alone on one core, would cost that gain. So the longest runs start first.
 """
 
 from __future__ import annotations

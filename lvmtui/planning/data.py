@@ -61,9 +61,8 @@ class CampaignData:
 def open_campaign_data(
     options: Options, earlier: Earlier | None, extended: Extension | None, workspace: Workspace, batch: int, say: Say
 ) -> tuple[Options, CampaignData]:
-    """Open and check the files, and draw the split, or one for each seed. Also returns the options with folds decided:
-    unless they were asked for, there are none where the articles are too few or the sizes of one file are compared.
-    Raises UserError.
+    """Open and check the files and draw the split, or one for each seed. Also returns the options with folds decided:
+    unless asked for, there are none where articles are too few or the sizes of one file are compared. Raises UserError.
 
     `batch`: windows of an update, which the smallest size must have.
     """

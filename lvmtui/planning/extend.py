@@ -38,8 +38,7 @@ class Extension:
 
     def planned(self, arm_of: dict[str, ArmName]) -> list[PlannedRun]:
         """Its runs in the new campaign; `arm_of`: the new arm of each label."""
-        arms = self.campaign.arms
-        return [replace(p, arm=arm_of[arms[p.arm].label], trained_here=False) for p in self.campaign.runs]
+        return [replace(p, arm=arm_of[self.campaign.arms[p.arm].label], trained_here=False) for p in self.campaign.runs]
 
     def like(self, model: str, seed: int) -> RunSpec:
         """How its run of a model and seed was trained; all sizes were trained alike."""
@@ -53,7 +52,7 @@ class Extension:
             if problem := size_problem(word):
                 raise UserError(f"{ADDED}: {problem}")
             if word.lower() in labels:
-                raise UserError(f"--add-sizes {word}: {self.campaign.id} has this size already; leave it out")
+                raise UserError(f"{ADDED} {word}: {self.campaign.id} has this size already; leave it out")
         first, reading = self.specs[0], self.specs[0].data.reading
         split = read_split(self.folder.split_of(self.campaign.fold_numbers[0])).facts
         return Options(
@@ -90,8 +89,7 @@ class Extension:
         before = find_document(DataFacts, self.folder.check)
         if not check.neighbours or not before or not before.neighbours:
             return check
-        by_hand = before.neighbours.chosen_by_hand
-        return replace(check, neighbours=replace(check.neighbours, chosen_by_hand=by_hand))
+        return replace(check, neighbours=replace(check.neighbours, chosen_by_hand=before.neighbours.chosen_by_hand))
 
     def _own(self) -> Own:
         """The user's own models, recipes and trainers as its runs have them: code from the campaign's copies, whatever
@@ -131,7 +129,7 @@ class Extension:
             split = with_centre(split, before.heldout.centre, before.facts.centre)
             if before.facts.fingerprint != split.facts.fingerprint:
                 raise UserError(
-                    f"--add-sizes: the held-out windows of {self.campaign.id} cannot be drawn again: its file or the "
+                    f"{ADDED}: the held-out windows of {self.campaign.id} cannot be drawn again: its file or the "
                     "program has changed; start a new campaign"
                 )
             arm_of = {arm.label: name for name, arm in self.campaign.arms.items()}
@@ -151,12 +149,10 @@ def read_extension(workspace: Workspace, folder: CampaignDir) -> Extension:
     campaign = state.campaign
     if not campaign.subsets:
         helps = "name another one with --campaign, or start a new campaign with them"
-        raise UserError(f"--add-sizes: {campaign.id} was not planned with --sizes; {helps}")
+        raise UserError(f"{ADDED}: {campaign.id} was not planned with --sizes; {helps}")
     specs = []
     for view in state.runs:
         if view.state is None or view.state.trainer.finished is None:
-            raise UserError(
-                f"--add-sizes: {view.planned.run} of {campaign.id} is not finished; let it finish, or retry it"
-            )
+            raise UserError(f"{ADDED}: {view.planned.run} of {campaign.id} is not finished; let it finish, or retry it")
         specs.append(replace(view.state.spec, label=campaign.arm(view.planned.arm).label))
     return Extension(folder, campaign, tuple(specs))

@@ -62,8 +62,7 @@ def held_out_lengths(split: Split, judge_on: Population) -> list[int]:
 def power_of(campaign: Campaign, splits: Sequence[Split], workspace: Workspace) -> Power:
     """What each model's verdict will be able to tell; by the variances of an earlier campaign here, if there is one."""
     lengths = [fold for split in splits if (fold := held_out_lengths(split, campaign.judge_on))]
-    prior = prior_for(campaign, workspace)
-    return power(lengths, campaign.cluster_cap, seeds=len(campaign.seeds), prior=prior)
+    return power(lengths, campaign.cluster_cap, seeds=len(campaign.seeds), prior=prior_for(campaign, workspace))
 
 
 def prior_for(campaign: Campaign, workspace: Workspace) -> Prior:

@@ -117,8 +117,7 @@ class Layout:
             model = with_context(s.model, s.context, self.data.contexts)
             planned.append(PlannedRun(s.run, f"artifacts/lvm/models/{s.run}", model, s.arm, s.seed))
         place = {(run.model, run.arm, run.seed): run for run in planned}
-        models = self.models(options)
-        return tuple(place[m, arm, seed] for seed in options.seeds for m in models for arm in self.facts)
+        return tuple(place[m, arm, seed] for seed in options.seeds for m in self.models(options) for arm in self.facts)
 
     def models(self, options: Options) -> tuple[str, ...]:
         contexts = self.data.contexts

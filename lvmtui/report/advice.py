@@ -78,8 +78,7 @@ def next_steps(
     """What would make the answer surer, in the order in which to do it.
 
     `phases`: what the runs are doing, but for those that a retry cannot help, by the names that `lvmtui retry` takes;
-    `doomed`: the titles of these; `over`: nothing goes on any more; `campaign`: its id; `earlier`: some of its runs are
-    older than it is.
+    `doomed`: the titles of these; `over`: nothing goes on; `campaign`: its id; `earlier`: some of its runs are older.
     """
     steps = []
     if not over:

@@ -372,8 +372,7 @@ def _started_again(run: RunState) -> str:
     newest = {end.time for end in (run.supervision.lost, run.trainer.ending) if end}
     again = [e for e in run.trainer.endings if not (isinstance(e, Failed) and e.reason in RETRIED)]
     said = [(e.time, kind_of(type(e))) for e in again if not isinstance(e, Interrupted)]
-    ends = sorted([*said, *interruptions(run)])
-    times = Counter(sanitise(why, 120) for time, why in ends if time not in newest)
+    times = Counter(sanitise(why, 120) for time, why in sorted([*said, *interruptions(run)]) if time not in newest)
     return "; ".join(f"{why} ({count} times)" if count > 1 else why for why, count in times.items())
 
 

@@ -1,7 +1,6 @@
 """Blocks as one HTML file without network or script, light and dark, for paper and phones. Pure but for its style.
 
-All text is escaped here. A Content-Security-Policy in the file forbids what must not be in it: scripts, and anything
-that would be fetched.
+All text is escaped here. The file's Content-Security-Policy forbids what must not be in it: scripts, and fetching.
 """
 
 from __future__ import annotations
@@ -67,8 +66,7 @@ def _block(block: Block, pictures: Mapping[str, str]) -> str:
         case Heading():
             return _heading(block)
         case Paragraph(text):
-            whole = isinstance(text, Strong)
-            return f'<p class="answer">{_inline(text)}</p>' if whole else f"<p>{_inline(text)}</p>"
+            return f'<p class="answer">{_inline(text)}</p>' if isinstance(text, Strong) else f"<p>{_inline(text)}</p>"
         case Bullets(items):
             return "\n".join(["<ul>", *(f"<li>{_inline(item)}</li>" for item in items), "</ul>"])
         case TableBlock():

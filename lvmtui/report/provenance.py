@@ -46,7 +46,6 @@ def provenance(report: Report) -> list[Block]:
 def _data(report: Report) -> list[Block]:
     arms = tuple(report.campaign_facts.arms.values())
     base, *_, expanded = labels = [sanitise(arm.label, 40) for arm in arms]
-    known = report.heldout.windows
     rows = [
         ["file", *(arm.data.file for arm in arms)],
         *([["rows of the file", *map(_rows_of, arms)]] if any(_rows_of(arm) != "–" for arm in arms) else []),
@@ -55,7 +54,7 @@ def _data(report: Report) -> list[Block]:
         ["articles", *(arm.told("articles") for arm in arms)],
         ["training windows", *(arm.trained for arm in arms)],
         ["validation windows", *(arm.validated for arm in arms)],
-        ["windows left out", *(arm.told("dropped_windows") if known else "–" for arm in arms)],
+        ["windows left out", *(arm.told("dropped_windows") if report.heldout.windows else "–" for arm in arms)],
     ]
     held, plan, data = report.heldout, report.campaign_facts, report.data
     numbers = f" of {plan.dim:,} numbers" if plan.dim else ""  # not every history tells it
@@ -135,10 +134,9 @@ def _files(report: Report) -> list[Text]:
     found: list[Text] = []
     if usual:
         folder = usual[0].folder.removesuffix(usual[0].run)
-        example = Code(usual[0].run)
         ours = () if all(run.own_trainer for run in usual) else ("; weights in ", BEST)
         theirs = ("; what a trainer of your own wrote in ", OUT) if any(run.own_trainer for run in usual) else ()
-        found.append(("Folders: ", Code(f"{folder}RUN"), ", with RUN like ", example, *ours, *theirs, "."))
+        found.append(("Folders: ", Code(f"{folder}RUN"), ", with RUN like ", Code(usual[0].run), *ours, *theirs, "."))
     for what, runs in grouped((run.best_lost, run.run) for run in report.runs if run.best_lost).items():
         found.append((BEST, f" of {', '.join(runs)} {what}."))
     for run in report.runs:

@@ -47,11 +47,10 @@ def curve_answer(curve: LearningCurve | None, seeds: int) -> str:
         if not models:
             continue
         names = listed([curve.title(one.model) for one in models])
-        is_ = "is" if len(models) == 1 else "are"
         whys = {one.reason for one in models if one.reason}
         why = f" ({whys.pop()})" if len(whys) == 1 else ""
         untold = f"for {names} it cannot be told whether more would help{why}"
-        said.append(untold if word == "cannot tell" else f"{names} {is_} {word}")
+        said.append(untold if word == "cannot tell" else f"{names} {'is' if len(models) == 1 else 'are'} {word}")
     if not said:
         return ""
     largest = next((one.points[-1].label for one in curve.models if one.points), "")

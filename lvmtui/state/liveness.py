@@ -120,8 +120,7 @@ def life_of_job(
 ) -> tuple[Life, str]:
     """What the supervisor's pulse says of a run that a cluster runs, and that in words. Pure.
 
-    `engine`: its campaign's. `now`: seconds since 1970. It is held against the supervisor's clock for what people are
-    shown, and no more.
+    `engine`: its campaign's. `now`: seconds since 1970, held against the supervisor's clock only for what is shown.
     """
     attempt = newest_attempt(run)
     open_end = attempt is not None and attempt.ending is None and not attempt.accounted

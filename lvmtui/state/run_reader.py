@@ -48,8 +48,7 @@ class RunReader:
                 self.state, self.fault = None, str(error) if self.folder.path.exists() else gone
                 return None
             if self.state is None or self.state.spec != spec:
-                skipped = () if self.curves else (TRAINED,)
-                self._events = LogCursor(self.folder.events, decode_event, without=skipped)
+                self._events = LogCursor(self.folder.events, decode_event, without=() if self.curves else (TRAINED,))
                 self._records = LogCursor(self.folder.supervision, decode_record)
                 self._seen = Seen({self.folder.spec: self._seen[self.folder.spec]})
                 self.state = RunState(spec)

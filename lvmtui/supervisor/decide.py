@@ -112,8 +112,7 @@ def decide(observation: Observation, rules: Rules = Rules()) -> tuple[Action, ..
     runs += [(orphan, None) for orphan in observation.orphans]
     actions: list[Action] = [action for run, timeout in runs if (action := settle(run, rules, timeout))]
     if observation.can_write:
-        busy = {action.run for action in actions}
-        actions += [Start(run.name) for run in _to_start(observation, busy, rules)]
+        actions += [Start(run.name) for run in _to_start(observation, {action.run for action in actions}, rules)]
     return tuple(actions)
 
 
@@ -275,8 +274,7 @@ def _death(run: RunSeen, attempt: Attempt, state: RunState) -> WriteDown:
     signalled = state.supervision.signalled
 
     def lose(reason: str, counts: bool = True, *, later: bool = False, left: float | None = None) -> WriteDown:
-        lost = Lost(0.0, generation, process, reason, state.checkpoint_step, counts, left)
-        return WriteDown(run.name, lost, later)
+        return WriteDown(run.name, Lost(0.0, generation, process, reason, state.checkpoint_step, counts, left), later)
 
     if isinstance(ending, Failed) and ending.reason in RETRIED:
         return lose(ending.message)

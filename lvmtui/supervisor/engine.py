@@ -1,8 +1,7 @@
 """What an engine is, and how one is found by its name.
 
-An engine executes runs, on this machine or on a cluster: it starts runs, reports on many runs at once, asks runs to
-leave, and kills them. It decides nothing, and it writes nothing that others read: the run folder says how far a run got
-and how it ended.
+An engine executes runs, here or on a cluster: it starts them, reports on many at once, asks them to leave, and kills
+them. It decides nothing, and writes nothing that others read: the run folder says how far a run got and how it ended.
 """
 
 from __future__ import annotations
@@ -173,9 +172,8 @@ class EngineKind:
     room: Callable[[Settings], tuple[int, int]] | None = None
     """The default (runs at once, threads of each); None: chosen by the cores and GPUs of this machine."""
     notes: Callable[[Workspace, Settings, int, int, float, Sequence[str]], tuple[str, ...]] = lambda *asked: ()
-    """Notes for the plan: what a person should know before the campaign starts. Asked with the runs at once, the
-    threads of each, the seconds of the longest that goes on where it was stopped, as far as is known, and the trainers
-    that do not promise to."""
+    """Notes for the plan: what to know before the campaign starts. Asked with the runs at once, the threads of each,
+    the seconds of the longest that goes on where it was stopped, if known, and the trainers that do not promise to."""
 
 
 def names() -> tuple[str, ...]:

@@ -125,11 +125,9 @@ class Observer:
         tracks: dict[str, Track] = {}
         for index, planned in enumerate(campaign.runs):
             place = self.workspace.run(planned)
-            reader = RunReader(place, curves=False)
             seen = RunSeen(planned.run, None, host_name(), boot_id())
-            label = campaign.arm(planned.arm).label
-            tracks[planned.run] = track = Track(planned, place, reader, campaign.engine, seen)
-            track.name = f"{campaign.id}/{planned.model}/{label}/s{planned.seed}"
+            tracks[planned.run] = track = Track(planned, place, RunReader(place, curves=False), campaign.engine, seen)
+            track.name = f"{campaign.id}/{planned.model}/{campaign.arm(planned.arm).label}/s{planned.seed}"
             track.settings = campaign.engine_settings
             track.spread = index * 0.618 % 1
             track.patience = min(DIGITS_AFTER, campaign.stall_timeout or DIGITS_AFTER)
@@ -241,7 +239,6 @@ class Observer:
         generation = state.intent.generation if state else -1
         if track.asked_by != generation:  # another order: the ladder begins anew
             track.asked_by, track.asked, track.insisted = generation, None, None
-        dead = not seen.alive and seen.unsettled
         live = state.live if state else None
         insisted = None if track.insisted is None else now - track.insisted
         stopped = seen.trainer is not None and seen.trainer.stopped
@@ -255,7 +252,7 @@ class Observer:
             quiet=0.0 if track.quiet_since is None else now - track.quiet_since,
             later=now < track.later or bool(self._journal.waiting(track.folder)),
             room=room_at(track.folder) if state and seen.status.phase is Phase.NO_SPACE else None,
-            last_words=_last_words(track.folder, state) if dead else "",
+            last_words=_last_words(track.folder, state) if not seen.alive and seen.unsettled else "",
             ordered=now - track.ordered,
             asked=None if track.asked is None else Asked(now - track.asked, insisted),
         )

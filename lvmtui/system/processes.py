@@ -235,8 +235,7 @@ def process_of(identity: Identity) -> Process | None:
 def works_for(process: Process, folder: Path, lock: Path) -> bool:
     """True if a process that a run's log names works in this very folder, and not in the one it was copied from.
 
-    Either its mark names the folder's device and inode, or it holds the folder's lock. Where the system tells neither
-    (no /proc), the log is believed.
+    Its mark names the folder's device and inode, or it holds the lock. Without /proc to tell, the log is believed.
     """
     if process.folder and process.folder == process_id.folder_id(folder):
         return True

@@ -1,8 +1,7 @@
 """Text made harmless, text in columns, and things in groups, so that what they share is said once. Pure.
 
-A log line can carry terminal commands (set the clipboard, the title, move the cursor), bidirectional controls that
-reorder what a person reads, invalid UTF-8, or ten megabytes without a newline. `sanitise` makes any of these a
-plain, bounded, single line.
+A log line can carry terminal commands (set the clipboard or title, move the cursor), bidirectional controls that
+reorder what is read, invalid UTF-8, or megabytes without a newline. `sanitise` makes any of it one plain, bounded line.
 """
 
 from __future__ import annotations

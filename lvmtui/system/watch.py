@@ -121,8 +121,7 @@ class Watcher:
     def _watch(self, present: list[Path]) -> None:
         """Report changes until other roots are wanted, or a root appeared, vanished or was replaced.
 
-        A watch on a deleted folder stays silent for ever. A root that is deleted and made again can get the same
-        inode, so its deletion counts as well.
+        A watch on a deleted folder is silent for ever; a root made again can get its inode. So the deletion counts too.
         """
         from watchfiles import Change, watch  # takes a while, and can wait until there is a picture
 

@@ -1,7 +1,6 @@
 """The program behind `lvmtui`: the open views, the selected run, and the way out. Views get it when they are made.
 
-It draws and never decides. Runs belong to their supervisor; leaving, losing the connection or crashing here changes
-nothing for them.
+It draws and never decides. Runs belong to their supervisor: leaving, a lost connection or a crash here changes nothing.
 """
 
 from __future__ import annotations

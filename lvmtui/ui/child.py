@@ -27,8 +27,7 @@ class Child:
         self._guard = threading.Lock()
 
     def run(self, arguments: Sequence[str], workspace: Path, done: Callable[[str, str, int], object]) -> None:
-        """Start `lvmtui ARGUMENTS --workspace WORKSPACE`; `done(stdout, words, exit code)` is called from a thread
-        when it has ended.
+        """Start `lvmtui ARGUMENTS --workspace WORKSPACE`; a thread calls `done(stdout, words, exit code)` at its end.
 
         `words`: the last line it said on stderr. A command that was replaced by a newer one says nothing.
         """

@@ -38,8 +38,7 @@ def serve(workspace: Workspace, *, campaign: str | None, port: int, control: boo
     options = ["--workspace", os.fspath(workspace.root)]
     options += [] if control else ["--read-only"]
     options += ["--campaign", campaign] if campaign else []
-    command = shlex.join(our_command("lvmtui", *options))
-    _Server(command, secrets.token_urlsafe(24), port, control=control).serve()
+    _Server(shlex.join(our_command("lvmtui", *options)), secrets.token_urlsafe(24), port, control=control).serve()
 
 
 def _check_free(port: int) -> None:

@@ -58,8 +58,7 @@ def _made_from(theme: Theme) -> Mapping[str, Style]:
             colour = colours[FROM_THEME[wanted]]
         else:
             colour = foreground.blend(background, 0.35) if look.dim else foreground
-        text = readable(colour, background).rich_color
-        found[name] = Style(color=text, bold=look.bold, reverse=look.reverse)
+        found[name] = Style(color=readable(colour, background).rich_color, bold=look.bold, reverse=look.reverse)
     return found
 
 

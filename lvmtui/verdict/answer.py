@@ -87,9 +87,8 @@ def _so_far(table: Table) -> str:
     changes = [row.change for row in table.with_word(Word.PROVISIONAL) if row.change is not None]
     if not changes:
         return ""
-    mean = sum(changes) / len(changes)
     models = f"{len(changes)} of {plural(len(table.rows), 'model')}"
-    return f"No answer yet: {percent(mean)} so far for {models}, not judged"
+    return f"No answer yet: {percent(sum(changes) / len(changes))} so far for {models}, not judged"
 
 
 def unbeaten(table: Table) -> str:
@@ -151,8 +150,7 @@ def _models(table: Table) -> str:
     primary = table.primary
     figure = _figure(primary, table) if primary else ""
     if primary is None or table.opposite:
-        average = f"{percent(table.average)} on average"
-        parts = [_direction(table), _counts(table, (*UP, *DOWN)), figure or average]
+        parts = [_direction(table), _counts(table, (*UP, *DOWN)), figure or f"{percent(table.average)} on average"]
     else:
         parts = [f"{_primary(primary)}{figure}", _counts(table)]
     parts.append(_one_seed(table))

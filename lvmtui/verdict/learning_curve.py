@@ -7,8 +7,7 @@ The error is e = 1 - cosine. Errors of neural networks fall with the number of t
 (Cortes et al. 1994, "Learning curves"; Hestness et al. 2017, "Deep learning scaling is predictable, empirically",
 section 2). Measured exponents lie between .05 and .5, and learning theory has none above 1 for a model of fixed form,
 so c is taken from 0 to 1. At c = 0 the curve is a straight line in log n: each doubling brings the same. With the
-exponent given, the curve is linear in the other two; here they are the error at the largest size and the worth of a
-doubling
+exponent given, the curve is linear in the others, here the error at the largest size and the worth of a doubling
 
     D = e(n) - e(2 n)   at the largest n.
 
@@ -87,8 +86,7 @@ class Measured:
 
     def less(self, other: Measured) -> Measured:
         """These errors minus those of another model at the same sizes."""
-        pair = (self, other)
-        _, df = satterthwaite(*((float(one.training.sum()), one.training_df) for one in pair))
+        _, df = satterthwaite(*((float(one.training.sum()), one.training_df) for one in (self, other)))
         return Measured(
             windows=self.windows,
             error=self.error - other.error,
@@ -103,8 +101,7 @@ def measure(design: Design, windows: Sequence[float], scores: Sequence[Sequence[
     """The errors of one model.
 
     `windows` (S,): training windows. `scores[size][seed]`: cosines (W,) of every held-out window, one array per fold of
-    `design`: with one fold the seeds share their windows; with folds there is one array for each seed, in a single
-    "seed" of F arrays.
+    `design`: with one fold the seeds share their windows; with folds each seed has one, in a single "seed" of F arrays.
     """
     pooled = [
         [np.mean([1 - np.asarray(seed[f], np.float64) for seed in seeds], axis=0) for f in range(len(design.share))]

@@ -382,9 +382,11 @@ class Table:
         windows; with folds the largest group compared over the same seeds, none where that is a single one of several.
         Histories have windows of their own."""
         fair = tuple(r for r in self.rows if r.verdict.word not in (Word.NOT_COMPARABLE, Word.POINT_ESTIMATE))
+        if not self.folds:
+            return fair
         groups = grouped((row.compared, row) for row in fair if row.compared)
         of_most = max(groups.items(), key=lambda item: (len(item[1]), len(item[0])), default=((), fair))[1]
-        return fair if not self.folds else tuple(of_most) if len(of_most) > 1 or len(groups) < 2 else ()
+        return tuple(of_most) if len(of_most) > 1 or len(groups) < 2 else ()
 
     def population(self, name: Population) -> str:
         """Held-out articles by their source, in words: `articles of 8k`."""

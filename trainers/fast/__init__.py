@@ -1,8 +1,7 @@
 """The same models, faster: the modules in `trainers.models` say what is computed, these files how.
 
 A faster forward shares the module's parameters, obeys its training flag and gives the same outputs and gradients up to
-rounding; random masks differ in which numbers they hide, not in how many. What each file gains on a CPU, and why, is in
-`docs/performance.md`.
+rounding; random masks hide other numbers, but as many. What each file gains on a CPU, and why: `docs/performance.md`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Matrix products and dropout masks: on a CPU oneDNN's and ours, elsewhere torch's own.
 
 torch sends float32 products on a CPU to MKL, which on the AMD processor we measured is half as fast as oneDNN. torch
-reaches oneDNN for float32 only through the operator that its own compiler emits, so it is called here by its private
-name, and only if it is there.
+reaches oneDNN for float32 only by the operator that its compiler emits, called here by its private name if it is there.
 
 Sixteen random bits decide about a number, where torch draws a number of its own: a mask takes a tenth of the time. The
 bits come from numpy's SFC64, seeded by torch's generator each time: a run that resumes draws the same masks.

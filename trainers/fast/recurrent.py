@@ -147,6 +147,5 @@ def gru(model: GRU, context_BTD: Tensor) -> Tensor:
     x_TBH = apply(model.project, context_BTD.transpose(0, 1).contiguous())
     for block in model.blocks:
         assert isinstance(block, Block)
-        states_TBH = _GRULayer.apply(x_TBH, *block.gru.all_weights[0])
-        x_TBH = block.norm(x_TBH + states_TBH)
+        x_TBH = block.norm(x_TBH + _GRULayer.apply(x_TBH, *block.gru.all_weights[0]))
     return apply(model.head, x_TBH[-1])

@@ -58,8 +58,7 @@ class AMN(nn.Module):
         mean_BD = context_BTD.mean(dim=1)
         scores_BT = torch.einsum("ba,bta->bt", self.query(mean_BD), self.key(context_BTD)) * self.scale
         mixture_BD = torch.einsum("bt,btd->bd", scores_BT.softmax(dim=-1), context_BTD)
-        correction_BD = self.correct(torch.cat([mean_BD, mixture_BD], dim=-1))
-        return mean_BD + correction_BD
+        return mean_BD + self.correct(torch.cat([mean_BD, mixture_BD], dim=-1))
 
 
 create = AMN

@@ -65,8 +65,7 @@ class Layer(nn.Module):
 
 
 class GraphMERTLVM(nn.Module):
-    """Context (B, T, D), T = `context`, in reading order -> raw prediction (B, D). D is a multiple of `heads`, else
-    UserError.
+    """Context (B, T, D) in reading order, T = `context` -> raw prediction (B, D). UserError unless `heads` divides D.
 
     Parameters at T = 5:  D = 768: full 67,352,833, small 6,704,385.  D = 384: full 26,315,905, small 1,877,889. Each
     more context vector has a position of D numbers.

@@ -50,8 +50,7 @@ class Bench:
         """A run of the small size at its first step; the same for the same arguments."""
         changed = replace(recipe_for(recipe, model), batch_size=BATCH)
         changed = changed if rate is None else replace(changed, rate=rate)
-        spec = spec_for(model, "small", DIM, changed, WINDOWS)
-        return self._begin(spec, walk(WINDOWS, DIM, self.device), recorded)
+        return self._begin(spec_for(model, "small", DIM, changed, WINDOWS), walk(WINDOWS, DIM, self.device), recorded)
 
     def full_size(self, model: str) -> Steps:
         """A run of the full size with the reference recipe. The weights are drawn on the device, which is faster."""
@@ -95,8 +94,7 @@ def spec_for(model: str, size: str, dim: int, recipe: Recipe, windows: int) -> R
 
 def walk(windows: int, dim: int, device: torch.device) -> TensorWindows:
     """Windows on a random walk on the unit sphere, the same each time."""
-    random = torch.Generator().manual_seed(1)
-    steps = torch.randn(windows + CONTEXT, dim, generator=random, device="cpu")
+    steps = torch.randn(windows + CONTEXT, dim, generator=torch.Generator().manual_seed(1), device="cpu")
     vectors: Tensor = unit(steps + 0.5 * steps.roll(1, 0) + 0.25 * steps.roll(2, 0))
     return TensorWindows(vectors.to(device), torch.arange(windows, device=device), CONTEXT)
 

@@ -127,8 +127,7 @@ def _rows(path: Path, name: str, header: Header, stream: IO[bytes], rows: int) -
     row_bytes = math.prod(header.shape[1:]) * header.dtype.itemsize
     for first in range(0, header.shape[0], rows):
         count = min(rows, header.shape[0] - first)
-        data = read_exactly(stream, count * row_bytes)
-        yield np.frombuffer(data, header.dtype).reshape(count, *header.shape[1:])
+        yield np.frombuffer(read_exactly(stream, count * row_bytes), header.dtype).reshape(count, *header.shape[1:])
     if stream.read(1):
         raise UserError(f"{shown(path)}: {name} is longer than it says; the file is damaged, copy or make it again")
 

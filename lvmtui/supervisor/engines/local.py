@@ -189,8 +189,7 @@ class LocalEngine:
             child = self._children.pop(process.identity, None)
             code = child.wait() if child else None
             if process.leader:
-                ended = _ended(process.identity, code, for_memory)
-                self._ended[process.identity] = self._last_ended[key] = ended
+                self._ended[process.identity] = self._last_ended[key] = _ended(process.identity, code, for_memory)
         return True
 
     def _look_through_all(self) -> None:

@@ -1,5 +1,4 @@
-"""The parts of the board around the runs: what is wrong with the selected run, its log, who leads, and what more
-data changed. Pure.
+"""The board around the runs: what is wrong with the selected run, its log, who leads, what more data changed. Pure.
 
 `screens/board.py` places them, `app.tcss` says what has room where.
 """

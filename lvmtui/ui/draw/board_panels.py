@@ -100,13 +100,12 @@ def _state(run: RunFacts, room: int) -> list[Piece]:
 def _arm_line(runs: Sequence[RunFacts], selected: str, width: int, label: int) -> Line:
     """The seeds of an arm: how many are where, their mean gain and its spread."""
     chosen = next((run for run in runs if run.name == selected), None)
-    said = Counter(run.phase.value for run in runs)
     gains = [run.gain for run in runs if run.gain is not None]
     mean = f"mean {words.signed(sum(gains) / len(gains))}" if gains else ""
     spread_ = f" ({words.signed(min(gains))} to {words.signed(max(gains))})" if len(gains) > 1 and width >= 60 else ""
     first = next((run for run in runs if run.alive), runs[0])
     start = _start(first, runs[0].arm_label, label, chosen is not None)
-    text = ", ".join(f"{count} {word}" for word, count in said.items())
+    text = ", ".join(f"{count} {word}" for word, count in Counter(run.phase.value for run in runs).items())
     if chosen is not None:
         text = f"s{chosen.view.planned.seed}, {text}"
     return draw.spread([*start, (text, first.style)], [(f" {mean}", "bold"), (spread_, "dim")], width)

@@ -165,8 +165,7 @@ def _ticks(scale: _Scale) -> list[tuple[float, int]]:
         return found
     span = scale.high - scale.low
     middle = math.sqrt(scale.low * scale.high) if scale.log else (scale.low + scale.high) / 2
-    ends = (scale.high, middle, scale.low)
-    return [(v, max(0, math.ceil(-math.log10(v if scale.log else span)) + 1)) for v in ends]
+    return [(v, max(0, math.ceil(-math.log10(v if scale.log else span)) + 1)) for v in (scale.high, middle, scale.low)]
 
 
 def _round(low: float, high: float, count: int) -> list[tuple[float, int]]:

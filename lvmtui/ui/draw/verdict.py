@@ -149,8 +149,7 @@ def _doubts(snapshot: Snapshot, width: int, most: int) -> list[Line]:
     """The largest doubts about the table as whole sentences, in at most `most` lines. The last line says whether there
     are more, without a number: the report counts the doubts about single rows too."""
     table = snapshot.table
-    plain = f"Cosines are {table.weights}"
-    said = (plain,) * table.plain + snapshot.caveats + (table.order,) * bool(table.ranked)
+    said = (f"Cosines are {table.weights}",) * table.plain + snapshot.caveats + (table.order,) * bool(table.ranked)
     lines: list[Line] = []
     for i, text in enumerate(said, 1):
         sentence = draw.wrapped(text.partition(". ")[0].removesuffix(".") + ".", width - 2)

@@ -224,7 +224,9 @@ class RunFacts:
         if self.view.job is not None and self.view.job.waiting:
             return ""
         soon = self.expected.start_in if self.waits and self.expected else None
-        return "" if soon is None else f"in {words.short_duration(soon.seconds)}" if soon.seconds >= SOON else "next"
+        if soon is None:
+            return ""
+        return f"in {words.short_duration(soon.seconds)}" if soon.seconds >= SOON else "next"
 
 
 def why_it_stands(facts: RunFacts) -> str:

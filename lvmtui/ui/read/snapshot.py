@@ -182,9 +182,8 @@ class Builder:
         parameters = next(filter(None, map(parameters_of_run, states)), None)
         runs = [self._run(state, view, eta, parameters) for view in views]
         runs.sort(key=lambda run: (run.view.planned.seed, run.arm != "baseline"))
-        curve = self._curve.of(model) if self._curve else None
         title = sanitise(title_of(model, state.campaign.titles), NAME)
-        facts = ModelFacts(model, title, parameters, tuple(runs), row, curve)
+        facts = ModelFacts(model, title, parameters, tuple(runs), row, self._curve.of(model) if self._curve else None)
         self._known[model] = views, row, eta, facts
         return facts
 

@@ -1,7 +1,6 @@
 """The thread behind the screen: waits for changes on disk, reads what changed, delivers a snapshot.
 
-It never waits for the screen. If the terminal blocks, the screen shows the newest snapshot afterwards; older ones are
-dropped.
+It never waits for the screen. If the terminal blocks, the newest snapshot is shown afterwards; older ones are dropped.
 """
 
 from __future__ import annotations
@@ -233,8 +232,7 @@ class SnapshotSource:
         selected = self._views.get(self._selected)
         if selected is not None and (mark := signature(selected.folder.log)) != self._log[0]:
             self._log = (mark, tuple(newest_lines(selected.folder.log, LOG_LINES)))
-        polling = "polling" if self._polls else ""
-        notes = filter(None, (polling, state.silence, state.troubles, state.turn_words))
+        notes = filter(None, ("polling" if self._polls else "", state.silence, state.troubles, state.turn_words))
         return replace(
             self._builder.build(state, self._now),
             machine=self._machine(),

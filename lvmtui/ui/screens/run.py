@@ -85,8 +85,7 @@ class RunScreen(RunsView):
         self.canvas("notices").paint(lambda width, height: notices(run, width, height))
         self.set_class(shown == "charts", "-charts")
         for name in CHARTS:
-            chart = partial(run_chart, name, run, other, log_scale)
-            self.canvas(name).paint(chart, (run, other, log_scale))
+            self.canvas(name).paint(partial(run_chart, name, run, other, log_scale), (run, other, log_scale))
         if shown != "charts":
             self.canvas("pane").paint(lambda width, height: self._lines(run, shown, width, height))
         self.canvas("tabs").paint(lambda width, height: tabs(shown, self._panes, self._side(shown), width))

@@ -164,8 +164,7 @@ class Canvas(Widget):
 
 def changed(before: Line, after: Line) -> tuple[int, int] | None:
     """The first cell in which two lines of the same width differ, and one after the last; None if they are equal."""
-    cells = enumerate(zip_longest(_cells(before), _cells(after)))
-    differ = [x for x, (old, new) in cells if old != new]
+    differ = [x for x, (old, new) in enumerate(zip_longest(_cells(before), _cells(after))) if old != new]
     return (differ[0], differ[-1] + 1) if differ else None
 
 
