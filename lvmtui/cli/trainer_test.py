@@ -88,15 +88,14 @@ def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]
     """What the patterns understand of a log, a line each, and whether they understand anything. Raises UserError."""
     reader = pattern_reader(patterns)
     lines = evaluations = behind = lost = 0
-    none = {True: -math.inf, False: -math.inf}
-    newest = dict(none)  # the evaluations that tell their epoch only, and the others
+    newest: dict[bool, float] = {}  # of the evaluations that tell their epoch only, and of the others
     shown: list[str] = []
     facts, unread = LogFacts(log.name), ""
     try:
         with log.open("rb") as file:
             for lines, line in enumerate(file, 1):
                 if OURS.match(line):
-                    newest = dict(none)  # what comes next is of another attempt
+                    newest.clear()  # what comes next is of another attempt
                     continue
                 reading = reader.read(line.rstrip(b"\r\n"))
                 if reading is None:
@@ -104,11 +103,11 @@ def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]
                     continue
                 by_epoch, words = reading.step is None, reading_words(reading)
                 at = reading.epoch if by_epoch else reading.step
-                if reading.evaluated and at is not None and at <= newest[by_epoch]:
+                if reading.evaluated and at is not None and at <= newest.get(by_epoch, -math.inf):
                     behind, words = behind + 1, f"{words}; left out: not past the evaluation before"
                     reading = replace(reading, cosine=None)
                 elif reading.evaluated:
-                    newest[by_epoch] = newest[by_epoch] if at is None else at
+                    newest[by_epoch] = newest.get(by_epoch, -math.inf) if at is None else at
                     lost += finite(reading.cosine) is None and finite(reading.loss) is None
                 evaluations += reading.evaluated
                 facts = facts.after(reading)

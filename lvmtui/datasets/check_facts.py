@@ -83,9 +83,7 @@ def _two_orders(baseline: CheckedFile, expanded: CheckedFile, same_order: float 
     none, some = less.forward_signal, more.forward_signal
     if none is None or some is None or min(less.windows, more.windows) < FEW_WINDOWS:
         return ""
-    found = (
-        f"the rows of {less.file} seem to be in no reading order ({none:+.3f}), those of {more.file} do ({some:+.3f})"
-    )
+    found = f"the rows of {less.file} seem to be in no order ({none:+.3f}), those of {more.file} in one ({some:+.3f})"
     return found if none < NO_ORDER and some >= 2 * NO_ORDER else ""
 
 

@@ -145,8 +145,7 @@ def _clusters(store: Store, rows: tuple[int, int], block: int) -> tuple[Integers
         titles = store.titles
         return cluster_of, tuple(titles[i] if i < len(titles) else f"article {i}" for i in ids.tolist())
     if store.article_of is not None:  # a piece shorter than a block stays whole
-        article = store.article_of[slice(*rows)]
-        _, begins, lengths = np.unique(article, return_index=True, return_counts=True)
+        _, begins, lengths = np.unique(store.article_of[slice(*rows)], return_index=True, return_counts=True)
         row = np.where(np.repeat(lengths, lengths) < block, np.repeat(rows[0] + begins, lengths), row)
     _, begins, cluster_of = np.unique(row // block, return_index=True, return_inverse=True)
     ends = np.append(begins[1:], len(row)) - 1

@@ -293,17 +293,6 @@ def read_comparison(path: Path) -> Comparison | None:
     return comparison
 
 
-@dataclass(frozen=True)
-class _Versioned:
-    version: int = VERSION
-
-
-def judged_before(path: Path) -> bool:
-    """True if a version of the program that judged by other rules made the comparison at `path`."""
-    found = find_document(_Versioned, path)
-    return found is not None and found.version <= VERSION and read_comparison(path) is None
-
-
 # The report -----------------------------------------------------------------------------------------------------------
 
 

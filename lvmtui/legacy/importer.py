@@ -193,7 +193,7 @@ def size_of(label: str) -> float | None:
 def mislabelled(label: str, vectors: int, file: str) -> str:
     """Said of a file without as many vectors as the label of its runs; empty where it fits, or is no size."""
     named = size_of(label)
-    if named is None or int(named // 1000) == vectors // 1000:
+    if named is None or int(named // 1000) in (vectors // 1000, round(vectors / 1000)):
         return ""
     return f"{file} has {vectors:,} vectors, but the runs are labelled {label}. If trained on other vectors, {SEEN}"
 

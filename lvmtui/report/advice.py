@@ -126,8 +126,7 @@ def deciding(change: Estimate, seeds: int, *, folds: bool) -> str:
     """What would probably decide a change that is too close to call.
 
     Its error must shrink until a change as large as the one seen is told from zero in four of five campaigns, or one
-    near zero from those that matter. What articles add to the variance falls with their number, what training adds
-    with the number of seeds.
+    near zero from those that matter. The articles' part of the variance falls with their number, training's with seeds.
     """
     articles = "a larger file or more folds" if folds else "a larger file, or --folds with several seeds"
     if change.scarce() == "clusters":

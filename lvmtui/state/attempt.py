@@ -42,8 +42,7 @@ def newest_attempt(run: RunState) -> Attempt | None:
         return None
     generation = launched.generation if launched else 0
     failed = failed_unstarted(run) or (started is None and supervision.launches <= 1)
-    ending = trainer.ending if failed else None
-    return _attempt(run, process, generation, ending, spoke=False)
+    return _attempt(run, process, generation, trainer.ending if failed else None, spoke=False)
 
 
 def is_silent(run: RunState) -> bool:

@@ -1,8 +1,7 @@
 """Does the difference between two runs come from their data? Every condition, with what was found. Pure.
 
 In trials, half of an apparent gain was the smaller arm's unfinished training, and the experiment this program was
-modelled on compared arms on different validation windows. So each condition is checked, and a row shows what fails
-instead of a verdict.
+modelled on compared arms on different validation windows. So each condition is checked; a row shows what fails.
 """
 
 from __future__ import annotations

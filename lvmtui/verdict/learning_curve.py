@@ -80,8 +80,7 @@ class Measured:
 
         What all sizes share is left out, because it moves the whole curve."""
         size = len(self.error)
-        apart = np.eye(size) - 1 / size
-        found = [self.standard_error(row) for row in apart]
+        found = [self.standard_error(row) for row in np.eye(size) - 1 / size]
         return np.array([stats.t.ppf(1 - ALPHA / 2, df) * error if df >= LEAST_DF else np.inf for error, df in found])
 
     def less(self, other: Measured) -> Measured:

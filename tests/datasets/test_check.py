@@ -246,7 +246,7 @@ def test_rows_in_another_order_than_those_of_the_other_file_are_warned_of(tmp_pa
         assert f"which has them too, and {out}.npz seems to be out of reading order: a change would come" in said
     assert "and both files seem to be out of" in warning("part_mixed", "whole_mixed")
     said = warning("part", "other_mixed")
-    assert said.startswith("the rows of other_mixed.npz seem to be in no reading order (") and "part.npz do (+" in said
+    assert said.startswith("the rows of other_mixed.npz seem to be in no order (") and "part.npz in one (+" in said
     assert not warning("part", "other")
 
 

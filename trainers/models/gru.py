@@ -47,8 +47,7 @@ class GRU(nn.Module):
         self.head = nn.Linear(config.hidden, dim)
 
     def forward(self, context_BTD: Tensor) -> Tensor:
-        states_BTH = self.blocks(self.project(context_BTD))
-        return self.head(states_BTH[:, -1])
+        return self.head(self.blocks(self.project(context_BTD))[:, -1])
 
 
 create = GRU

@@ -80,8 +80,7 @@ def check_settings(settings: Settings) -> None:
 
 
 def seconds_of(limit: str) -> int | None:
-    """A time limit in seconds, rounded up to minutes as Slurm does: minutes, minutes:seconds, hours:minutes:seconds,
-    days-hours[:minutes[:seconds]]."""
+    """A time limit (minutes[:seconds], hours:minutes:seconds, days-hours[:minutes[:seconds]]), in whole minutes."""
     if not limit:
         return None
     days, dash, rest = limit.rpartition("-")

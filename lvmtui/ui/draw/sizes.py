@@ -34,8 +34,7 @@ def size_words(curve: ModelCurve, width: int = 200) -> str:
     """`held-out, still rising: a doubling +0.34 % [+0.23, +0.43]`, in `width` cells."""
     worth = worth_words(curve.doubling)
     said = ": ".join(part for part in (curve.word or curve.reason, f"a doubling {worth}" if worth else "") if part)
-    shorter = said.partition(" [")[0]  # without the interval
-    forms = (f"held-out cosine by size, {said}", f"held-out, {said}", said, shorter)
+    forms = (f"held-out cosine by size, {said}", f"held-out, {said}", said, said.partition(" [")[0])  # no interval
     return cut(fitting(forms, width), width)
 
 

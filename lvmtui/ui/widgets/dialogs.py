@@ -50,8 +50,7 @@ class Dialog(ModalScreen[Result], Generic[Result]):
 
 
 class AskDialog(Dialog[str]):
-    """A question with choices, each a key and what it does. Its result is the key of the choice; none if everything is
-    to stay as it is.
+    """A question with choices, each a key and what it does. Its result is that key; none if all is to stay as it is.
 
     Enter keeps everything as it is, or takes the choice whose key is `enter`.
     """
