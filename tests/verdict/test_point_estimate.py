@@ -39,8 +39,9 @@ def test_a_point_estimate_needs_two_runs_that_ended_by_themselves_and_learned(tm
 
 def test_the_cosines_beside_a_point_estimate_are_of_the_seeds_it_is_of(tmp_path: Path) -> None:
     """A seed that failed stood in the columns and not in the change: they may have gone apart."""
-    to_come = {("mine", "expanded"): "queued"}
-    workspace, campaign = finished(tmp_path, {"mine": (0.45, 0.4)}, seeds=(1, 2), states=to_come)
+    workspace, campaign = finished(
+        tmp_path, {"mine": (0.45, 0.4)}, seeds=(1, 2), states={("mine", "expanded"): "queued"}
+    )
     bring_to(workspace, campaign, "mine", "expanded", 1, curve=Curve(0.4, seed=1))
     bring_to(workspace, campaign, "mine", "expanded", 2, state="gave up", curve=Curve(0.6, seed=2))
     (row,) = read_table(by_own_trainer(state_of(workspace, campaign), "mine")).rows
