@@ -104,8 +104,9 @@ def compare_model(folder: CampaignDir, model: str) -> None:
     """
     from lvmtui.verdict.compare import compare
 
-    compared = compare(folder, model)
-    state = _state_now(folder)
+    reader = CampaignReader(folder.workspace, folder)
+    compared = compare(folder, model, reader)
+    state = reader.refresh()
     _write_learning_curve(state)
     if compared:
         _write_texts(folder.workspace, state, read_report(state, now=time.time()))
@@ -189,20 +190,17 @@ def _pictures(report: Report, palette: Palette) -> dict[str, str]:
 
 def _compared(folder: CampaignDir) -> CampaignState:
     """The campaign's state, after the comparisons that are due were made. numpy is loaded only if one is."""
-    state = _state_now(folder)
+    reader = CampaignReader(folder.workspace, folder)
+    state = reader.refresh()
     for model in state.campaign.models:
         if complete_pairs(state, model) and state.campaign.heldout_windows and not is_current(state, model):
             from lvmtui.verdict.compare import compare
 
             with suppress(OSError):  # in a workspace that may only be read the report goes without it
-                compare(folder, model)
+                compare(folder, model, reader)
     with suppress(OSError):
         _write_learning_curve(state)
     return state
-
-
-def _state_now(folder: CampaignDir) -> CampaignState:
-    return CampaignReader(folder.workspace, folder).refresh()
 
 
 def _write_learning_curve(state: CampaignState) -> None:
@@ -213,7 +211,7 @@ def _write_learning_curve(state: CampaignState) -> None:
         from lvmtui.verdict.sizes import curves_of
 
         write_document(state.dir.learning_curve, curves_of(state, curve_inputs(state), time.time()))
-        state = _state_now(state.dir)
+        state = CampaignReader(state.dir.workspace, state.dir).refresh()
 
 
 # Files under the names that people type -------------------------------------------------------------------------------

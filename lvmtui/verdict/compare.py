@@ -34,9 +34,10 @@ from lvmtui.verdict.single_windows import single_windows
 from lvmtui.verdict.words import of_context
 
 
-def compare(folder: CampaignDir, model: str) -> bool:
-    """Write the comparison; False if it is there and current, or no pair is complete. Raises UserError, OSError."""
-    reader = CampaignReader(folder.workspace, folder)
+def compare(folder: CampaignDir, model: str, reader: CampaignReader | None = None) -> bool:
+    """Write the comparison; False if it is there and current, or no pair is complete. `reader`: one that has read the
+    campaign, and reads only what is new. Raises UserError, OSError."""
+    reader = reader or CampaignReader(folder.workspace, folder)
     if model not in reader.campaign.models:
         raise unknown("model", model, reader.campaign.models)
     for times in range(REMAKES):

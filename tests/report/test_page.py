@@ -164,7 +164,7 @@ def test_one_model(tmp_path: Path) -> None:
 
 def test_thirty_models(tmp_path: Path) -> None:
     cosines = {f"model_{i:02}": (0.5, 0.5 + i * 0.001) for i in range(30)}
-    report, md = report_of(*finished(tmp_path, cosines, seeds=(1,)))
+    report, md = report_of(*finished(tmp_path, cosines, seeds=(1,), windows=600))
     assert [row.rank for row in report.table.rows] == list(range(1, 31))
     assert report.table.tested == 30
     assert report.table.rows[0].model == "model_29"
