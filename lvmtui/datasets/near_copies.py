@@ -213,8 +213,7 @@ def _spread(rows: int, most: int = SAMPLE) -> Integers:
     if rows <= most:
         return np.arange(rows)
     stretch = most // 64
-    starts = np.linspace(0, rows - stretch, 64).astype(np.int64)
-    return np.unique(starts[:, None] + np.arange(stretch))
+    return np.unique(np.linspace(0, rows - stretch, 64).astype(np.int64)[:, None] + np.arange(stretch))
 
 
 def _signatures(rows: Floats, directions: Floats) -> Floats:

@@ -77,7 +77,7 @@ def next_steps(
 ) -> tuple[str, ...]:
     """What would make the answer surer, in the order in which to do it.
 
-    `phases`: what the runs are doing, but for those that a retry cannot help, by the names that `lvmtui retry` takes;
+    `phases`: what the runs are doing, but for those that a retry brings no verdict, by the names `lvmtui retry` takes;
     `doomed`: the titles of these; `over`: nothing goes on; `campaign`: its id; `earlier`: some of its runs are older.
     """
     steps = []
@@ -87,7 +87,8 @@ def next_steps(
         steps.append(f"Resume the paused runs: lvmtui resume all --campaign {campaign}.")
     if ended := {run: phase for run, phase in phases.items() if phase in ENDED_EARLY}:
         first = "fix the cause that their status names, then " if FAILURES.intersection(ended.values()) else ""
-        which, runs = ("other runs", " ".join(ended)) if doomed else ("runs", f"all --campaign {campaign}")
+        others = doomed or table.with_word(Word.POINT_ESTIMATE)
+        which, runs = ("other runs", " ".join(ended)) if others else ("runs", f"all --campaign {campaign}")
         steps.append(
             f"To compare the {which} that failed or were cancelled, {first}train them again: lvmtui retry {runs}."
         )

@@ -37,7 +37,7 @@ from lvmtui.verdict.health import Finding
 from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.table import Table
 from lvmtui.verdict.trend import cosine_of, scored
-from lvmtui.verdict.words import listed
+from lvmtui.verdict.words import Word, listed
 
 VERSION = 1
 
@@ -220,6 +220,7 @@ def report_of(
     runs = tuple(_detail(state, view, known.health.get(view.planned.run, ())) for view in views)
     here = [view for view in views if view.state and view.planned.trained_here]
     doomed = (v.planned.model for v in here if v.status.phase in FAILURES and not v.retry_helps)
+    estimated = {row.model for row in table.with_word(Word.POINT_ESTIMATE)}
     costs = _costs(campaign, runs)
     compared = tuple(comparisons[model] for model in campaign.models if model in comparisons)
     progress = _progress(state, runs)
@@ -253,7 +254,7 @@ def report_of(
         learning_curve=learning_curve,
         next_steps=next_steps(
             table,
-            {v.planned.run: v.status.phase for v in state.runs if v.retry_helps},
+            {v.planned.run: v.status.phase for v in state.runs if v.retry_helps and v.planned.model not in estimated},
             campaign=campaign.id,
             over=progress.ended is not None,
             doomed=[sanitise(title_of(model, campaign.titles), 60) for model in dict.fromkeys(doomed)],

@@ -198,8 +198,7 @@ class Row:
         """What is wrong with its expanded arm, whatever its change; empty for nothing."""
         if self.expanded.alarms:
             return self.expanded.alarms[0].split(": ")[0]  # its figures are listed under Health
-        failed = self.expanded.status == Phase.FAILED.value
-        return self.expanded.status if failed else self.expanded.below_words
+        return Phase.FAILED.value if self.expanded.status == Phase.FAILED.value else self.expanded.below_words
 
     @property
     def remark(self) -> str:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from lvmtui.formats.spec import ArmName
+from lvmtui.report.make import read_report
 from lvmtui.verdict.answer import answer
 from lvmtui.verdict.words import Word
-from tests.factory import bring_to
+from tests.factory import State, bring_to
 from tests.history import Curve
-from tests.verdict.scenes import by_own_trainer, finished, read_table, state_of
+from tests.verdict.scenes import NOW, by_own_trainer, finished, read_table, state_of
 
 
 def test_a_point_estimate_needs_two_runs_that_ended_by_themselves_and_learned(tmp_path: Path) -> None:
@@ -48,3 +50,17 @@ def test_the_cosines_beside_a_point_estimate_are_of_the_seeds_it_is_of(tmp_path:
     before, after = row.baseline.cosine, row.expanded.cosine
     assert row.verdict.word is Word.POINT_ESTIMATE and before and after and row.change is not None
     assert row.change == pytest.approx(100 * (after / before - 1)) and row.change < 0
+
+
+def test_no_retry_is_advised_where_it_brings_no_more_than_a_point_estimate(tmp_path: Path) -> None:
+    models = {"mine": (0.45, 0.4), "amn": (0.51, 0.52), "gru": (0.51, 0.52)}
+    to_come: dict[tuple[str, ArmName], State] = {("mine", "expanded"): "queued", ("gru", "expanded"): "cancelled"}
+    workspace, campaign = finished(tmp_path, models, seeds=(1, 2), states=to_come)
+    bring_to(workspace, campaign, "mine", "expanded", 1, curve=Curve(0.4, seed=1))
+    bring_to(workspace, campaign, "mine", "expanded", 2, state="cancelled")
+    advice = read_report(by_own_trainer(state_of(workspace, campaign), "mine"), now=NOW).next_steps
+    (retry,) = (step for step in advice if "lvmtui retry" in step)
+    assert retry.startswith(
+        "To compare the other runs that failed or were cancelled, train them again: lvmtui retry gru_"
+    )
+    assert "mine" not in retry and "retry all" not in retry

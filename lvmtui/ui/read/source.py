@@ -297,7 +297,7 @@ class SnapshotSource:
             return None
         look = hints.campaign or self._reader is not shown
         runs = hints.runs & self._views.keys()
-        before = {name: self._views[name].status.phase for name in runs}
+        before = self._views.copy()
         if ticked:
             living = self._living()
             later = hints.later & self._views.keys()
@@ -309,8 +309,10 @@ class SnapshotSource:
         state = self._read(runs)
         if look:
             self._builder.read(state)
-        turned = any(self._views[name].status.phase is not phase for name, phase in before.items())
-        self._stale = self._stale or look or bool(hints.runs or hints.later) or (ticked and bool(runs))
+        # of all runs: what the supervisor says of a job, as that it waits, comes without a hint
+        changed = [(view, after) for name, view in before.items() if (after := self._views[name]) is not view]
+        turned = any(view.status.phase is not after.status.phase for view, after in changed)
+        self._stale = self._stale or look or bool(hints.runs or hints.later or changed) or (ticked and bool(runs))
         if self._stale and not self._computed_lately and (ticked or turned or look):
             self._recompute(state)
         return self._freeze(state)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lvmtui.formats.intent import write_intent
+from lvmtui.formats.live import Job, Pulse, write_live
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import ARMS
 from lvmtui.report.make import write_report
@@ -168,6 +169,30 @@ def test_a_run_whose_process_dies_without_a_word_is_noticed(tmp_path: Path, scre
         source.stop()
         child.kill()
         child.communicate()
+
+
+def test_that_all_jobs_wait_is_shown_at_once(tmp_path: Path, screen: Screen, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only the supervisor's pulse says so. Where a node had died, the board went on to show when all would end."""
+    monkeypatch.setattr("lvmtui.ui.read.source.SWEEP", 1000.0)
+    monkeypatch.setattr("lvmtui.ui.read.source.IDLE_SWEEP", 1000.0)
+    campaign = make_campaign(tmp_path, models=("amn",), engine="slurm")
+    workspace = Workspace(tmp_path)
+
+    def told(beat: int, *, new: bool) -> None:
+        jobs = {run.run: Job("slurm", 1, True, new=new) for run in campaign.runs}
+        write_live(workspace.pulse, Pulse(time.time(), beat, jobs=jobs, changed=dict.fromkeys(jobs, beat)))
+
+    told(1, new=True)
+    source = SnapshotSource(workspace, deliver=screen.take, machine=lambda: None)
+    try:
+        shown = source.look()
+        assert shown is not None and shown.eta.unknown == "calibrating", "just submitted"
+        source.start()
+        until(lambda: screen.count > 2)
+        told(2, new=False)
+        until(lambda: screen.last and screen.last.eta.unknown == "waits for the cluster")
+    finally:
+        source.stop()
 
 
 def test_how_much_there_is_to_read_is_asked_of_the_campaign_that_is_shown(
