@@ -1,6 +1,9 @@
 """Settings all tests share."""
 
+import json
 import os
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,6 +29,23 @@ LONG = (
     ),
 )
 """The longest tests. `tests/__main__.py` starts a worker for each of these groups."""
+
+
+@pytest.fixture
+def weights_opened_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Old weights are opened in the process of the test: another one takes longer to import torch than most tests take.
+    `tests/legacy/test_importer.py` has the process that opens them for people."""
+    from lvmtui.formats.paths import RunDir
+    from lvmtui.legacy import importer
+    from lvmtui.system.programs import Done
+    from trainers.legacy_weights import size_that_fits
+
+    def opened(command: Sequence[str], **_given: object) -> Done:
+        runs = [RunDir(Path(word)) for word in command if Path(word).is_dir()]
+        *_, size, dim = (word for word in command if not Path(word).is_dir())
+        return Done(0, json.dumps([size_that_fits(run, size, int(dim)) for run in runs]), "")
+
+    monkeypatch.setattr(importer, "done_by", opened)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -32,6 +32,8 @@ from tests.legacy.test_importer import imported
 from tests.verdict.scenes import NOW, finished, read_table, state_of
 from trainers.models import build
 
+pytestmark = pytest.mark.usefixtures("weights_opened_here")
+
 
 def test_a_change_from_next_to_nothing_is_told_in_cosine(tmp_path: Path) -> None:
     """The percentage of a negative cosine has the wrong sign, that of a small one misleads."""

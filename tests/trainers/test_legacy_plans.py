@@ -18,7 +18,7 @@ from tests.trainers.originals import write_weights
 from tests.trainers.tiny import write_walk
 from trainers.models import build
 
-pytestmark = pytest.mark.usefixtures("weights_opened_once")
+pytestmark = pytest.mark.usefixtures("weights_opened_here")
 
 
 @pytest.mark.parametrize("rises", [True, False])

@@ -47,7 +47,7 @@ from trainers.legacy_weights import mapped, read_weights
 from trainers.models import build, unit
 from trainers.state import load_forecaster
 
-pytestmark = pytest.mark.usefixtures("weights_opened_once")
+pytestmark = pytest.mark.usefixtures("weights_opened_here")
 
 
 @pytest.fixture(scope="module")
