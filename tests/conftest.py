@@ -21,12 +21,6 @@ LONG = (
     ("tests/test_end_to_end", "tests/own/test_trainer_test"),
     ("tests/test_files_end_to_end", "tests/test_sizes_end_to_end", "tests/own/test_own_model"),
     ("tests/ui/test_hostile", "tests/supervisor/test_chaos"),
-    (
-        "tests/trainers/test_selftest",
-        "tests/trainers/test_replace_process",
-        "tests/trainers/test_legacy_",
-        "tests/legacy/",
-    ),
 )
 """The longest tests. `tests/__main__.py` starts a worker for each of these groups."""
 
