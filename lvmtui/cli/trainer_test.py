@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -37,7 +38,7 @@ from lvmtui.verdict.health import health_of
 
 E = TypeVar("E")
 OURS = re.compile(rb"\d\d:\d\d:\d\d (failed at step |.*, from (the start|step \d+ \(.*\))$)")
-"""Lines that lvmtui writes between those of a script: why an attempt failed, which quotes it, and that one starts."""
+"""Lines that lvmtui writes into a script's log: why an attempt failed, with its last words, and that one starts."""
 SHOWN = 12
 """Lines of a log that are shown as they were understood."""
 COUNTED = {Trained: "training point", Evaluated: "evaluation", CheckpointSaved: "checkpoint"}
@@ -88,7 +89,7 @@ def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]
     """What the patterns understand of a log, a line each, and whether they understand anything. Raises UserError."""
     reader = pattern_reader(patterns)
     lines = evaluations = behind = lost = 0
-    newest: dict[bool, float] = {}  # of the evaluations that tell their epoch only, and of the others
+    newest = defaultdict[bool, float](lambda: -math.inf)  # of evaluations that tell their epoch only, and of others
     shown: list[str] = []
     facts, unread = LogFacts(log.name), ""
     try:
@@ -103,11 +104,11 @@ def pattern_report(patterns: Sequence[str], log: Path) -> tuple[list[str], bool]
                     continue
                 by_epoch, words = reading.step is None, reading_words(reading)
                 at = reading.epoch if by_epoch else reading.step
-                if reading.evaluated and at is not None and at <= newest.get(by_epoch, -math.inf):
+                if reading.evaluated and at is not None and at <= newest[by_epoch]:
                     behind, words = behind + 1, f"{words}; left out: not past the evaluation before"
                     reading = replace(reading, cosine=None)
                 elif reading.evaluated:
-                    newest[by_epoch] = newest.get(by_epoch, -math.inf) if at is None else at
+                    newest[by_epoch] = newest[by_epoch] if at is None else at
                     lost += finite(reading.cosine) is None and finite(reading.loss) is None
                 evaluations += reading.evaluated
                 facts = facts.after(reading)

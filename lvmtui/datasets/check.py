@@ -227,8 +227,8 @@ def pair_facts(baseline: Arm, expanded: Arm, groups: Groups | None, context: int
 
 
 def _same_order(base: Integers, together: Mask, full: Integers) -> float | None:
-    """Of the baseline's neighbours, `together` in a text, that the expanded arm has: the share that come in this order
-    there. `base`, `full`: the group of each row. None where they are too few to tell."""
+    """Share of the baseline's neighbours (`together`: in one text) that come in the same order in the expanded arm, of
+    those that it has. `base`, `full`: the group of each row. None where they are too few to tell."""
     ids, first = np.unique(full, return_index=True)
     at = np.where(np.isin(base, ids), first[np.searchsorted(ids, base).clip(max=len(ids) - 1)], -1)
     before, after = at[:-1][together], at[1:][together]

@@ -77,7 +77,7 @@ def next_steps(
 ) -> tuple[str, ...]:
     """What would make the answer surer, in the order in which to do it.
 
-    `phases`: what the runs are doing, but for those that a retry brings no verdict, by the names `lvmtui retry` takes;
+    `phases`: what the runs are doing, without those whose retry brings no verdict, by the names `lvmtui retry` takes;
     `doomed`: the titles of these; `over`: nothing goes on; `campaign`: its id; `earlier`: some of its runs are older.
     """
     steps = []

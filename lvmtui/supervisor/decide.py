@@ -244,8 +244,8 @@ def _about_dead(run: RunSeen, state: RunState, rules: Rules) -> Action | None:
     if len(deaths) > rules.retries:
         last = deaths[-1].reason
         last += "" if IN_THE_PLAN in last else "; put that right, then retry it"
-        before = [lost for lost in supervision.losses if lost.generation < intent.generation]
-        since = " since it was told to go on" if before else ""
+        again = any(one.generation < intent.generation for one in supervision.losses)
+        since = " since it was told to go on" if again else ""
         reason = f"died {len(deaths)} times without a newer checkpoint{since}; the last time: {last}"
         return WriteDown(run.name, GaveUp(0.0, intent.generation, reason))
     ending, started = state.trainer.ending, state.trainer.started

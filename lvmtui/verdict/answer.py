@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from lvmtui.state.status import Phase
 from lvmtui.system.numbers import cosine, percent, plural
 from lvmtui.verdict.cross_checks import average_disagreement, falling, figure_words
-from lvmtui.verdict.rows import OTHERWISE
+from lvmtui.verdict.rows import OTHER_RULES
 from lvmtui.verdict.table import Average, Row, Table, named, seeds_words
 from lvmtui.verdict.words import DOWN, UP, Word, change_and_interval, listed, no_interval, smallness, the_trivial
 
@@ -249,8 +249,8 @@ def _nothing(table: Table) -> str:
     models = len(table.rows)
     waiting, unfair = table.with_word(Word.PROVISIONAL), table.with_word(Word.NOT_COMPARABLE)
     if waiting:
-        if all(row.no_change == OTHERWISE for row in waiting):
-            return f"No answer yet: {OTHERWISE}."
+        if all(row.no_change == OTHER_RULES for row in waiting):
+            return f"No answer yet: {OTHER_RULES}."
         one = "the model is not" if models == 1 else f"none of {models} models is"
         rest = f"; {len(unfair)} cannot be compared" if unfair else ""
         return f"No answer yet: {one} judged yet{rest}."

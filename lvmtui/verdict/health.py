@@ -1,7 +1,7 @@
 """What is wrong with a run, as soon as its evaluations show it: alarms and notes, each with its numbers.
 
 Pure. An alarm means that the run is no evidence about its data; a note is something a reader of its score must know.
-The source of each threshold stands beside it; `benchmarks/health.py` tests them on healthy and on spoilt trainings.
+The source of each threshold stands beside it; `benchmarks/health.py` tests them on healthy and on broken runs.
 """
 
 from __future__ import annotations

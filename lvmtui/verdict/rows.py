@@ -37,7 +37,7 @@ SO_FAR = (
     "validation windows; the verdict is about other windows"
 )
 """Shown beside the change of runs that are not compared yet: the arms have validation windows of their own."""
-OTHERWISE = "judged by the rules of another version; 'lvmtui report' judges it again"
+OTHER_RULES = "judged by the rules of another version; 'lvmtui report' judges it again"
 """Said of a comparison that this version cannot read."""
 TOO_EARLY = "too early to tell"
 UNPREDICTED = "no verdict without its predictions"
@@ -86,7 +86,7 @@ def draft_row(
     else:
         estimate, change = comparison.change, comparison.change.value
     if word.word is Word.PROVISIONAL and change is None:
-        early = _early(state, model, trivial, health) if word.reason != OTHERWISE else None
+        early = _early(state, model, trivial, health) if word.reason != OTHER_RULES else None
         change = early.percent if early else None
         no_change = "" if early else _no_change(word, views)
     judged = comparison if comparison and estimate else None
@@ -219,9 +219,8 @@ def _waiting_verdict(state: CampaignState, model: str) -> Verdict:
     if any(_may_finish(*pair) for pair in _pairs(state, model)):
         going_on = [(arm, view) for arm, view in views if view and not view.status.over]
         words = "; ".join(dict.fromkeys(f"{_label(state, arm)} {v.status.phase.value}" for arm, v in going_on))
-        path = state.dir.comparison(model)
-        otherwise = path.exists() and read_comparison(path) is None
-        return Verdict(Word.PROVISIONAL, reason=words or (OTHERWISE if otherwise else "finished, not compared yet"))
+        unread = (path := state.dir.comparison(model)).exists() and read_comparison(path) is None
+        return Verdict(Word.PROVISIONAL, reason=words or (OTHER_RULES if unread else "finished, not compared yet"))
     stopped = [(_label(state, arm), view) for arm, view in views if not _may_finish(view)]
     reason, ending = (
         "; ".join(f"{listed(list(dict.fromkeys(labels)))} {words}" for words, labels in told.items())
@@ -232,8 +231,8 @@ def _waiting_verdict(state: CampaignState, model: str) -> Verdict:
 
 def _no_change(word: Verdict, views: Sequence[RunView]) -> str:
     """Why no change can be told so far."""
-    if word.reason == OTHERWISE:
-        return OTHERWISE
+    if word.reason == OTHER_RULES:
+        return OTHER_RULES
     if not any(view.state.spec.own_trainer for view in views if view.state):
         return TOO_EARLY
     return WAITS if any(_heldout_cosine(view) is not None for view in views) else UNPREDICTED
