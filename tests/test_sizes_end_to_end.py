@@ -13,9 +13,11 @@ import pytest
 
 from lvmtui.formats.campaign import read_campaign
 from lvmtui.formats.learning_curve import LearningCurve, read_learning_curve
-from lvmtui.formats.paths import Workspace
+from lvmtui.formats.paths import CampaignDir, Workspace
+from lvmtui.planning.extend import read_extension
 from lvmtui.state.campaign_reader import CampaignReader, newest_campaign
 from lvmtui.state.status import Phase
+from lvmtui.system.errors import UserError
 from tests.test_end_to_end import kill_all, lvmtui
 from tests.trainers.tiny import write_walk
 
@@ -69,8 +71,9 @@ def test_sizes_of_one_file_end_in_a_curve_and_can_be_extended(workspace: Workspa
         assert refused.returncode == 2 and f"--add-sizes: '{word}' is no size" in refused.stderr
     refused = lvmtui(workspace, "run", "--add-sizes", "500")
     assert refused.returncode == 2 and "has this size already" in refused.stderr
+    leave_out_a_model_that_is_not_finished(workspace, first)
     Path(file).rename(workspace.root / "moved.npz")  # the compact store is enough
-    done = lvmtui(workspace, "run", "--add-sizes", "1k", *QUICK[2:])
+    done = lvmtui(workspace, "run", "--add-sizes", "1k", "--models", "amn", *QUICK[2:])
     assert done.returncode == 0, done.stderr
     extended = newest_campaign(workspace)
     state = CampaignReader(workspace, extended).refresh()
@@ -86,6 +89,19 @@ def test_sizes_of_one_file_end_in_a_curve_and_can_be_extended(workspace: Workspa
     assert len(longer.points) == 4 and next(p for p in longer.points if p.label != "1k").cosine == pytest.approx(
         model.points[0].cosine
     )
+
+
+def leave_out_a_model_that_is_not_finished(workspace: Workspace, folder: CampaignDir) -> None:
+    written = folder.campaign.read_text()
+    document = json.loads(written)
+    runs = document["runs"]
+    folder.campaign.write_text(json.dumps(document | {"runs": [*runs, runs[0] | {"run": "gru_250", "model": "gru"}]}))
+    with pytest.raises(UserError, match=r"gru_250 of .* is not finished; .* with --models"):
+        read_extension(workspace, folder)
+    with pytest.raises(UserError, match="'lstm' is not known; known: amn, gru"):
+        read_extension(workspace, folder, ["lstm"])
+    assert {spec.model for spec in read_extension(workspace, folder, ["amn"]).specs} == {"amn"}
+    folder.campaign.write_text(written)
 
 
 def test_a_size_that_is_cancelled_is_left_out_and_said(workspace: Workspace) -> None:

@@ -14,7 +14,7 @@ from lvmtui.cli.shared import ExitCode, announcer, campaign_of, line_width, prog
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.planning import options
 from lvmtui.planning.options import OPTIONS, Options
-from lvmtui.planning.read_options import Given, combine, naming_the_file, read_campaign_file
+from lvmtui.planning.read_options import Given, combine, naming_the_file, read_campaign_file, read_value
 from lvmtui.system.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,11 +30,10 @@ def run(given: argparse.Namespace) -> int:
     if given.config and single and not Path(given.config).exists():
         again = f"--{single[-1]} takes one value: give it again for a second one, or name a campaign file (TOML)"
         raise UserError(f"{given.config}: is no file; {again}")
-    file = read_campaign_file(Path(given.config)) if given.config else Given({})
-    named = {*file.values, *given_options(given).values}
     if given.add_sizes:
-        return _add_sizes(given, named)
-    if not {"baseline", "expanded", "baseline_runs", "data"} & named:
+        return _add_sizes(given)
+    file = read_campaign_file(Path(given.config)) if given.config else Given({})
+    if not {"baseline", "expanded", "baseline_runs", "data"} & {*file.values, *given_options(given).values}:
         cure = "name two vector files with --baseline and --expanded, or one with --data and --sizes"
         raise UserError(f"run: {cure}; 'lvmtui demo' has its own data")
     return _start(given, Options(), file)
@@ -53,19 +52,26 @@ def given_options(given: argparse.Namespace) -> Given:
     return Given(values)
 
 
-def _add_sizes(given: argparse.Namespace, named: set[str]) -> int:
+def _add_sizes(given: argparse.Namespace) -> int:
     """Plan a finished campaign again with more sizes, and start what is new."""
     from lvmtui.planning.extend import read_extension
 
-    if fixed := sorted(named - {"jobs", "threads", "stall_timeout", "on_event", "engine"}):
-        option = fixed[0].replace("_", "-")
-        raise UserError(f"--{option}: with --add-sizes all is as in the campaign that is extended; leave it out")
-    extended = read_extension(workspace_of(given), campaign_of(given))
+    fixed = sorted(
+        given_options(given).values.keys() - {"jobs", "threads", "stall_timeout", "on_event", "engine", "models"}
+    )
+    if given.config or fixed:
+        option = given.config or f"--{fixed[0].replace('_', '-')}"
+        raise UserError(f"{option}: with --add-sizes all is as in the campaign that is extended; leave it out")
+    models = read_value(OPTIONS["models"], given.models, "--models") if given.models else ()
+    given.models = None
+    extended = read_extension(workspace_of(given), campaign_of(given), models)
     return _start(given, extended.options(given.add_sizes), Given({}), extended)
 
 
 def _start(given: argparse.Namespace, start: Options, file: Given, extended: Extension | None = None) -> int:
     """Plan a campaign, show the plan, make sure a supervisor runs, follow the campaign."""
+    if given.json and not given.plan:
+        raise UserError("--json: is for the plan; add --plan, or follow the runs with 'lvmtui status --json'")
     from lvmtui.system.hardware import load_numpy
 
     load_numpy()

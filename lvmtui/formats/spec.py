@@ -79,7 +79,8 @@ class Recipe:
     def of_epochs(self, epochs: float) -> Recipe:
         """Trained for that many epochs, and evaluated as often in each: a small arm may be at its best early."""
         if self.schedule == "plateau":  # one evaluation an epoch, which the plateau counts
-            return replace(self, epochs=epochs, least_updates=0, evaluations=max(LEAST_EVALUATIONS, round(epochs)))
+            counted = self.evaluations if epochs == self.epochs else max(LEAST_EVALUATIONS, round(epochs))
+            return replace(self, epochs=epochs, least_updates=0, evaluations=counted)
         more = max(1, round(epochs / self.epochs))
         patience = self.patience and more * self.patience
         return replace(self, epochs=epochs, least_updates=0, evaluations=more * self.evaluations, patience=patience)

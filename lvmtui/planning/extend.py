@@ -23,7 +23,7 @@ from lvmtui.models import RECIPES
 from lvmtui.planning.options import Options, size_problem
 from lvmtui.planning.own_tables import ModelTable, Own, RecipeTable, TrainerTable
 from lvmtui.state.campaign_reader import CampaignReader
-from lvmtui.system.errors import UserError
+from lvmtui.system.errors import UserError, unknown
 
 ADDED = "--add-sizes"
 
@@ -143,16 +143,25 @@ class Extension:
         return tuple(found)
 
 
-def read_extension(workspace: Workspace, folder: CampaignDir) -> Extension:
-    """The campaign that is to be extended. Raises UserError if it cannot be."""
+def read_extension(workspace: Workspace, folder: CampaignDir, models: Sequence[str] = ()) -> Extension:
+    """The campaign that is to be extended, without its models beside `models` if any are named. Raises UserError if it
+    cannot be."""
     state = CampaignReader(workspace, folder).refresh()
     campaign = state.campaign
     if not campaign.subsets:
         helps = "name another one with --campaign, or start a new campaign with them"
         raise UserError(f"{ADDED}: {campaign.id} was not planned with --sizes; {helps}")
+    trained = {run.model.partition("@")[0] for run in campaign.runs}
+    for name in set(models) - trained:
+        raise unknown("--models: model", name, trained)
+    kept = set(models) or trained
+    campaign = replace(campaign, runs=tuple(run for run in campaign.runs if run.model.partition("@")[0] in kept))
     specs = []
-    for view in state.runs:
+    for view in (view for view in state.runs if view.planned in campaign.runs):
         if view.state is None or view.state.trainer.finished is None:
-            raise UserError(f"{ADDED}: {view.planned.run} of {campaign.id} is not finished; let it finish, or retry it")
+            raise UserError(
+                f"{ADDED}: {view.planned.run} of {campaign.id} is not finished; let it finish, retry it, or name "
+                "the models to take over with --models"
+            )
         specs.append(replace(view.state.spec, label=campaign.arm(view.planned.arm).label))
     return Extension(folder, campaign, tuple(specs))

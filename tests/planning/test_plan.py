@@ -158,6 +158,8 @@ def test_the_reference_recipe_counts_epochs_of_each_arm(tmp_path: Path, options:
         assert spec.total_steps // spec.evaluate_every >= 3
     longer = make_plan(replace(options, recipe="reference", epochs=30), Workspace(tmp_path)).specs[1]
     assert longer.evaluate_every == longer.total_steps // 30  # one an epoch
+    few = replace(longer.recipe, epochs=2, evaluations=2)
+    assert few.of_epochs(2).evaluations == 2, "to the runs of an earlier campaign --epochs may say what they were"
 
 
 def test_small_data_is_trained_for_a_least_number_of_updates_unless_epochs_are_given(
