@@ -95,7 +95,9 @@ def leave_out_a_model_that_is_not_finished(workspace: Workspace, folder: Campaig
     written = folder.campaign.read_text()
     document = json.loads(written)
     runs = document["runs"]
-    folder.campaign.write_text(json.dumps(document | {"runs": [*runs, runs[0] | {"run": "gru_250", "model": "gru"}]}))
+    folder.campaign.write_text(
+        json.dumps(document | {"runs": [*runs, runs[0] | {"run": "gru_250", "folder": "gru_250", "model": "gru"}]})
+    )
     with pytest.raises(UserError, match=r"gru_250 of .* is not finished; .* with --models"):
         read_extension(workspace, folder)
     with pytest.raises(UserError, match="'lstm' is not known; known: amn, gru"):
