@@ -56,11 +56,8 @@ def _add_sizes(given: argparse.Namespace) -> int:
     """Plan a finished campaign again with more sizes, and start what is new."""
     from lvmtui.planning.extend import read_extension
 
-    fixed = sorted(
-        given_options(given).values.keys() - {"jobs", "threads", "stall_timeout", "on_event", "engine", "models"}
-    )
-    if given.config or fixed:
-        option = given.config or f"--{fixed[0].replace('_', '-')}"
+    fixed = given_options(given).values.keys() - {"jobs", "threads", "stall_timeout", "on_event", "engine", "models"}
+    if option := given.config or next((f"--{name.replace('_', '-')}" for name in sorted(fixed)), ""):
         raise UserError(f"{option}: with --add-sizes all is as in the campaign that is extended; leave it out")
     models = read_value(OPTIONS["models"], given.models, "--models") if given.models else ()
     given.models = None

@@ -323,8 +323,7 @@ def _moved(windows: Floats, width: int) -> Integers:
     for step in range(1, width):
         if not len(open_):
             break
-        follows = (bits[open_ + 1, 0] == bits[open_, step]).all(axis=1)
-        candidates = open_[follows]
+        candidates = open_[(bits[open_ + 1, 0] == bits[open_, step]).all(axis=1)]
         whole = (bits[candidates + 1, : width - step] == bits[candidates, step:]).all(axis=(1, 2))
         moved[candidates[whole]] = step
         open_ = open_[moved[open_] == width]

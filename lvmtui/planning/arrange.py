@@ -62,8 +62,7 @@ def choices(
         return [(gpus * beside, share(gpus * beside)) for beside in range(1, most + 1)]
     if jobs is not None:
         return [(jobs, share(jobs))]
-    largest = max(parameters_in(work) for work in works)
-    fit = int((hardware.memory - KEPT) // (TRAINER + PARAMETER * largest))
+    fit = int((hardware.memory - KEPT) // (TRAINER + PARAMETER * max(map(parameters_in, works))))
     most = min(hardware.cores // (threads or 1), len(works), fit, MOST_JOBS)
     return [(jobs, share(jobs)) for jobs in range(1, max(1, most) + 1)]
 

@@ -144,8 +144,7 @@ class Extension:
 
 
 def read_extension(workspace: Workspace, folder: CampaignDir, models: Sequence[str] = ()) -> Extension:
-    """The campaign that is to be extended, without its models beside `models` if any are named. Raises UserError if it
-    cannot be."""
+    """The campaign that is to be extended: all its models, or those named. Raises UserError if it cannot be."""
     state = CampaignReader(workspace, folder).refresh()
     campaign = state.campaign
     if not campaign.subsets:
@@ -159,9 +158,7 @@ def read_extension(workspace: Workspace, folder: CampaignDir, models: Sequence[s
     specs = []
     for view in (view for view in state.runs if view.planned in campaign.runs):
         if view.state is None or view.state.trainer.finished is None:
-            raise UserError(
-                f"{ADDED}: {view.planned.run} of {campaign.id} is not finished; let it finish, retry it, or name "
-                "the models to take over with --models"
-            )
+            cure = "let it finish, retry it, or name the models to take over with --models"
+            raise UserError(f"{ADDED}: {view.planned.run} of {campaign.id} is not finished; {cure}")
         specs.append(replace(view.state.spec, label=campaign.arm(view.planned.arm).label))
     return Extension(folder, campaign, tuple(specs))

@@ -325,8 +325,7 @@ def _check_chance(baseline: RunState, expanded: RunState) -> Check:
     steps = baseline.spec.total_steps, expanded.spec.total_steps
     foreign = baseline.spec.imported or expanded.spec.imported
     if steps[0] == steps[1] and not foreign:
-        early = "".join(map(_early_end, both))
-        return Check(name, True, f"both were given {_given(baseline)}{early}")
+        return Check(name, True, f"both were given {_given(baseline)}{''.join(map(_early_end, both))}")
     given = f"{_given(baseline)} and {_given(expanded)}"
     if all(run.spec.own_trainer and run.spec.unit == "epoch" and run.spec.recipe.equal_updates for run in both):
         return Check(name, True, f"{given}, planned for as many updates of both")

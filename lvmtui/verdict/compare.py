@@ -173,8 +173,7 @@ def read_scores(path: Path, digest: str) -> tuple[WindowScores | None, str]:
         return None, f"{path.name} cannot be read ({error})"
     if {column.shape for column in columns} != {(scores.window.size,)} or not scores.window.size:
         return None, f"{path.name} has columns of different length, or no windows"
-    wrong = int((~np.isfinite(scores.cosine) | ~np.isfinite(scores.last_cosine)).sum())
-    if wrong:
+    if wrong := int((~np.isfinite(scores.cosine) | ~np.isfinite(scores.last_cosine)).sum()):
         return None, f"{wrong:,} of {len(scores.window):,} held-out cosines are not finite"
     return scores, ""
 

@@ -169,5 +169,4 @@ def _clear(a: Estimate, b: Estimate, alpha: float = ALPHA) -> bool:
     if a.interval() is None or b.interval() is None:
         return False
     variance, df = satterthwaite(*(((e.standard_error or 0.0) ** 2, e.df) for e in (a, b)))
-    gap = abs(b.value - a.value)
-    return gap > (t_quantile(alpha, df) * math.sqrt(variance) if variance else 0)
+    return abs(b.value - a.value) > (t_quantile(alpha, df) * math.sqrt(variance) if variance else 0)

@@ -116,5 +116,4 @@ def graphmert_lvm(model: GraphMERTLVM, context_BTD: Tensor) -> Tensor:
         x_BTD = _graphmert_layer(layer, x_BTD, mask_TT)
     first, _, drop, last = model.head
     assert isinstance(drop, nn.Dropout)
-    inner = dropout(functional.gelu(apply(first, x_BTD.mean(dim=1))), drop.p, model.training)
-    return apply(last, inner)
+    return apply(last, dropout(functional.gelu(apply(first, x_BTD.mean(dim=1))), drop.p, model.training))

@@ -141,5 +141,4 @@ def titles_of_rows(by_row: Numbers, titles: Iterable[str]) -> tuple[str, ...]:
 
 
 def article_title(raw: Any) -> str:
-    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw)
-    return sanitise(text, LONGEST_TITLE)
+    return sanitise(raw.decode("utf-8", "replace") if isinstance(raw, bytes) else str(raw), LONGEST_TITLE)

@@ -113,8 +113,7 @@ def _arm_line(runs: Sequence[RunFacts], selected: str, width: int, label: int) -
 
 def bar(share: float, width: int, style: str) -> list[Piece]:
     """A progress bar of `width` cells, half cells counted."""
-    halves = round(max(0.0, min(1.0, share)) * 2 * width)
-    full, half = divmod(halves, 2)
+    full, half = divmod(round(max(0.0, min(1.0, share)) * 2 * width), 2)
     drawn = glyphs.BAR_FULL * full + glyphs.BAR_HALF * half
     return [(drawn, style), (glyphs.BAR_EMPTY * (width - full - half), "dim")]
 

@@ -96,8 +96,7 @@ def step_size(run: RunFacts, unit: str) -> int:
 
 def curve_over(run: RunFacts, unit: str, gains: bool) -> tuple[Point, ...]:
     """(step or epoch, gain or validation cosine) of the run."""
-    size = step_size(run, unit)
-    return tuple((x / size, y) for x, y in (run.gains if gains else run.curve))
+    return tuple((x / step_size(run, unit), y) for x, y in (run.gains if gains else run.curve))
 
 
 def x_range(runs: Sequence[RunFacts], unit: str) -> tuple[float, float]:

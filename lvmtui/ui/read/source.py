@@ -272,8 +272,7 @@ class SnapshotSource:
             if hints.urgent:
                 painted = time.monotonic()
             if now >= self._due:
-                settling = time.monotonic() < self._settling
-                self._due = time.monotonic() + (TICK if living or settling else IDLE)
+                self._due = time.monotonic() + (TICK if living or time.monotonic() < self._settling else IDLE)
                 self._watcher.set_step(STEP if living else IDLE_STEP)
             if now >= sweep:
                 sweep = time.monotonic() + (SWEEP if living else IDLE_SWEEP) * max(1.0, len(self._views) / LOTS)
