@@ -214,7 +214,7 @@ def _gains_most(table: Table) -> Recommendation:
     mine = rows[0].interval
     equals = [row for row in rows[1:] if mine and row.interval and row.interval[1] > mine[0]]
     doubt = _beside_trivial(rows[0].expanded)
-    doubt += f"; the intervals of {named(equals)} overlap with its own" if equals else ""
+    doubt += f"; its interval overlaps {'that' if len(equals) == 1 else 'those'} of {named(equals)}" if equals else ""
     if beaten := [row for row in table.ranked[: table.ranked.index(rows[0])] if row in gained]:
         verb = "does" if len(beaten) == 1 else "do"
         doubt += f"; {named(beaten)} gained more, but {verb} not beat a trivial baseline"

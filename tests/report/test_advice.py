@@ -36,7 +36,7 @@ def test_the_best_scaler_is_named_with_those_not_told_apart() -> None:
     )
     found = {r.what: r for r in recommendations(table(row("a", 1.0, 0.5001), row("b", 1.1, 0.5)), COSTS)}
     assert found["Gained most from 8k to 23k"].models == ("b", "a")
-    assert found["Gained most from 8k to 23k"].words.endswith("; the intervals of a overlap with its own")
+    assert found["Gained most from 8k to 23k"].words.endswith("; its interval overlaps that of a")
     assert found["Highest accuracy"].words.endswith("; b is less than 0.5 % below, which is negligible")
     alike = table(row("a", 3.0, 0.95609), row("b", 2.0, 0.9561), row("c", 1.0, 0.957))
     accurate = {r.what: r for r in recommendations(alike, COSTS)}["Highest accuracy"]
