@@ -37,7 +37,7 @@ SO_FAR = (
     "validation windows; the verdict is about other windows"
 )
 """Shown beside the change of runs that are not compared yet: the arms have validation windows of their own."""
-OTHER_RULES = "judged by the rules of another version; 'lvmtui report' judges it again"
+OTHER_RULES = "judged by the rules of another version; 'lvmtui report --campaign ID' judges it again"
 """Said of a comparison that this version cannot read."""
 TOO_EARLY = "too early to tell"
 UNPREDICTED = "no verdict without its predictions"

@@ -106,7 +106,7 @@ def test_what_an_earlier_version_judged_has_no_change_so_far_and_is_not_called_u
         earlier = {"version": 1} if model == "amn" else {"effects": None}  # the last 0.1.0 wrote 2 already
         path.write_text(json.dumps(json.loads(path.read_text()) | earlier))
     table = read_table(state_of(workspace, campaign))
-    said = "judged by the rules of another version; 'lvmtui report' judges it again"
+    said = "judged by the rules of another version; 'lvmtui report --campaign ID' judges it again"
     assert [(row.change, row.early, row.no_change) for row in table.rows] == [(None, None, said)] * 2
     assert answer(table) == f"No answer yet: {said}."
     write_report(workspace, campaign.id)
