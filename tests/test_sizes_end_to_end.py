@@ -71,7 +71,7 @@ def test_sizes_of_one_file_end_in_a_curve_and_can_be_extended(workspace: Workspa
         assert refused.returncode == 2 and f"--add-sizes: '{word}' is no size" in refused.stderr
     refused = lvmtui(workspace, "run", "--add-sizes", "500")
     assert refused.returncode == 2 and "has this size already" in refused.stderr
-    leave_out_a_model_that_is_not_finished(workspace, first)
+    a_model_that_is_not_finished_can_be_left_out(workspace, first)
     Path(file).rename(workspace.root / "moved.npz")  # the compact store is enough
     done = lvmtui(workspace, "run", "--add-sizes", "1k", "--models", "amn", *QUICK[2:])
     assert done.returncode == 0, done.stderr
@@ -91,7 +91,7 @@ def test_sizes_of_one_file_end_in_a_curve_and_can_be_extended(workspace: Workspa
     )
 
 
-def leave_out_a_model_that_is_not_finished(workspace: Workspace, folder: CampaignDir) -> None:
+def a_model_that_is_not_finished_can_be_left_out(workspace: Workspace, folder: CampaignDir) -> None:
     written = folder.campaign.read_text()
     document = json.loads(written)
     runs = document["runs"]

@@ -76,7 +76,7 @@ def build_parser(*, starting: bool = True) -> argparse.ArgumentParser:
         action="extend",
         nargs="+",
         metavar="SIZE",
-        help="extend a finished campaign (--campaign, or the newest): its runs, all or those of --models, are kept",
+        help="extend a finished campaign (--campaign, or the newest): takes over its runs, all or those of --models",
     )
     _add_following(command("attach", "follow the campaign that runs in this workspace", chosen))
 

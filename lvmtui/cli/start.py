@@ -57,10 +57,10 @@ def _add_sizes(given: argparse.Namespace) -> int:
     from lvmtui.planning.extend import read_extension
 
     fixed = given_options(given).values.keys() - {"jobs", "threads", "stall_timeout", "on_event", "engine", "models"}
-    if option := given.config or next((f"--{name.replace('_', '-')}" for name in sorted(fixed)), ""):
-        raise UserError(f"{option}: with --add-sizes all is as in the campaign that is extended; leave it out")
+    if wrong := [given.config] if given.config else [f"--{name.replace('_', '-')}" for name in sorted(fixed)]:
+        raise UserError(f"{wrong[0]}: with --add-sizes all is as in the campaign that is extended; leave it out")
     models = read_value(OPTIONS["models"], given.models, "--models") if given.models else ()
-    given.models = None
+    given.models = None  # the options of the extension have them
     extended = read_extension(workspace_of(given), campaign_of(given), models)
     return _start(given, extended.options(given.add_sizes), Given({}), extended)
 

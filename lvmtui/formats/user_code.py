@@ -35,9 +35,9 @@ class UserCode:
 
     @property
     def words(self) -> str:
-        """`mixer.py:Mixer, sha256 0a1b2c3d4e5f6071`."""
+        """`mixer.py:Mixer, digest 0a1b2c3d4e5f6071`."""
         named = (self.source or self.module).rpartition("/")[2]  # with --add-sizes it comes from another folder
-        return f"{named}, sha256 {self.digest[:16]}"
+        return f"{named}, digest {self.digest[:16]}"
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class OwnModel:
 
     @property
     def words(self) -> str:
-        """`mixer.py:Mixer, sha256 0a1b2c3d4e5f6071, width = 512`."""
+        """`mixer.py:Mixer, digest 0a1b2c3d4e5f6071, width = 512`."""
         return ", ".join((self.code.words, *(f"{name} = {value}" for name, value in self.options.items())))
 
 

@@ -18,12 +18,14 @@ from lvmtui.formats.campaign import ArmFacts, Campaign, PlannedRun, with_context
 from lvmtui.formats.paths import CampaignDir, Workspace
 from lvmtui.formats.spec import ARMS, ArmName, Recipe, RunSpec
 from lvmtui.legacy.earlier_runs import Earlier
+from lvmtui.models import title_of
 from lvmtui.planning.arrange import Arrangement
 from lvmtui.planning.data import CampaignData, fingerprint_of, judging
 from lvmtui.planning.extend import Extension
 from lvmtui.planning.judged_on import held_out_lengths, population_of
 from lvmtui.planning.options import AUTO, Options
 from lvmtui.planning.own_code import OwnCode
+from lvmtui.system.numbers import plural
 from lvmtui.system.permissions import who
 
 
@@ -37,6 +39,19 @@ def recipe_of(options: Options, model: str, start: Recipe | None = None) -> Reci
     if options.epochs is not None:
         recipe = recipe.of_epochs(options.epochs)
     return replace(recipe, batch_size=options.batch_size or recipe.batch_size, rate=options.rate or recipe.rate)
+
+
+def short_training(specs: Sequence[RunSpec], titles: Mapping[str, str]) -> str:
+    """The doubt of a campaign with runs that mostly warm up; empty: there are none."""
+    ours = [spec for spec in specs if not (spec.own_trainer or spec.imported)]
+    short = [spec for spec in ours if spec.total_steps < 2 * spec.recipe.warmup_steps]
+    if not short:
+        return ""
+    least = min(short, key=lambda spec: spec.total_steps)
+    return (
+        f"a run of {title_of(least.model, titles)} has only {plural(least.total_steps, 'update')}, and the learning "
+        f"rate rises for the first {least.recipe.warmup_steps}; longer training (--epochs) may give another verdict"
+    )
 
 
 @dataclass(frozen=True)
@@ -129,6 +144,7 @@ class Layout:
         """The campaign as it is written down. `specs`: of the runs that are trained, or judged, here."""
         data, facts, contexts = self.data, self.facts, self.data.contexts
         nearly = data.check.neighbours.nearly if data.check.neighbours else None
+        nearly_words = nearly.words if nearly else ""
         doubt = uneven(facts["baseline"]) if options.sizes else ""
         other = self.earlier.doubt(data.arms["baseline"]) if self.earlier else ""
         judged, judge_on = judging(data.splits), population_of(options, data.splits)
@@ -159,7 +175,12 @@ class Layout:
             engine_settings=options.engine_settings,
             first=tuple(specs[run].run for run in way.first),
             notes=data.notes,
-            doubts=tuple(filter(None, (other, data.check.warning, nearly.words if nearly else "", doubt, *own.doubts))),
+            doubts=tuple(
+                filter(
+                    None,
+                    (other, data.check.warning, nearly_words, doubt, short_training(specs, own.titles), *own.doubts),
+                )
+            ),
             titles=own.titles,
             folds=bool(options.folds),
             cluster_cap=options.cluster_cap or default_cap(held),

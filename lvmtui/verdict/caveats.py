@@ -135,8 +135,8 @@ def _training_length(ranked: Sequence[Row]) -> list[str]:
             arms = [one for one in ARMS if which[one] == rows]
             both = words.replace("be lower", "be lower or higher") if len(arms) > 1 else words
             models = named(rows) if len(rows) == len(ranked) else listed([row.title for row in rows])
-            found = [(f.seeds, row.seeds) for row in rows for f in row.cell(arm).findings if f.kind == kind]
-            some = " (some seeds only)" if any(having < seeds for having, seeds in found) else ""
+            found = [(f, row) for row in rows for one in arms for f in row.cell(one).findings if f.kind == kind]
+            some = " (some seeds only)" if any(finding.seeds < row.seeds for finding, row in found) else ""
             said.append(f"{models} trained on {listed([rows[0].cell(one).label for one in arms])}{some} {both}")
     return said
 

@@ -58,6 +58,9 @@ def test_a_best_at_the_first_evaluation_of_both_arms_may_hide_a_change_either_wa
     row = replace(row, expanded=replace(row.expanded, findings=early))
     doubt = next(one for one in caveats(made_table([row])) if "first evaluation" in one)
     assert doubt.startswith("AMN trained on 8k and 23k had") and "may be lower or higher. Fewer" in doubt
+    row = replace(row, seeds=3, expanded=replace(row.expanded, findings=(replace(early[0], seeds=2),)))
+    doubt = next(one for one in caveats(made_table([row])) if "first evaluation" in one)
+    assert doubt.startswith("AMN trained on 8k and 23k (some seeds only) had"), "of either arm"
 
 
 def test_the_last_line_has_the_sign_of_a_change_near_zero() -> None:

@@ -205,7 +205,7 @@ def test_plan_and_report_name_file_options_and_recipe_of_each_model(tmp_path: Pa
     spec, told = plan.specs[-1], plan_as_text(plan)
     assert spec.own_model and spec.recipe.own_loss
     model, loss = spec.own_model.words, spec.recipe.own_loss.words
-    assert re.fullmatch("mixer.py:Mixer, sha256 [0-9a-f]{16}, width = 32", model) and loss.startswith("my.py:loss, sha")
+    assert re.fullmatch("mixer.py:Mixer, digest [0-9a-f]{16}, width = 32", model) and loss.startswith("my.py:loss, dig")
     assert f"own model  MLP mixer: {model}, {spec.own_model.parameters:,} parameters" in told
     assert "recipe     tuned (AMN): updates of 32" in told
     assert f"recipe     mse (MLP mixer): loss {loss}; updates of 32" in told

@@ -25,6 +25,7 @@ from lvmtui.legacy.earlier_runs import APART
 from lvmtui.planning import plan as planning
 from lvmtui.planning.describe import plan_as_json, plan_as_text
 from lvmtui.planning.judged_on import held_out_lengths
+from lvmtui.planning.layout import short_training
 from lvmtui.planning.options import Options
 from lvmtui.planning.plan import make_plan, write_plan
 from lvmtui.supervisor.engine import EngineKind
@@ -173,6 +174,12 @@ def test_small_data_is_trained_for_a_least_number_of_updates_unless_epochs_are_g
     assert "3 epochs of the largest data set, equal updates (at least 300 updates)" in alone.recipe.words()
     assert long.total_steps == 3 * short.total_steps and "at least" not in long.recipe.words()
     assert (long.recipe.evaluations, long.recipe.patience) == (24, 9), "a small arm is looked at as early"
+    assert short_training([alone, long], {}) == "", "300 updates"
+    few = replace(short, total_steps=2 * short.recipe.warmup_steps - 1)
+    doubt = short_training([alone, few], {short.model: "Mine"})
+    assert doubt.startswith(
+        f"a run of Mine has only {few.total_steps} updates, and the learning rate rises for the first"
+    )
 
 
 def test_the_plan_is_told(tmp_path: Path, options: Options) -> None:

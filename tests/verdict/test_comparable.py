@@ -243,7 +243,7 @@ def test_a_loss_of_ones_own_is_known_by_its_digest(tmp_path: Path) -> None:
         for folder, digest in (("a/own", "aa" * 32), ("b/own", "aa" * 32), ("a/own", "bb" * 32))
     )
     assert not differences(ours, copied)
-    assert differences(ours, changed).startswith("own_loss mine.py:loss, sha256 aaaa")
+    assert differences(ours, changed).startswith("own_loss mine.py:loss, digest aaaa")
 
 
 def test_a_run_of_an_earlier_version_can_serve_as_a_baseline(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from lvmtui.formats.live import OUTLIVED
 from lvmtui.system import numbers as words
 from lvmtui.ui.draw.board_panels import heldout_words
-from lvmtui.ui.draw.curves import is_outgained, measure_words, the_trivial_of
+from lvmtui.ui.draw.curves import measure_words, outgained_by
 from lvmtui.ui.draw.lines import Line, Piece, cut, left, width_of, wrapped
 from lvmtui.ui.draw.styles import change_style
 from lvmtui.ui.read.snapshot import Snapshot
@@ -40,7 +40,7 @@ def about_selected(snapshot: Snapshot, selected: str, width: int) -> list[Line]:
         word = "so far" if row.verdict.word is Word.PROVISIONAL else row.verdict.sentence
         held = f"; held-out {said}" if (said := heldout_words(row)) else ""
         change = row.early.words if row.early else f"{row.figure}{interval} {word}{held}"
-        falls = f"; its gain falls, as {the_trivial_of(model.runs)} rises more" if is_outgained(model) else ""
+        falls = f"; its gain falls, as {by} rises more" if (by := outgained_by(model)) else ""
         lines += _named("change", f"{model.title} {change}{falls}", "", room)
     elif model is not None and row is not None and row.verdict.word is Word.NOT_COMPARABLE:
         lines += _named("change", f"{model.title} {row.verdict.sentence}", "note", room)

@@ -14,7 +14,7 @@ from lvmtui.system import numbers as words
 from lvmtui.system.text import grouped
 from lvmtui.ui.draw import glyphs
 from lvmtui.ui.draw import lines as draw
-from lvmtui.ui.draw.curves import figure, gain_chart, is_outgained, loss_chart, measure_words
+from lvmtui.ui.draw.curves import figure, gain_chart, loss_chart, measure_words, outgained_by
 from lvmtui.ui.draw.lines import Drawing, Hit, Line, Piece
 from lvmtui.ui.draw.sizes import size_chart, size_words
 from lvmtui.ui.draw.styles import change_style, verdict_style
@@ -127,7 +127,7 @@ def _charts(model: ModelFacts, width: int, height: int) -> list[Line]:
     curve = model.curve if model.curve and len(model.curve.points) > 1 else None
 
     def gain(width: int) -> list[Line]:
-        said = measure_words(model.runs, width - 1, outgained=is_outgained(model))
+        said = measure_words(model.runs, width - 1, outgained=outgained_by(model))
         return _titled(said, partial(gain_chart, model), width, height)
 
     def second(width: int) -> list[Line]:

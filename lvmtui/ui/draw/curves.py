@@ -6,7 +6,7 @@ cosine less that of the best trivial baseline on the same windows; how hard an a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from statistics import fmean
 
 from rich.cells import cell_len
@@ -40,21 +40,29 @@ def waits_for_baselines(runs: Sequence[RunFacts]) -> bool:
 
 def the_trivial_of(runs: Sequence[RunFacts]) -> str:
     """What their gains are gains over: `the recency mean`, or `the best trivial baseline` where they differ."""
-    names = {run.trivial.name for run in runs if run.trivial and run.curve}
-    return the_trivial(names.pop()) if len(names) == 1 else "the best trivial baseline"
+    return _best_of({run.trivial.name for run in runs if run.trivial and run.curve})
 
 
-def is_outgained(model: ModelFacts) -> bool:
-    """True if more data helps the model and its gain falls all the same: its trivial baseline rises more."""
+def _best_of(names: Collection[str]) -> str:
+    return the_trivial(*names) if len(names) == 1 else "the best trivial baseline"
+
+
+def outgained_by(model: ModelFacts) -> str:
+    """The trivial baseline that rises more than the model where more data helps it and its gain falls all the same, on
+    the held-out windows and on those of its curves. Empty: its gain does not fall, or that is not known yet."""
     gains = [[run.gain for run in model.arms.get(arm, ()) if run.gain is not None] for arm in ARMS]
-    helped = model.row is not None and (model.row.change or 0.0) > 0
-    return helped and all(gains) and fmean(gains[1]) < fmean(gains[0])
+    if model.row is None or (model.row.change or 0.0) <= 0 or not all(gains):
+        return ""
+    small, large = model.row.baseline.skill, model.row.expanded.skill
+    if small is None or large is None or large.gain.value >= small.gain.value or fmean(gains[1]) >= fmean(gains[0]):
+        return ""  # each arm has validation windows of its own, which alone say nothing about the other's
+    return _best_of({small.against, large.against})
 
 
-def measure_words(runs: Sequence[RunFacts], width: int = 80, *, outgained: bool = False) -> str:
+def measure_words(runs: Sequence[RunFacts], width: int = 80, *, outgained: str = "") -> str:
     """What the figures of these runs are: `gain over the recency mean, own validation windows`, in `width` cells.
 
-    `outgained`: see `is_outgained`.
+    `outgained`: by what, see `outgained_by`.
     """
     if waits_for_baselines(runs):
         return fitting(("gain, once the trivial baselines are made", "gain: to come"), width)
@@ -63,7 +71,8 @@ def measure_words(runs: Sequence[RunFacts], width: int = 80, *, outgained: bool 
     over = the_trivial_of(runs)
     short = over.removeprefix("the ")
     if outgained:
-        falls = f"gain falls with more data: {over} rises more", f"gain falls: {short} rises more"
+        rises = f"{outgained.removeprefix('the ')} rises more"
+        falls = f"gain falls with more data: {outgained} rises more", f"gain falls: {rises}"
         return fitting((*falls, f"gain over {short}"), width)
     own, bare = f"gain over {over}, own validation", any(run.foreign and run.best is not None for run in runs)
     forms = (f"{own} windows", own, f"gain over {short}", "gain")
@@ -96,7 +105,8 @@ def step_size(run: RunFacts, unit: str) -> int:
 
 def curve_over(run: RunFacts, unit: str, gains: bool) -> tuple[Point, ...]:
     """(step or epoch, gain or validation cosine) of the run."""
-    return tuple((x / step_size(run, unit), y) for x, y in (run.gains if gains else run.curve))
+    size = step_size(run, unit)
+    return tuple((x / size, y) for x, y in (run.gains if gains else run.curve))
 
 
 def x_range(runs: Sequence[RunFacts], unit: str) -> tuple[float, float]:

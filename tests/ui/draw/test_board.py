@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 from lvmtui.estimate.eta import Eta
 from lvmtui.formats.live import Pulse, write_live
 from lvmtui.formats.paths import Workspace
-from lvmtui.formats.results import Estimate, Retrieval
+from lvmtui.formats.results import Estimate, Retrieval, Skill
 from lvmtui.state.status import Phase
 from lvmtui.system import numbers as words
 from lvmtui.system.process_id import own_identity
 from lvmtui.ui.draw.board import about_selected, best_now, first_listed, log_end
 from lvmtui.ui.draw.board_panels import bar, inside
 from lvmtui.ui.draw.board_rows import rows
-from lvmtui.ui.draw.curves import is_outgained, run_chart
+from lvmtui.ui.draw.curves import outgained_by, run_chart
 from lvmtui.ui.draw.header import banner, range_words
 from lvmtui.ui.draw.keys import machine_line
 from lvmtui.ui.draw.lines import Drawing, width_of
@@ -236,20 +236,28 @@ def test_a_gain_that_falls_while_more_data_helps_is_explained(snapshots: dict[st
     """Where ridge is the best trivial baseline, it gains from more data itself."""
     snapshot = snapshots["middle"]
     model = snapshot.models[0]
-    assert model.row is not None and (model.row.change or 0.0) > 0 and not is_outgained(model)
+    assert model.row is not None and (model.row.change or 0.0) > 0 and not outgained_by(model)
     runs = tuple(
         dataclasses.replace(run, trivial=BestTrivial("ridge", (run.best or 0.0) - gain))
         for run, gain in zip(model.runs, (0.03, 0.02), strict=True)
     )
-    outgained = dataclasses.replace(model, runs=runs)
-    assert is_outgained(outgained)
+    on_others = dataclasses.replace(model, runs=runs)
+    assert not outgained_by(on_others), "it falls on validation windows of their own, where nothing can be compared"
+    cells = []
+    for cell, gain in ((model.row.baseline, 0.03), (model.row.expanded, 0.02)):
+        assert cell.scores is not None and cell.cosine is not None
+        skill = Skill("ridge", cell.cosine - gain, Estimate(gain, 0.001, 30, 2000, 60, 40))
+        cells.append(dataclasses.replace(cell, scores=dataclasses.replace(cell.scores, skill=skill)))
+    row = dataclasses.replace(model.row, baseline=cells[0], expanded=cells[1])
+    outgained = dataclasses.replace(on_others, row=row)
+    assert outgained_by(outgained) == "ridge"
     assert "gain falls with more data: ridge rises more" in text(inside(outgained, snapshot, "", 100, 20))
     assert "gain falls: ridge rises more" in text(inside(outgained, snapshot, "", 37, 14))
     listed = dataclasses.replace(snapshot, models=(outgained, *snapshot.models[1:]))
     about = text(Drawing(tuple(about_selected(listed, runs[0].name, 120))))
     assert "its gain falls, as ridge rises more" in " ".join(about.split())
-    fell = dataclasses.replace(outgained, row=dataclasses.replace(model.row, change=-1.0))
-    assert not is_outgained(fell), "then its gain falls with it"
+    fell = dataclasses.replace(outgained, row=dataclasses.replace(row, change=-1.0))
+    assert not outgained_by(fell), "then its gain falls with it"
 
 
 def test_a_kill_that_was_survived_is_told_quietly(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def test_a_model_and_a_loss_of_ones_own_are_named(tmp_path: Path) -> None:
     spec = replace(run.state.spec, model="gated", own_model=mine, recipe=replace(run.state.spec.recipe, own_loss=loss))
     facts = replace(run, view=replace(run.view, state=replace(run.state, spec=spec)))
     told = [" ".join("".join(text for text, _ in line).split()) for line in fact_lines(facts, 90)]
-    assert "own model gated.py:Gated, sha256 abababababababab, width = 160" in told
+    assert "own model gated.py:Gated, digest abababababababab, width = 160" in told
     assert "loss loss.py:angular, sha256 cdcdcdcdcdcdcdcd" in told and "model gated" in told
     assert "plateau patience 3" in told and not any("UserCode" in line for line in told)
 
