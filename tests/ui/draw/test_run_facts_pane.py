@@ -21,7 +21,7 @@ def test_a_model_and_a_loss_of_ones_own_are_named(tmp_path: Path) -> None:
     facts = replace(run, view=replace(run.view, state=replace(run.state, spec=spec)))
     told = [" ".join("".join(text for text, _ in line).split()) for line in fact_lines(facts, 90)]
     assert "own model gated.py:Gated, digest abababababababab, width = 160" in told
-    assert "loss loss.py:angular, sha256 cdcdcdcdcdcdcdcd" in told and "model gated" in told
+    assert "loss loss.py:angular, digest cdcdcdcdcdcdcdcd" in told and "model gated" in told
     assert "plateau patience 3" in told and not any("UserCode" in line for line in told)
 
 
