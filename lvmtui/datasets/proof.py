@@ -53,8 +53,8 @@ class ArmProof:
     """Rows of training windows that are the same as one of a validation window."""
     nearest: float
     """The highest cosine of a row of them with a held-out vector."""
-    nearest_row: int
-    """That row, of the store."""
+    nearest_place: str
+    """That row, as people find it in the file."""
     nearest_held_out: int
     """The held-out vector, from 0."""
     negated: int
@@ -94,8 +94,8 @@ class Proof:
         warnings = ""
         if nearest.nearest >= self.natural:
             warnings += (
-                f"; WARNING: natural neighbours seldom come above {self.natural:.2f}; look at row "
-                f"{nearest.nearest_row:,} of {nearest.label} and {self.beside}, and if they are copies, start again "
+                f"; WARNING: natural neighbours seldom come above {self.natural:.2f}; look at "
+                f"{nearest.nearest_place} of {nearest.label} and {self.beside}, and if they are copies, start again "
                 f"with --same {self.natural:.2f}"
             )
         if negated := sum(arm.negated for arm in self.arms.values()):
@@ -136,10 +136,10 @@ def prove(
 
 
 def _place_of(vector: Floats, stores: Mapping[str, Store]) -> str:
-    """`row 1,234 of 23k, which is held out`: where the arms have this vector (D,)."""
+    """`row 3 of article Albedo of 23k, which is held out`: where the arms have this vector (D,)."""
     cosines = {name: store.vectors @ vector for name, store in stores.items()}
     name = max(reversed(cosines), key=lambda arm: float(cosines[arm].max()))  # the largest of arms that share a store
-    return f"row {int(cosines[name].argmax()):,} of {name}, which is held out"
+    return f"{stores[name].place(int(cosines[name].argmax()))} of {name}, which is held out"
 
 
 def prove_all(folder: CampaignDir, campaign: Campaign, stores: Mapping[ArmName, Store]) -> tuple[str, bool]:
@@ -191,13 +191,13 @@ def _prove_arm(label: str, store: Store, windows: ArmWindows, heldout: HeldOut, 
     example = ""
     if len(leaks):
         example = (
-            f"{label}: {len(leaks):,} vectors are copies of held-out ones, the first is row {leaks[0]:,} of its store; "
+            f"{label}: {len(leaks):,} vectors are copies of held-out ones, the first is {store.place(leaks[0])}; "
             f"the highest cosine is {highest[nearest]:.4f}"
         )
     elif len(validation_leaks):
         example = (
             f"{label}: {len(validation_leaks):,} training vectors are copies of validation ones, "
-            f"the first is row {validation_leaks[0]:,} of its store"
+            f"the first is {store.place(validation_leaks[0])}"
         )
     return ArmProof(
         label=label,
@@ -205,7 +205,7 @@ def _prove_arm(label: str, store: Store, windows: ArmWindows, heldout: HeldOut, 
         held_out_leaks=len(leaks),
         validation_leaks=len(validation_leaks),
         nearest=float(highest[nearest]),
-        nearest_row=int(used[nearest]),
+        nearest_place=store.place(int(used[nearest])),
         nearest_held_out=int((heldout.vectors @ store.vectors[used[nearest]]).argmax()),
         negated=int((lowest < -same).sum()),
         example=example,

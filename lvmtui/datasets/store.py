@@ -140,6 +140,14 @@ class Store:
         """Titles by article number, sanitised; empty where the file has none."""
         return read_names(self.folder / "titles.json")
 
+    def place(self, row: int) -> str:
+        """A row as people find it in their file: `row 3 of article Albedo`, `row 1,234` without articles."""
+        if self.facts.kind != "articles" or self.article_of is None:
+            return f"row {row:,}"
+        article, titles = int(self.article_of[row]), self.titles
+        name = sanitise(titles[article], 60) if article < len(titles) else str(article)
+        return f"row {int((self.article_of[:row] == article).sum()):,} of article {name}"
+
     @property
     def longest_context(self) -> int:
         """The longest context of any window in its file; 0 where no two vectors follow each other."""

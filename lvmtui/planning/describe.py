@@ -181,12 +181,12 @@ def _own_trainers(plan: Plan) -> list[str]:
 
 
 def _recipes(campaign: Campaign, trained: Sequence[RunSpec]) -> Iterator[str]:
-    """A line for each recipe, with the models it trains if there are others."""
-    recipes = grouped((spec.recipe.name, spec) for spec in trained)
-    for name, specs in recipes.items():
+    """A line for each recipe and rate, with the models it trains if there are others."""
+    recipes = grouped(((spec.recipe.name, spec.recipe.rate), spec) for spec in trained)
+    for (name, rate), specs in recipes.items():
         whose = ", ".join(dict.fromkeys(title_of(spec.model, campaign.titles) for spec in specs))
         loss = f"loss {specs[0].recipe.loss_words}; " if specs[0].recipe.own_loss else ""
-        yield f"recipe     {name}{f' ({whose})' if len(recipes) > 1 else ''}: {loss}{_updates(specs)}"
+        yield f"recipe     {name}{f' ({whose})' if len(recipes) > 1 else ''}: {loss}rate {rate:g}, {_updates(specs)}"
 
 
 def _updates(trained: Sequence[RunSpec]) -> str:

@@ -282,10 +282,10 @@ def test_the_proof_of_a_campaign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert re.search(r"\(4k: [\d,]+, 12k: [\d,]+\) is a copy of one of the [\d,]+ held-out", words)
     monkeypatch.setattr("lvmtui.datasets.proof.NATURAL", -1.0)
     words, _ = prove_campaign(folder)
-    rows = re.search(r"look at row (\S+) of (\w+) and row (\S+) of (\w+), which is held out", words)
+    place = r"row (\d+) of article Article (\d+) of \d+k"
+    rows = re.search(f"look at {place} and {place}, which is held out", words)
     assert rows
-    vectors = {label: arm.open().vectors for label, arm in zip(("4k", "12k"), pair, strict=True)}
-    one, other = (vectors[rows[arm]][int(rows[row].replace(",", ""))] for row, arm in ((1, 2), (3, 4)))
+    one, other = (ARTICLES[int(rows[article])][int(rows[row])] for row, article in ((1, 2), (3, 4)))
     assert f"their highest cosine is {one @ other:.4f}" in words
     with pytest.raises(UserError, match=r"campaign\.json"):
         prove_campaign(type(folder)(tmp_path))

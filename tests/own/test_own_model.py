@@ -207,8 +207,8 @@ def test_plan_and_report_name_file_options_and_recipe_of_each_model(tmp_path: Pa
     model, loss = spec.own_model.words, spec.recipe.own_loss.words
     assert re.fullmatch("mixer.py:Mixer, digest [0-9a-f]{16}, width = 32", model) and loss.startswith("my.py:loss, dig")
     assert f"own model  MLP mixer: {model}, {spec.own_model.parameters:,} parameters" in told
-    assert "recipe     tuned (AMN): updates of 32" in told
-    assert f"recipe     mse (MLP mixer): loss {loss}; updates of 32" in told
+    assert "recipe     tuned (AMN): rate 0.004, updates of 32" in told
+    assert f"recipe     mse (MLP mixer): loss {loss}; rate 0.001, updates of 32" in told
     _, md = report_of(workspace, write_plan(plan, workspace))
     assert "Recipes differ (tuned: AMN; mse: MLP mixer)" in section(md, "What to doubt")
     provenance = section(md, "Plan, checks and checksums")

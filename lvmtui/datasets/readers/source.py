@@ -40,7 +40,10 @@ ARTICLE_NAMES = (
     "article",
     "doc",
 )
-ORDER_NAMES = ("paragraph_id", "chunk_id", "chunk_index", "sentence_id", "sent_id", "position", "place", "order")
+ORDER_NAMES = (
+    *("paragraph_id", "paragraph_index", "chunk_id", "chunk_index", "sentence_id", "sentence_index", "sent_id"),
+    *("position", "place", "order"),
+)
 TITLE_NAMES = ("title", "titles", "name", "url")
 SPLIT_NAMES = ("split", "subset", "fold")
 MOST_NAMED = 24

@@ -12,7 +12,7 @@ from lvmtui.ui.draw.curves import measure_words, outgained_by
 from lvmtui.ui.draw.lines import Line, Piece, cut, left, width_of, wrapped
 from lvmtui.ui.draw.styles import change_style
 from lvmtui.ui.read.snapshot import Snapshot
-from lvmtui.verdict.words import Word
+from lvmtui.verdict.words import Word, the_trivial
 
 NAME = 10
 """Cells of the name before a line between runs and log."""
@@ -84,22 +84,27 @@ def summary(snapshot: Snapshot, width: int) -> list[Line]:
 
 def best_now(snapshot: Snapshot, width: int) -> list[Line]:
     """The leader: by the held-out cosine that the verdict uses, once models are compared, of the same seeds with folds;
-    before that, by the gain over the best trivial baseline, as validation windows differ. "now" gives way first."""
+    before that, by the gain over the best trivial baseline, as windows differ. "now" gives way first."""
     table = snapshot.table
-    held = [
-        (cell.cosine, f"{row.title} {cell.label}")
-        for row in (table.alike if table.folds else table.rows)
-        for cell in (row.baseline, row.expanded)
-        if cell.scores and cell.cosine is not None
-    ]
+    cells = [(row, cell) for row in table.rows for cell in (row.baseline, row.expanded) if cell.scores]
+    side_by_side = table.alike if table.folds else table.rows
+    known = [(cell.cosine, row, cell.label) for row, cell in cells if cell.cosine is not None]
+    held = [(cosine, f"{row.title} {label}") for cosine, row, label in known if row in side_by_side]
     if held:
         best, name = max(held)
         line = (("best now  ", "dim"), (f"{name} ", ""), (words.cosine(best), "bold"), (" held-out", "dim"))
         return [line if width_of(line) <= width else (("best  ", "dim"), *line[1:])]
-    gains = [(run.gain, run) for run in snapshot.runs if run.gain is not None and not run.alarms]
+    gains = [
+        (skill.gain.value, f"{row.title} {cell.label} ", f" {the_trivial(skill.against)}, held-out windows")
+        for row, cell in cells
+        if (skill := cell.skill)
+    ] or [
+        (run.gain, f"{run.title} {run.label} ", measure_words([run]).removeprefix("gain over"))
+        for run in snapshot.runs
+        if run.gain is not None and not run.alarms
+    ]
     if not gains:
         return []
-    gain, run = max(gains, key=lambda one: one[0])
-    name, over = f"{run.title} {run.label} ", measure_words([run]).removeprefix("gain over")
+    gain, name, over = max(gains)
     told, side = (words.signed(gain), " over") if gain >= 0 else (words.cosine(-gain), " below")
     return [(("best now  ", "dim"), (name, ""), (told, "bold"), (f"{side}{over}", "dim"))]
