@@ -110,8 +110,7 @@ def why_not(order: Order, view: RunView) -> str:
 
 def halting(view: RunView) -> Order:
     """What halts this run for a while: `pause` frees its memory; what cannot write a checkpoint is suspended."""
-    can = view.state is None or view.state.can_pause or view.status.phase not in ALIVE
-    return "pause" if can else "suspend"
+    return "pause" if view.state is None or view.state.can_pause or view.status.phase not in ALIVE else "suspend"
 
 
 _CANCELLING: Mapping[Order, str] = {

@@ -225,8 +225,7 @@ class Training:
         seconds = self.journal.clock.of("training")
         self.point_mark = (self.place.step, seconds)
         loss, cosine = self.place.since_point.take()
-        windows = (self.place.step - step_before) * self.spec.recipe.batch_size
-        speed = windows / max(seconds - seconds_before, 1e-9)
+        speed = (self.place.step - step_before) * self.spec.recipe.batch_size / max(seconds - seconds_before, 1e-9)
         self.teller.point(self.place.step, loss, cosine, self.rate, speed, self.journal.active)
 
     def save(self) -> None:

@@ -28,8 +28,7 @@ ONE_CONTEXT = replace(OPTIONS["context"], count=1, help="vectors in a context; d
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Parse a command line. A mistake ends the process with one line and exit code 2."""
-    parser = build_parser(starting=any(word in STARTING for word in arguments))
-    given, rest = parser.parse_known_args(arguments)
+    given, rest = build_parser(starting=any(word in STARTING for word in arguments)).parse_known_args(arguments)
     if rest:
         used = given.parser
         wrong = next((word for word in rest if word.startswith("-")), rest[0]).partition("=")[0]

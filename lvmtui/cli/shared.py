@@ -80,10 +80,9 @@ def line_width() -> int:
 
 def announcer() -> Callable[[str], None]:
     """A function that shows progress on stderr: on a terminal one line that is overwritten, elsewhere nothing."""
-    terminal = sys.stderr.isatty()
 
     def say(words: str) -> None:
-        if terminal:
+        if sys.stderr.isatty():
             fitting = words[: shutil.get_terminal_size().columns - 1]  # of two lines only the second would be wiped
             print(f"{WIPE}{fitting}", end="", file=sys.stderr, flush=True)
 

@@ -108,10 +108,7 @@ class Proof:
 
 
 def prove(
-    folder: Path,
-    stores: Mapping[ArmName, Store],
-    labels: Mapping[ArmName, str] | None = None,
-    natural: float = NATURAL,
+    folder: Path, stores: Mapping[ArmName, Store], labels: Mapping[ArmName, str] | None = None, natural: float = NATURAL
 ) -> Proof:
     """Compare every vector the arms may learn from with every held-out one. `labels`: what people call the arms, if not
     by their names. Raises UserError for broken files."""

@@ -188,8 +188,7 @@ def _stretches(arm: Arm, blocks: _Blocks, marked: npt.NDArray[np.bool_]) -> list
         f"{arm.name}: rows {blocks.starts[a] - first:,} to {blocks.stops[b - 1] - first - 1:,}"
         for a, b in zip(edges[::2], edges[1::2], strict=True)
     ]
-    more = [f"{arm.name}: {len(words) - NAMED} more stretches"] if len(words) > NAMED else []
-    return [*words[:NAMED], *more]
+    return [*words[:NAMED], *([f"{arm.name}: {len(words) - NAMED} more stretches"] if len(words) > NAMED else [])]
 
 
 def main_directions(rows: Floats, count: int) -> Floats:

@@ -213,8 +213,7 @@ def time_of(work: Work, left: Left, machine: Machine, chance: Worsening = UNKNOW
 
     def seconds(evaluations: int) -> float:
         """Seconds to the end, if it comes after so many more evaluations."""
-        steps = left.steps_until(evaluations, work.evaluate_every)
-        return max(steps * step + evaluations * evaluation + rest, LEAST)
+        return max(left.steps_until(evaluations, work.evaluate_every) * step + evaluations * evaluation + rest, LEAST)
 
     ends = ends_of(left.evaluations, work.patience, left.without_better, chance)
     early, middle, late = (seconds(quantile(ends, share)) for share in (0.1, 0.5, 0.9))

@@ -294,11 +294,10 @@ def _free_folder(workspace: Workspace, title: str) -> tuple[CampaignDir, str]:
 
 
 def _arm_facts(label: str, histories: Sequence[ImportedHistory]) -> ArmFacts:
-    vectors = next((h.vectors for h in histories if h.vectors), None)
     return ArmFacts(
         label=label,
         data=ArmData(NOT_KNOWN, "", (0, 0), ""),
-        vectors=vectors or int(size_of(label) or 0),
+        vectors=next((h.vectors for h in histories if h.vectors), None) or int(size_of(label) or 0),
         articles=None,
         train_windows=max((h.train_windows for h in histories), default=0),
         validation_windows=max((h.validation_windows for h in histories), default=0),

@@ -107,8 +107,7 @@ def _open_files(options: Options, earlier: Earlier | None, workspace: Workspace,
         counts = [str(arm.vectors) for arm in arms]
         names = counts if len(set(counts)) == len(counts) else list("abcdefghijkl"[: len(arms)])
         raise UserError(f"{both} would be called {twice}; tell them apart, as in --labels {' '.join(names)}")
-    named = dict(zip(arm_names(len(arms)), arms, strict=True))
-    return CampaignData(named, labels, check, splits, notes, contexts)
+    return CampaignData(dict(zip(arm_names(len(arms)), arms, strict=True)), labels, check, splits, notes, contexts)
 
 
 def _refuse_other_centre(options: Options, earlier: Earlier, split: Split) -> None:

@@ -144,9 +144,10 @@ class Layout:
         """The campaign as it is written down. `specs`: of the runs that are trained, or judged, here."""
         data, facts, contexts = self.data, self.facts, self.data.contexts
         nearly = data.check.neighbours.nearly if data.check.neighbours else None
-        nearly_words = nearly.words if nearly else ""
         doubt = uneven(facts["baseline"]) if options.sizes else ""
         other = self.earlier.doubt(data.arms["baseline"]) if self.earlier else ""
+        short = short_training(specs, own.titles)
+        doubts = (other, data.check.warning, nearly.words if nearly else "", doubt, short, *own.doubts)
         judged, judge_on = judging(data.splits), population_of(options, data.splits)
         held = [windows for split in judged for windows in held_out_lengths(split, judge_on)]
         return Campaign(
@@ -175,12 +176,7 @@ class Layout:
             engine_settings=options.engine_settings,
             first=tuple(specs[run].run for run in way.first),
             notes=data.notes,
-            doubts=tuple(
-                filter(
-                    None,
-                    (other, data.check.warning, nearly_words, doubt, short_training(specs, own.titles), *own.doubts),
-                )
-            ),
+            doubts=tuple(filter(None, doubts)),
             titles=own.titles,
             folds=bool(options.folds),
             cluster_cap=options.cluster_cap or default_cap(held),

@@ -21,7 +21,6 @@ def html(blocks: Iterable[Block], pictures: Mapping[str, str], *, mark: str = ""
     """The page. `pictures`: SVG by the path of its Figure (`curves.OF_THE_PAGE`). `mark`: a comment near its top."""
     blocks = tuple(blocks)
     title = next((block.text for block in blocks if isinstance(block, Heading)), "")
-    style = files("lvmtui.report").joinpath("page.css").read_text(encoding="utf-8")
     lines = [
         "<!doctype html>",
         *([f"<!-- {sanitise(mark, 200).replace('--', '-').replace('>', '')} -->"] if mark else []),
@@ -32,7 +31,7 @@ def html(blocks: Iterable[Block], pictures: Mapping[str, str], *, mark: str = ""
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         '<meta name="color-scheme" content="light dark">',
         f"<title>{_escaped(title)}</title>",
-        f"<style>\n{style}</style>",
+        f"<style>\n{files('lvmtui.report').joinpath('page.css').read_text(encoding='utf-8')}</style>",
         "</head>",
         "<body>",
         "<main>",

@@ -186,11 +186,10 @@ def _progress(report: Report) -> Text:
 def comparison_page(row: Row, comparison: Comparison, whole: Table) -> tuple[Block, ...]:
     """The page. `whole`: the table the row is of."""
     labels = whole.labels
-    change = f"; {row.figure} {row.ends}" if row.change is not None else ""
     return (
         Heading(f"{row.title}: {labels[0]} vs {labels[1]}", 1),
         Paragraph(f"campaign {comparison.campaign}"),
-        Paragraph(row.verdict.sentence + change),
+        Paragraph(row.verdict.sentence + (f"; {row.figure} {row.ends}" if row.change is not None else "")),
         table(["", *labels], _figures(row), right=(1, 2)),
         *bullets(_facts(row, comparison, whole)),
         *bullets(f"{'ok' if check.passed else 'FAIL'} {check.name}: {check.words}" for check in comparison.checks),

@@ -168,8 +168,7 @@ def context_questions(table: Table, comparisons: Iterable[Comparison]) -> tuple[
         "They pay where a network is known to gain more than the best trivial baseline, which needs none, and ends "
         "above it: see the report's table of longer contexts."
     )
-    answer = f"{pays}: with {table.labels[1]}, {'; '.join(said)}. {paid}"
-    return (Question("Do longer contexts pay?", answer),)
+    return (Question("Do longer contexts pay?", f"{pays}: with {table.labels[1]}, {'; '.join(said)}. {paid}"),)
 
 
 def _pays(table: Table, model: str, gain: ContextGain) -> bool:

@@ -29,8 +29,7 @@ def terminal_lines(blocks: Iterable[Block], columns: int) -> list[Line]:
 
 def plain_text(blocks: Iterable[Block], columns: int = 110) -> str:
     """The page without styles, for a text file."""
-    lines = ("".join(text for text, _ in line).rstrip() for line in terminal_lines(blocks, columns))
-    return "\n".join(lines) + "\n"
+    return "\n".join("".join(text for text, _ in line).rstrip() for line in terminal_lines(blocks, columns)) + "\n"
 
 
 def _lines(block: Block, columns: int) -> list[Line]:

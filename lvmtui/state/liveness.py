@@ -95,8 +95,7 @@ class PulseReader:
             return frozenset()
         since = self.newest.beat if self.newest else 0
         self.newest = read_pulse(self._path)
-        changed = self.newest.changed if self.newest else {}
-        return frozenset(run for run, beat in changed.items() if beat > since)
+        return frozenset(run for run, beat in (self.newest.changed if self.newest else {}).items() if beat > since)
 
 
 def silence_of(pulse: Pulse | None, campaign: str, now: float) -> str:

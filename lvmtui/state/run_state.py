@@ -244,13 +244,12 @@ def apply_record(run: SupervisionState, record: Record) -> SupervisionState:
             )
             if isinstance(record, Adopted):
                 return run
-            deaths = tuple(d for d in run.deaths if d.generation == record.generation)
             return replace(
                 run,
                 launches=run.launches + 1,
                 launched=record,
                 first_launched=record.time if run.first_launched is None else run.first_launched,
-                deaths=deaths,
+                deaths=tuple(d for d in run.deaths if d.generation == record.generation),
                 signalled=None,
                 insisted=(),
             )

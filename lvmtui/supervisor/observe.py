@@ -213,13 +213,12 @@ class Observer:
 
     def _goes_well(self, track: Track, now: float) -> bool:
         """True if it runs, makes progress and was asked for nothing: then no time of it means anything."""
-        still = now - track.moved[1]
         return (
             track.seen.trainer is not None
             and not track.seen.later
             and track.asked is None
             and track.over_since is None
-            and still < track.patience
+            and (now - track.moved[1]) < track.patience
             and track.seen.still < track.patience
         )
 
@@ -269,8 +268,7 @@ class Observer:
                 spec = PlannedRun(key, key, "", "baseline", 0)
                 track = self.orphans.get(key) or Track(spec, place.folder, RunReader(place.folder), name, seen)
                 track.name, track.started_with = place.name, place.started_with
-                probe = self._engines[name].look([place])[place.folder.path]
-                track.seen = self._run_seen(track, None, probe, now)
+                track.seen = self._run_seen(track, None, self._engines[name].look([place])[place.folder.path], now)
                 found[key] = track
         self.orphans = found
         return [track.seen for track in found.values()]

@@ -201,8 +201,7 @@ def _table_psutil() -> Iterator[Process]:
         with suppress(psutil.Error, OSError):
             environment = process.environ()
             identity, leader = Identity(host, boot, process.pid, 0), os.getsid(process.pid) == process.pid
-            stopped = process.status() == psutil.STATUS_STOPPED
-            yield _process(identity, process.ppid(), leader, stopped, environment)
+            yield _process(identity, process.ppid(), leader, process.status() == psutil.STATUS_STOPPED, environment)
 
 
 def _process(identity: Identity, parent: int, leader: bool, stopped: bool, environment: Mapping[str, str]) -> Process:

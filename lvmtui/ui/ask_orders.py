@@ -106,8 +106,7 @@ class AskOrders:
         """Let this many more runs train at once."""
         if self._app.snapshot is not None:
             state = self._app.snapshot.state
-            jobs = max(1, (state.intent.jobs or state.campaign.jobs) + by)
-            self.give(lambda: [orders.set_jobs(state, jobs)])
+            self.give(lambda: [orders.set_jobs(state, max(1, (state.intent.jobs or state.campaign.jobs) + by))])
 
     def start_next(self) -> None:
         snapshot, run = self._app.snapshot, self._app.run_selected

@@ -169,8 +169,7 @@ def _one_seed(table: Table) -> str:
     if len(single) == len(table.ranked):
         return ONE_SEED
     who = " and ".join(filter(None, (named(leaning), "the average" * average)))
-    verb = "leans" if len(leaning) + average == 1 else "lean"
-    return f"with one seed of {named(single)}, {who} only {verb}"
+    return f"with one seed of {named(single)}, {who} only {'leans' if len(leaning) + average == 1 else 'lean'}"
 
 
 def _figure(primary: Average, table: Table) -> str:

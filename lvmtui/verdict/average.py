@@ -31,10 +31,9 @@ def estimate_of(effects: Sequence[Effects], peers: Sequence[Effects] = ()) -> Es
     seeds = ((e.training / len(effects) ** 2, e.training_df) for e in effects if e.training > 0)
     training, training_df = _between_folds(effects, peers) if len(first.share) > 1 else satterthwaite(*seeds)
     variance, df = satterthwaite((clusters, first.cluster_df), (training, training_df))
-    known = first.cluster_df > 0 and math.isfinite(variance)
     return Estimate(
         value=fmean(e.value for e in effects),
-        standard_error=math.sqrt(variance) if known else None,
+        standard_error=math.sqrt(variance) if first.cluster_df > 0 and math.isfinite(variance) else None,
         df=df,
         windows=first.windows,
         clusters=len(influence),

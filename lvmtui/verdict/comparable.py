@@ -352,8 +352,7 @@ def _early_end(state: RunState) -> str:
 
 def _given(state: RunState) -> str:
     """The training it was given; of another program perhaps epochs only are counted."""
-    unit = "epochs (updates not known)" if state.spec.unit == "epoch" else "updates"
-    return f"{state.spec.total_steps:,} {unit}"
+    return f"{state.spec.total_steps:,} {'epochs (updates not known)' if state.spec.unit == 'epoch' else 'updates'}"
 
 
 def _rise(state: RunState) -> str:

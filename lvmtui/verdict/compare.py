@@ -140,9 +140,8 @@ def _figures(campaign: Campaign, scored: list[ScoredPair], pairs: int) -> Figure
     """None unless every pair has scores, and both arms the same windows: of all seeds, or of the seed with folds."""
     if not scored or len(scored) < pairs:
         return None
-    first = scored[0].scores["baseline"]
     alike = all(
-        (pair.scores["baseline"] if campaign.folds else first).same_windows(scores)
+        (pair.scores["baseline"] if campaign.folds else scored[0].scores["baseline"]).same_windows(scores)
         for pair in scored
         for scores in pair.scores.values()
     )

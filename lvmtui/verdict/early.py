@@ -60,8 +60,7 @@ def _share(run: RunState) -> float:
 
 def reached(run: RunState, share: float) -> float | None:
     """The best validation cosine up to a share of the training."""
-    until = share * run.spec.total_steps + 1e-6
-    best = peak([e for e in run.trainer.evaluations if e.step <= until])
+    best = peak([e for e in run.trainer.evaluations if e.step <= share * run.spec.total_steps + 1e-6])
     return cosine_of(best) if best else None
 
 

@@ -58,8 +58,7 @@ class Design:
         self._folds = [_Fold(*fold) for fold in zip(indices, sizes, shares, strict=True)]
         self.share: Floats = np.asarray(own)
         self.windows = sum(map(len, clusters))
-        every = [a * share for a, share in zip(own, shares, strict=True)]
-        self.effective_clusters = effective(np.concatenate(every))
+        self.effective_clusters = effective(np.concatenate([a * share for a, share in zip(own, shares, strict=True)]))
         self.cluster_df = 0.0
         if all(len(share) > 1 for share in shares):
             # Rounded, so that four equal clusters have 3 and not a little less.

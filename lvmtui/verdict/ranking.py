@@ -222,13 +222,12 @@ def _judged(row: Row, level: float, baseline: str, *, tested: int, seeds: int) -
 
 def ranked(rows: Sequence[Row]) -> list[Row]:
     """The rows in the order of the table, with their ranks: by change, ties by expanded cosine; equal ones share."""
-    only_histories = all(row.history for row in rows)
 
     def ranks(row: Row) -> bool:
         if row.change is None or finite(row.change) is None:
             return False
         if row.verdict.word is Word.POINT_ESTIMATE:
-            return only_histories
+            return all(row.history for row in rows)
         return row.verdict.word not in (Word.NOT_COMPARABLE, Word.PROVISIONAL)
 
     above = sorted((row for row in rows if ranks(row)), key=_key)

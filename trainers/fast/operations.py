@@ -59,8 +59,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """(..., K), (N, K), (N,) -> (..., N): `torch.nn.functional.linear`."""
     if not on_cpu(x):
         return functional.linear(x, weight, bias)
-    rows = x.reshape(-1, x.shape[-1]).contiguous()
-    out: Tensor = _Linear.apply(rows, weight, bias)
+    out: Tensor = _Linear.apply(x.reshape(-1, x.shape[-1]).contiguous(), weight, bias)
     return out.view(*x.shape[:-1], -1)
 
 

@@ -120,8 +120,7 @@ class NpzSource:
                 lengths += [len(_without_padding(document)) for document in documents]
             filled = sum(length < documents.shape[1] for length in lengths)
         note = f"{filled:,} documents are filled up with zero rows at their end, which were left out"
-        numbers = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)
-        return Articles(numbers, notes=(note,) if filled else ())
+        return Articles(np.repeat(np.arange(len(lengths), dtype=np.int32), lengths), notes=(note,) if filled else ())
 
     def _article_titles(self, by_row: Numbers, names: list[Any] | None) -> tuple[str, ...]:
         """Titles by article number. The file may have one for each row, or one for each number."""

@@ -175,8 +175,7 @@ def choose_columns(file: str, schema: pa.Schema, reading: Reading) -> tuple[Colu
     def first(names: tuple[str, ...], fits: tuple[str, ...]) -> str:
         """The first of the known names whose column is of a type that fits."""
         lower = {n.lower(): n for n in reversed(schema.names)}
-        found = (lower[n] for n in names if n in lower and str(schema.field(lower[n]).type).startswith(fits))
-        return next(found, "")
+        return next((lower[n] for n in names if n in lower and str(schema.field(lower[n]).type).startswith(fits)), "")
 
     whole, text = ("int", "uint"), ("string", "large_string", "dictionary")
     columns = Columns(name, documents, title=first(source.TITLE_NAMES, text), split=first(source.SPLIT_NAMES, text))

@@ -38,12 +38,8 @@ def waits_for_baselines(runs: Sequence[RunFacts]) -> bool:
     return len({run.arm for run in runs if run.curve and not run.foreign}) > 1 and not has_gains(runs)
 
 
-def the_trivial_of(runs: Sequence[RunFacts]) -> str:
-    """What their gains are gains over: `the recency mean`, or `the best trivial baseline` where they differ."""
-    return _best_of({run.trivial.name for run in runs if run.trivial and run.curve})
-
-
 def _best_of(names: Collection[str]) -> str:
+    """What gains are gains over: `the recency mean`, or `the best trivial baseline` where they differ."""
     return the_trivial(*names) if len(names) == 1 else "the best trivial baseline"
 
 
@@ -68,7 +64,7 @@ def measure_words(runs: Sequence[RunFacts], width: int = 80, *, outgained: str =
         return fitting(("gain, once the trivial baselines are made", "gain: to come"), width)
     if not has_gains(runs):
         return fitting((OWN_COSINE, "validation cosine"), width)
-    over = the_trivial_of(runs)
+    over = _best_of({run.trivial.name for run in runs if run.trivial and run.curve})
     short = over.removeprefix("the ")
     if outgained:
         rises = f"{outgained.removeprefix('the ')} rises more"

@@ -44,8 +44,7 @@ def size_table(curve: LearningCurve, chosen: str, width: int, most: int) -> list
     judged = [one for one in curve.models if one.points]
     if not judged:
         return []
-    at = next((i for i, one in enumerate(judged) if one.model == chosen), 0)
-    first = max(0, at - most + 1)
+    first = max(0, next((i for i, one in enumerate(judged) if one.model == chosen), 0) - most + 1)
     shown = judged[first : first + most]
     name = min(max(MODEL, *(cell_len(curve.title(one.model)) + 2 for one in judged)), max(MODEL, width // 5))
     every = list(dict.fromkeys(p.label for one in sorted(judged, key=lambda one: -len(one.points)) for p in one.points))

@@ -171,8 +171,7 @@ def shares(wanted: Sequence[int], least: Sequence[int], room: int) -> list[int]:
 def _titles(columns: list[Column], by: str, part: str, width: int) -> Line:
     pieces: list[Piece] = []
     for column in columns:
-        chosen = by == (column.arm or column.title)
-        pieces += _placed([(column.title, "selected" if chosen else "dim")], column)
+        pieces += _placed([(column.title, "selected" if by == (column.arm or column.title) else "dim")], column)
     return draw.spread([*pieces, ("  verdict", "dim")], [(f"{part} ", "note")] if part else [], width)
 
 
@@ -197,8 +196,7 @@ def _row(row: Row, columns: list[Column], width: int, selected: RunFacts | None)
 
 
 def _trivial(row: TrivialRow, columns: list[Column], width: int) -> Line:
-    pieces = [piece for column in columns for piece in _placed([(column.trivial(row), "dim")], column)]
-    return draw.fit(pieces, width)
+    return draw.fit([piece for column in columns for piece in _placed([(column.trivial(row), "dim")], column)], width)
 
 
 def _placed(cell: Sequence[Piece], column: Column) -> list[Piece]:

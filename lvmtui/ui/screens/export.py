@@ -47,11 +47,10 @@ class Export(Dialog[str]):
 
     def body(self, width: int) -> list[Line]:
         where, style = _where(self._path)
-        said_style = "dim" if self._writing else "alarm"
         return [
             *(((one, style),) for one in wrapped(where, width)[:3]),
             (),
-            *(((one, said_style),) for one in wrapped(self._said, width)[:4]),
+            *(((one, "dim" if self._writing else "alarm"),) for one in wrapped(self._said, width)[:4]),
             (("enter", "key"), (" write    ", ""), ("tab", "key"), (" format    ", ""), ("esc", "key"), (" leave", "")),
         ]
 

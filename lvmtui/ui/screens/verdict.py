@@ -75,8 +75,7 @@ class VerdictScreen(RunsView):
         shown = [_shifted(line, self._across) for line in lines[self._top : self._top + height]]
         run = snapshot.run(self.ui.selected)
         selected = f" {run.title} {run.label} is selected" if run else ""
-        where = place(self._top, len(shown), len(lines))
-        self._place = spread([(selected, "dim")], [(where + " ", "note")], width)
+        self._place = spread([(selected, "dim")], [(place(self._top, len(shown), len(lines)) + " ", "note")], width)
         return shown
 
     def _read(self, snapshot: Snapshot) -> None:
