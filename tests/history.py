@@ -7,6 +7,7 @@ import math
 import os
 from collections import deque
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import IO
 
 from lvmtui.formats.data_facts import ForwardScores
@@ -111,7 +112,10 @@ class History:
     points: int = 100
     """Training points over the whole run."""
 
-    @property
+    unwritten: list[bytes] | None = None
+    """Events of a training that is going on: written at its end, at once."""
+
+    @cached_property
     def spec(self) -> RunSpec:
         return read_spec(self.folder.spec)
 
@@ -122,7 +126,10 @@ class History:
 
     def event(self, event: Event) -> None:
         """Append to the trainer's log."""
-        append_line(self.folder.events, encode_line(event))
+        if self.unwritten is None:
+            append_line(self.folder.events, encode_line(event))
+        else:
+            self.unwritten.append(encode_line(event))
 
     def record(self, record: Record) -> None:
         """Append to the supervisor's log."""
@@ -164,6 +171,7 @@ class History:
         """Train up to `to_step`: points, evaluations, checkpoints at every second evaluation, live digits."""
         spec = self.spec
         every = max(1, spec.total_steps // self.points)
+        self.unwritten = []
         for step in range(self.step + 1, to_step + 1):
             self.step = step
             self.time += self.seconds_per_step
@@ -177,6 +185,9 @@ class History:
                 self.evaluate()
                 if len(self.evaluations) % 2 == 0:
                     self.save()
+        if written := b"".join(self.unwritten):
+            append_line(self.folder.events, written)
+        self.unwritten = None
         self.digits("training")
 
     def evaluate(self) -> None:

@@ -219,8 +219,7 @@ def _spread(rows: int, most: int = SAMPLE) -> Integers:
 def _signatures(rows: Floats, directions: Floats) -> Floats:
     """(n, K + 1): the projections of rows and the length of the rest."""
     projected = rows @ directions
-    rest = np.sqrt(np.maximum(0, 1 - np.einsum("nk,nk->n", projected, projected)))
-    return np.column_stack([projected, rest])
+    return np.column_stack([projected, np.sqrt(np.maximum(0, 1 - np.einsum("nk,nk->n", projected, projected)))])
 
 
 # ---------------------------------------------------------------------------------------------------- search

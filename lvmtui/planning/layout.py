@@ -27,6 +27,7 @@ from lvmtui.planning.options import AUTO, Options
 from lvmtui.planning.own_code import OwnCode
 from lvmtui.system.numbers import plural
 from lvmtui.system.permissions import who
+from lvmtui.verdict.words import listed
 
 
 def recipe_of(options: Options, model: str, start: Recipe | None = None) -> Recipe:
@@ -47,10 +48,12 @@ def short_training(specs: Sequence[RunSpec], titles: Mapping[str, str]) -> str:
     short = [spec for spec in ours if spec.total_steps < 2 * spec.recipe.warmup_steps]
     if not short:
         return ""
+    models = listed(list(dict.fromkeys(title_of(spec.model, titles) for spec in short)))
     least = min(short, key=lambda spec: spec.total_steps)
     return (
-        f"a run of {title_of(least.model, titles)} has only {plural(least.total_steps, 'update')}, and the learning "
-        f"rate rises for the first {least.recipe.warmup_steps}; longer training (--epochs) may give another verdict"
+        f"{'the runs' if len(short) == len(ours) else f'runs of {models}'} have as few as "
+        f"{plural(least.total_steps, 'update')}, and the learning rate rises for the first "
+        f"{least.recipe.warmup_steps}; longer training (--epochs) may give another verdict"
     )
 
 

@@ -341,7 +341,7 @@ def _detail(state: CampaignState, view: RunView, findings: tuple[Finding, ...]) 
         seconds=run.seconds if run else None,
         attempts=trainer.attempts,
         started_again=_started_again(run) if run else "",
-        started=_first_start(run) if run and not run.spec.history else None,
+        started=run.began if run and not run.spec.history else None,
         ended=view.status.since if view.status.over else None,
         device=sanitise(started.device, 60) if started and started.device != "auto" else "",
         threads=spec.threads if spec and not spec.history else None,
@@ -375,16 +375,6 @@ def _started_again(run: RunState) -> str:
     said = [(e.time, kind_of(type(e))) for e in again if not isinstance(e, Interrupted)]
     times = Counter(sanitise(why, 120) for time, why in sorted([*said, *interruptions(run)]) if time not in newest)
     return "; ".join(f"{why} ({count} times)" if count > 1 else why for why, count in times.items())
-
-
-def _first_start(run: RunState) -> float | None:
-    """When the first process was launched, as the trainer logs `started` only after its imports. A job is launched when
-    it is submitted, perhaps hours before it begins: it began as long before its last word as it has worked, or more."""
-    trainer, process = run.trainer, run.supervision.process
-    launched = run.supervision.first_launched
-    if process is not None and process.is_job:
-        launched = None if trainer.last_time is None else trainer.last_time - trainer.worked
-    return min((time for time in (launched, *(s.time for s in trainer.starts[:1])) if time is not None), default=None)
 
 
 def _best_model(view: RunView, spec: RunSpec | None) -> str:

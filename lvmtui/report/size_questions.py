@@ -76,8 +76,7 @@ def _best(curve: LearningCurve) -> str:
     for (model, clear), leads in groupby(curve.best, key=lambda lead: (lead.model, lead.clear)):
         first, *others = leads
         where = f"{first.label} to {others[-1].label}" if others else first.label
-        doubt = "" if clear else " (its lead is not clear of zero)"
-        words.append(f"{curve.title(model)} at {where}{doubt}")
+        words.append(f"{curve.title(model)} at {where}{'' if clear else ' (its lead is not clear of zero)'}")
     crossings = [
         f"{curve.title(c.after)} overtakes {curve.title(c.before)} at about {at[0]:,.0f} vectors ({at[1]:,.0f} to "
         f"{at[2]:,.0f}), which give {c.windows:,.0f} training windows"

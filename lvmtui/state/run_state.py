@@ -154,6 +154,18 @@ class RunState:
         return self.trainer.worked or None
 
     @property
+    def began(self) -> float | None:
+        """When its first process was launched: the trainer logs `started` only after its imports. A job is launched
+        when it is submitted, perhaps hours before it begins: it began as long before its last word as it has worked,
+        or more."""
+        trainer, process = self.trainer, self.supervision.process
+        launched = self.supervision.first_launched
+        if process is not None and process.is_job:
+            launched = None if trainer.last_time is None else trainer.last_time - trainer.worked
+        known = (launched, *(started.time for started in trainer.starts[:1]))
+        return min((time for time in known if time is not None), default=None)
+
+    @property
     def checkpoint_step(self) -> int:
         """Step of the newest checkpoint; 0: there is none."""
         return self.trainer.checkpoint.step if self.trainer.checkpoint else 0

@@ -132,8 +132,7 @@ def _alike(rows: Sequence[Row], comparisons: Mapping[str, Comparison]) -> tuple[
 def _same_clusters(effects: Sequence[Effects | None]) -> tuple[Effects, ...]:
     """The effects if all are known and of the same clusters; else none."""
     known = tuple(e for e in effects if e is not None)
-    shapes = {(e.fold, e.share) for e in known}
-    return known if len(known) == len(effects) and len(shapes) == 1 else ()
+    return known if len(known) == len(effects) and len({(e.fold, e.share) for e in known}) == 1 else ()
 
 
 @dataclass(frozen=True)

@@ -176,10 +176,11 @@ def test_small_data_is_trained_for_a_least_number_of_updates_unless_epochs_are_g
     assert (long.recipe.evaluations, long.recipe.patience) == (24, 9), "a small arm is looked at as early"
     assert short_training([alone, long], {}) == "", "300 updates"
     few = replace(short, total_steps=2 * short.recipe.warmup_steps - 1)
-    doubt = short_training([alone, few], {short.model: "Mine"})
-    assert doubt.startswith(
-        f"a run of Mine has only {few.total_steps} updates, and the learning rate rises for the first"
-    )
+    said = f"have as few as {few.total_steps} updates, and the learning rate rises for the first"
+    titles = {few.model: "Mine", "gru": "GRU"}
+    assert short_training([alone, few, few], titles).startswith(f"runs of Mine {said}")
+    assert short_training([alone, few, replace(few, model="gru")], titles).startswith(f"runs of Mine and GRU {said}")
+    assert short_training([few, few], titles).startswith(f"the runs {said}")
 
 
 def test_the_plan_is_told(tmp_path: Path, options: Options) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from lvmtui.formats.campaign import Campaign
@@ -39,7 +42,16 @@ def middle(root: Path, process: Identity | None = None) -> Campaign:
 
 def end(root: Path, seeds: Iterable[int] = (1,)) -> Campaign:
     """A campaign that is over: four fair comparisons, one model collapsed on the small arm."""
-    workspace = Workspace(root)
+    made, campaign = _ended(tuple(seeds))
+    shutil.copytree(made.name, root, dirs_exist_ok=True)
+    return campaign
+
+
+@cache
+def _ended(seeds: tuple[int, ...]) -> tuple[tempfile.TemporaryDirectory[str], Campaign]:
+    """Made once, as nothing in its files names a folder or the time; each test has a copy."""
+    folder = tempfile.TemporaryDirectory()
+    workspace = Workspace(Path(folder.name))
     campaign = make_campaign(workspace, seeds=seeds)
     for arm in ARMS:
         write_trivial(workspace, campaign, arm)
@@ -51,7 +63,7 @@ def end(root: Path, seeds: Iterable[int] = (1,)) -> Campaign:
                 bring_to(workspace, campaign, model, arm, seed, state=state, heldout=True)
     for model in campaign.models:
         compare(workspace.campaign(campaign.id), model)
-    return campaign
+    return folder, campaign
 
 
 def many(root: Path, models: int, state: str = "running") -> Campaign:

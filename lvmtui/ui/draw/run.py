@@ -132,7 +132,6 @@ def _groups(run: RunFacts) -> list[Group]:
         return [("run", [("folder", run.view.planned.folder), ("fault", run.view.status.reason)])]
     spec, trainer = state.spec, state.trainer
     started = trainer.started
-    launches = words.plural(state.supervision.launches, "time")
 
     def known(text: str) -> str:
         """A history of another program tells its curve and little else."""
@@ -140,8 +139,8 @@ def _groups(run: RunFacts) -> list[Group]:
 
     life: list[tuple[str, str]] = [
         ("folder", run.view.planned.folder),
-        ("attempts", known(f"{trainer.attempts}, launched {launches}")),
-        ("began", words.date(trainer.starts[0].time if trainer.starts else None)),
+        ("attempts", known(f"{trainer.attempts}, launched {words.plural(state.supervision.launches, 'time')}")),
+        ("began", known(words.date(state.began))),
         ("work", known(words.duration(run.worked))),
         (spec.unit, f"{run.view.step:,}" + (f" of {state.planned_steps:,}" if state.planned_steps else "")),
     ]
