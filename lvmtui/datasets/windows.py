@@ -38,8 +38,7 @@ def touches(marked: Mask, context: int) -> Mask:
 def covered(starts: Integers, rows: int, context: int) -> Mask:
     """Rows 0 to `rows` that stand in one of the windows."""
     begun = np.bincount(starts, minlength=rows + 1)
-    ended = np.bincount(starts + context + 1, minlength=rows + 1)
-    return np.cumsum(begun - ended)[:-1] > 0
+    return np.cumsum(begun - np.bincount(starts + context + 1, minlength=rows + 1))[:-1] > 0
 
 
 def narrowed(starts: Integers, context: int, shorter: int) -> Integers:

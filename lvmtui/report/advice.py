@@ -53,14 +53,11 @@ def recommendations(table: Table, costs: Mapping[str, UseCost]) -> tuple[Recomme
     if len(table.rows) == 1:  # what gained most or costs least of one model is no advice
         return (_accurate(alike, table), *_avoid(table))
     sound = [row for row in alike.rows if not against(row, table)]
-    known = [row for row in sound if row.expanded.skill is None or row.expanded.skill_words == "better"]
-    better = tuple(row for row in known if not _equalled(row.expanded))
-    return (
-        _accurate(alike, table),
-        _gains_most(table),
-        _balanced(priced_models(replace(alike, rows=better), costs), table.labels[1], UNBEATEN if sound else NONE),
-        *_avoid(table),
-    )
+    maybe = tuple(row for row in sound if not _equalled(row.expanded) and not row.expanded.lies_below)
+    better = tuple(row for row in maybe if row.expanded.skill is None or row.expanded.skill_words == "better")
+    known, unsure = (priced_models(replace(alike, rows=rows), costs) for rows in (better, maybe))
+    balanced = _balanced(known, unsure, table.labels[1], UNBEATEN if sound else NONE)
+    return (_accurate(alike, table), _gains_most(table), balanced, *_avoid(table))
 
 
 RECIPE = "with another recipe (--recipe, or the script of your own trainer)"
@@ -182,6 +179,8 @@ def _beside_trivial(cell: ArmCell) -> str:
         return ""
     if _equalled(cell):
         return f"; {the_trivial(cell.skill.against)} does about as well without a network"
+    if not cell.skill_words:
+        return f"; {no_interval(cell.skill.gain)} to tell whether it is better than {the_trivial(cell.skill.against)}"
     return f"; {UNSURE} than {the_trivial(cell.skill.against)}" if cell.skill_words == UNSURE else ""
 
 
@@ -222,15 +221,17 @@ def _gains_most(table: Table) -> Recommendation:
     return Recommendation(what, models, f"{rows[0].title}, {rows[0].change_words}{doubt}")
 
 
-def _balanced(usable: Sequence[PricedModel], label: str, none: str) -> Recommendation:
-    """The cheapest of those nearly as good as the best of the expanded arm, `label`. `none`: why there are none."""
-    if not usable:
-        return Recommendation("Best balance", (), none)
+def _cheapest(usable: Sequence[PricedModel]) -> PricedModel | None:
+    """The cheapest of those nearly as good as the first, the best; None where no cost is known."""
     near = [choice for choice in usable if choice.cosine >= usable[0].cosine * (1 - NEAR_BEST) and choice.on_front]
-    priced = [choice for choice in near if choice.price is not None]
-    if not priced:
-        return Recommendation("Best balance", (), "unknown without parameters and latencies")
-    best = min(priced, key=lambda choice: (choice.price or 0.0, -choice.cosine))
+    return min((one for one in near if one.price is not None), key=lambda one: (one.price, -one.cosine), default=None)
+
+
+def _balanced(usable: Sequence[PricedModel], unsure: Sequence[PricedModel], label: str, none: str) -> Recommendation:
+    """The cheapest of those nearly as good as the best of the expanded arm, `label`. `unsure`: with those of which it
+    is not known that they beat the best trivial baseline; `none`: why none is."""
+    if (best := _cheapest(usable)) is None:
+        return Recommendation("Best balance", (), "unknown without parameters and latencies" if usable else none)
     words = f"{best.title}, cosine {cosine(best.cosine)} with {best.cost.words}"
     if best.model == usable[0].model:
         cheaper = "faster" if best.cost.latency_ms else "smaller"
@@ -238,6 +239,10 @@ def _balanced(usable: Sequence[PricedModel], label: str, none: str) -> Recommend
     else:
         top = usable[0]
         words += f", within 1 % of the best with {label} ({top.title}, {cosine(top.cosine)} with {top.cost.words})"
+    other = _cheapest(unsure)
+    if other and other.model not in [choice.model for choice in usable]:
+        costs = f"{cosine(other.cosine)} with {other.cost.words}"
+        words += f"; {other.title} ({costs}) would be if it were known to beat the best trivial baseline"
     return Recommendation("Best balance", (best.model,), words)
 
 

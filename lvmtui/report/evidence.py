@@ -102,10 +102,9 @@ def _by_source(report: Report) -> list[Block]:
     if averages:
         said = (f"{percent(e.value)} {interval_words(e.interval())}" if (e := averages.get(n)) else "–" for n in names)
         cells.append([f"average of {len(rows)}", *said])
-    judged = grouped((whole.population(s.name), s.change) for row in rows for s in row.strata)
     sizes = [
         f"{where}: {spread(e.windows for e in of)} windows in {spread(e.clusters for e in of)} clusters"
-        for where, of in judged.items()
+        for where, of in grouped((whole.population(s.name), s.change) for row in rows for s in row.strata).items()
     ]
     note = f"{'; '.join(sizes)}. The verdict is about {whole.population(whole.judge_on)}."
     if any(e.scarce() for e in (*averages.values(), *(s.change for row in rows for s in row.strata))):

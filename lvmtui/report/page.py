@@ -87,14 +87,13 @@ def _ranking(report: Report) -> list[Block]:
 
 
 def _row(row: Row, scale: Scale | None, whole: Table) -> list[Text]:
-    so_far = " so far" if row.verdict.word is Word.PROVISIONAL and row.change is not None else ""
     return [
         str(row.rank) if row.rank is not None else "–",
         row.medal,
         row.title,
         cosine(row.baseline.cosine),
         cosine(row.expanded.cosine),
-        row.figure + so_far,
+        row.figure + (" so far" if row.verdict.word is Word.PROVISIONAL and row.change is not None else ""),
         *([] if whole.histories else [row.ends]),
         row.verdict_words,
         *([_bar(scale, row.change, row.interval)] if scale else []),

@@ -182,8 +182,7 @@ class Observer:
             if words := why_not_followed(track.folder.intent):
                 self._note(track.planned.run, f"an order is not followed: {words}", intent[2] / 1e9)
         asked_about = track.named
-        seems_still = now - track.moved[1] > DIGITS_AFTER
-        signs = (signature(track.folder.progress, asked=seems_still), probe.members[:1])
+        signs = (signature(track.folder.progress, asked=now - track.moved[1] > DIGITS_AFTER), probe.members[:1])
         if signs != track.moved[0]:  # new digits, or another process: it is not hanging
             track.moved = (signs, now)
         ended_elsewhere = probe.sees_all_hosts and not probe.members and (track.seen.alive or track.seen.unsettled)

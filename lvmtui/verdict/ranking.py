@@ -257,9 +257,11 @@ def _trivial_rows(
     compared = not plain or any((scores := row.cell(arm).scores) and scores.trivial for row in rows for arm in ARMS)
 
     def means(model: str, arm: ArmName) -> dict[str, float]:
+        """Over the held-out windows of every fold that is scored."""
         runs = [v.planned.run for v in state.runs if (v.planned.model, v.planned.arm) == (model, arm)]
-        baselines = next((found for run in runs if (found := trivial.get(run))), None)
-        return {name: score.cosine for name, score in baselines.scores.items()} if baselines else {}
+        folds = {found.fingerprint: found for run in runs if (found := trivial.get(run))}.values()
+        scored = grouped((name, (one.windows, score.cosine)) for one in folds for name, score in one.scores.items())
+        return {name: sum(n * c for n, c in of) / sum(n for n, _ in of) for name, of in scored.items()}
 
     def cosines(arm: ArmName) -> dict[str, float]:
         """By name, over all contexts; a predictor that depends on the context has one row for each of several."""

@@ -224,8 +224,7 @@ def interval_words(interval: Interval | None, digits: int = 2, written: Callable
         return "–"
     if any(interval) and not any(_shows(end, digits, written) for end in interval if end):
         return f"[within ±{written(10**-digits, digits).strip('+ %')}]"
-    enough = (n for n in range(digits, digits + 3) if all(_shows(end, n, written) for end in interval))
-    digits = next(enough, digits)
+    digits = next((n for n in range(digits, digits + 3) if all(_shows(end, n, written) for end in interval)), digits)
     return f"[{', '.join(written(end, digits).removesuffix(' %') for end in interval)}]"
 
 

@@ -212,7 +212,23 @@ def test_the_balanced_choice_is_better_than_the_best_trivial_baseline() -> None:
     """What needs no training is cheaper still."""
     ahead, equal = with_skill(row("b", 1, 0.52), 0.01), with_skill(row("a", 1, 0.519), 0.0001)
     found = {r.what: r for r in recommendations(table(ahead, equal), COSTS)}
+    assert found["Best balance"].models == ("b",) and "would be" not in found["Best balance"].words
+
+
+def test_a_cheaper_model_that_may_beat_the_trivial_baselines_is_named_beside_the_balanced_choice() -> None:
+    """It has the highest cosine and costs least; its gain has no interval."""
+    cheap, sure = with_skill(row("a", 1, 0.52), 0.01, df=1.5), with_skill(row("b", 1, 0.5199), 0.01)
+    found = {r.what: r for r in recommendations(table(sure, cheap), COSTS)}
     assert found["Best balance"].models == ("b",)
+    assert found["Best balance"].words.endswith(
+        "; a (.5200 with 1000 parameters and 1.00 ms a prediction) would be if it were known to beat the best trivial "
+        "baseline"
+    )
+    accurate = found["Highest accuracy"]
+    assert accurate.models == ("a",)
+    assert accurate.words.endswith("; too few held-out clusters to tell whether it is better than ridge"), (
+        accurate.words
+    )
 
 
 def test_longer_training_is_advised_only_where_a_run_was_still_improving() -> None:

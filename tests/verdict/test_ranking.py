@@ -151,6 +151,21 @@ def test_a_plain_mean_does_not_stand_beside_means_with_capped_articles(tmp_path:
     assert table.weights == "an article counts for at most 20 of them"
 
 
+def test_before_a_comparison_the_trivial_baselines_are_means_over_the_windows_of_every_fold(tmp_path: Path) -> None:
+    workspace, campaign = finished(tmp_path, {"amn": (0.51, 0.52)}, seeds=(1, 2))
+    known = Judgement(state_of(workspace, campaign))
+    trivial, scored = dict(known.trivial), 0
+    for run in (view.planned for view in known.state.runs if view.planned.arm == "expanded" and view.planned.seed == 2):
+        one = trivial[run.run]
+        assert one is not None
+        other = {name: replace(score, cosine=score.cosine - 0.03) for name, score in one.scores.items()}
+        trivial[run.run] = replace(one, fingerprint="fold 2", windows=2 * one.windows, scores=other)
+        scored += 1
+    recency = table_of(known.state, {}, trivial, known.health).trivial[0]
+    assert scored == 1 and (recency.name, recency.baseline) == ("recency_mean", pytest.approx(0.5166))
+    assert recency.expanded == pytest.approx(0.5171 - 0.02)
+
+
 def test_what_is_known_so_far(tmp_path: Path) -> None:
     workspace, campaign = finished(
         tmp_path,
@@ -332,7 +347,7 @@ def test_trivial_baselines_stand_beside_the_best_first(tmp_path: Path) -> None:
     state = state_of(workspace, campaign)
     known = {run: t for run, t in trivial_by_run(state).items() if t and t.arm == "baseline"}
     table = table_of(state, {}, known, {})
-    assert [(r.title, r.baseline, r.expanded) for r in table.trivial] == [
+    assert [(r.title, round(r.baseline or 0, 12), r.expanded) for r in table.trivial] == [
         ("recency mean", 0.5166, None), ("mean of the context", 0.5064, None), ("ridge", 0.4549, None),
         ("copy-last", 0.412, None), ("constant mean", 0.2512, None),
     ]  # fmt: skip

@@ -139,8 +139,7 @@ class RunScreen(RunsView):
     # -- keys --------------------------------------------------------------------------------------------------------
 
     def action_pane(self, by: int) -> None:
-        at = self._panes.index(self._shown) + by
-        self.action_open_pane(self._panes[at % len(self._panes)])
+        self.action_open_pane(self._panes[(self._panes.index(self._shown) + by) % len(self._panes)])
 
     def action_open_pane(self, name: str) -> None:
         self._pane = name

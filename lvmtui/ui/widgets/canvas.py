@@ -157,8 +157,7 @@ class Canvas(Widget):
         for y, line in enumerate(self._lines):
             if (span := selection.get_span(y)) is not None:
                 text = Strip([Segment(piece) for piece, _ in line])
-                end = text.cell_length if span[1] == -1 else span[1]
-                found.append(text.crop(span[0], end).text.rstrip())
+                found.append(text.crop(span[0], text.cell_length if span[1] == -1 else span[1]).text.rstrip())
         return "\n".join(found), "\n"
 
 
