@@ -8,6 +8,7 @@ import os
 from collections import deque
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import IO
 
 from lvmtui.formats.data_facts import ForwardScores
@@ -94,6 +95,11 @@ _HELD: deque[IO[bytes]] = deque(maxlen=400)
 """Lock files of the runs that this process plays the trainer of; the oldest are closed."""
 
 
+def hold(lock: Path) -> None:
+    """Hold a run's lock file open, as its trainer does."""
+    _HELD.append(lock.open("ab"))
+
+
 @dataclass
 class History:
     """One run's folder, written on by its trainer and its supervisor, with a clock that moves by what they do."""
@@ -119,11 +125,6 @@ class History:
     def spec(self) -> RunSpec:
         return read_spec(self.folder.spec)
 
-    def hold(self) -> None:
-        """Hold the folder's lock file open if the trainer is this process, as a trainer does."""
-        if self.process.pid == os.getpid():
-            _HELD.append(self.folder.lock.open("ab"))
-
     def event(self, event: Event) -> None:
         """Append to the trainer's log."""
         if self.unwritten is None:
@@ -143,7 +144,8 @@ class History:
         ).generation
 
     def launch(self) -> None:
-        self.hold()
+        if self.process.pid == os.getpid():
+            hold(self.folder.lock)
         self.time += 1
         self.record(Launched(self.time, self.generation, self.process, "local", ""))
 

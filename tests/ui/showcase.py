@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from lvmtui.system.files import append_line, replace_file
 from lvmtui.system.process_id import Identity, own_identity
 from lvmtui.verdict.compare import compare
 from tests.factory import State, bring_to, make_campaign, planned_run, write_trivial
-from tests.history import START, Curve
+from tests.history import START, Curve, hold
 
 NOW = START + 260.0
 """The frozen clock of the pictures: four minutes after the campaign began."""
@@ -24,6 +24,14 @@ NOW = START + 260.0
 
 def middle(root: Path, process: Identity | None = None) -> Campaign:
     """A campaign half way: two models done, one paused, one running, one collapsed, the rest queued."""
+    campaign = _copied(root, _half_way, process)
+    for lock in (Workspace(root).run(run).lock for run in campaign.runs):
+        if lock.exists():
+            hold(lock)
+    return campaign
+
+
+def _half_way(root: Path, process: Identity | None) -> Campaign:
     workspace = Workspace(root)
     campaign = make_campaign(workspace)
     for arm in ARMS:
@@ -42,16 +50,11 @@ def middle(root: Path, process: Identity | None = None) -> Campaign:
 
 def end(root: Path, seeds: Iterable[int] = (1,)) -> Campaign:
     """A campaign that is over: four fair comparisons, one model collapsed on the small arm."""
-    made, campaign = _ended(tuple(seeds))
-    shutil.copytree(made.name, root, dirs_exist_ok=True)
-    return campaign
+    return _copied(root, _ended, tuple(seeds))
 
 
-@cache
-def _ended(seeds: tuple[int, ...]) -> tuple[tempfile.TemporaryDirectory[str], Campaign]:
-    """Made once, as nothing in its files names a folder or the time; each test has a copy."""
-    folder = tempfile.TemporaryDirectory()
-    workspace = Workspace(Path(folder.name))
+def _ended(root: Path, seeds: tuple[int, ...]) -> Campaign:
+    workspace = Workspace(root)
     campaign = make_campaign(workspace, seeds=seeds)
     for arm in ARMS:
         write_trivial(workspace, campaign, arm)
@@ -63,7 +66,23 @@ def _ended(seeds: tuple[int, ...]) -> tuple[tempfile.TemporaryDirectory[str], Ca
                 bring_to(workspace, campaign, model, arm, seed, state=state, heldout=True)
     for model in campaign.models:
         compare(workspace.campaign(campaign.id), model)
-    return folder, campaign
+    return campaign
+
+
+def _copied(root: Path, make: Callable[..., Campaign], how: object) -> Campaign:
+    """What `make` makes, as a copy: it is made once for each host that a test plays, as nothing in its files names a
+    folder or the real time."""
+    made, campaign = _made(make, how, own_identity())
+    shutil.copytree(made.name, root, copy_function=shutil.copy, dirs_exist_ok=True)
+    return campaign
+
+
+@cache
+def _made(
+    make: Callable[..., Campaign], how: object, trainer: Identity
+) -> tuple[tempfile.TemporaryDirectory[str], Campaign]:
+    folder = tempfile.TemporaryDirectory()
+    return folder, make(Path(folder.name), how)
 
 
 def many(root: Path, models: int, state: str = "running") -> Campaign:
