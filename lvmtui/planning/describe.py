@@ -214,7 +214,8 @@ def _first(plan: Plan) -> str:
         f"{title_of(s.model, plan.campaign.titles)} {s.label}" + (f" s{s.seed}" if seeds else "") for s in first[:NAMED]
     ]
     more = f" and {len(first) - NAMED} more" if len(first) > NAMED else ""
-    return f"; {', '.join(names)}{more} first, because {'they take' if len(first) > 1 else 'it takes'} longest"
+    takes = "may take" if any(s.own_trainer for s in first) else "take" if len(first) > 1 else "takes"
+    return f"; {', '.join(names)}{more} first, because {'they' if len(first) > 1 else 'it'} {takes} longest"
 
 
 def _arm_lines(plan: Plan) -> list[str]:

@@ -243,8 +243,7 @@ class LvmApp(Talks, inherit_bindings=False):
         return () if run is None or self.read_only else orders.allowed(run.view)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        typed = isinstance(self.screen, View) and self.screen.TYPING and action in LETTERS_DO
-        return not (typed or self._leaving)
+        return not ((isinstance(self.screen, View) and self.screen.TYPING and action in LETTERS_DO) or self._leaving)
 
     def get_key_display(self, binding: Binding) -> str:
         return NAMES.get(binding.key, super().get_key_display(binding))

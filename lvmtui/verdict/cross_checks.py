@@ -44,17 +44,19 @@ def retrieval_doubt(table: Table) -> str:
     """That a trivial baseline finds the true next vector more often than most models, in the digits shown, and that all
     models find it less often, clear of zero, although their cosine rises."""
     rows, larger = [row for row in table.ranked if row.retrieval], table.labels[1]
-    first = [(figure, row) for row in rows for figure in row.retrieval if figure.name == "hit_1"]
-    best, against = max(((f.trivial or 0.0, f.against) for f, _ in first), default=(0.0, ""))
-    below = [f.expanded for f, _ in first if round(f.expanded, 3) < round(best, 3)]
+    first = [figure for row in rows for figure in row.retrieval if figure.name == "hit_1"]
+    best, against = max(((f.trivial or 0.0, f.against) for f in first), default=(0.0, ""))
+    below = [f for f in first if round(f.expanded, 3) < round(best, 3)]
     said = []
     if len(below) > len(first) / 2:
         judged = rows[0].title if len(first) == 1 else f"all {len(first)} models judged,"
         every = "every model" if len(first) == len(table.rows) else judged
         models = every if len(below) == len(first) else f"{len(below)} of {len(first)} models"
+        clear = sum(f.gain is not None and f.gain.side(table.level / FIGURES) < 0 for f in below) or "none"
         said.append(
             f"hit@1 of {words.the_trivial(against)}, which needs no network, is {cosine(best, 3)}, above that of "
-            f"{models} trained on {larger} (at most {cosine(max(below), 3)})."
+            f"{models} trained on {larger} (at most {cosine(max(f.expanded for f in below), 3)}; clear of zero for "
+            f"{clear} of {len(below)})."
         )
     lower = [title for name, title in TITLES.items() if rows and all(name in row.fell for row in rows)]
     if lower and all((row.change or 0.0) > 0 for row in rows):

@@ -81,8 +81,7 @@ class Design:
         for number, (part, own, values) in enumerate(zip(self._folds, self.share, scores, strict=True)):
             means = _cluster_means(part, values)
             centre = float(part.share @ means)
-            left = np.maximum(1 - part.share, 1e-300)
-            influence.append(own * part.share * (means - centre) / np.sqrt(left) / unit)
+            influence.append(own * part.share * (means - centre) / np.sqrt(np.maximum(1 - part.share, 1e-300)) / unit)
             fold += [number] * len(means)
             changes.append(centre / unit)
         training, training_df = _seeds(seed_means)

@@ -21,6 +21,7 @@ from lvmtui.formats.json_codec import find_document
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.selftest import SelfTest
 from lvmtui.formats.spec import RunSpec, read_spec
+from lvmtui.formats.user_code import OwnTrainer
 from lvmtui.legacy.earlier_runs import APART
 from lvmtui.planning import plan as planning
 from lvmtui.planning.describe import plan_as_json, plan_as_text
@@ -140,6 +141,8 @@ def test_the_longest_run_does_not_wait_for_its_turn(
     plan = make_plan(replace(options, recipe="reference", size="full", models=("amn", "lstm", "gru")), workspace)
     assert (plan.campaign.jobs, plan.campaign.threads) == (2, 1) == (2, plan.specs[0].threads)
     assert "2 runs side by side, 1 thread each; GRU large first, because it takes longest" in plan_as_text(plan)
+    guessed = [replace(spec, own_trainer=OwnTrainer("mine", "true", "/")) for spec in plan.specs]
+    assert "GRU large first, because it may take longest" in plan_as_text(replace(plan, specs=tuple(guessed)))
     campaign = write_plan(plan, workspace)
     names = [p.run for p in campaign.runs]
     assert campaign.first == (names[-1],)

@@ -50,8 +50,7 @@ class TextField:
 
     def pieces(self, width: int) -> list[Piece]:
         """The field in `width` cells, the cursor in sight."""
-        first = max(0, self.cursor - width + 1)
-        before = self.text[first : self.cursor]
+        before = self.text[max(0, self.cursor - width + 1) : self.cursor]
         under = self.text[self.cursor : self.cursor + 1]
         return [(before, ""), (under or " ", "cursor"), (self.text[self.cursor + 1 :][: width - len(before) - 1], "")]
 
