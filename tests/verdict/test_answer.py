@@ -272,8 +272,9 @@ def test_retrieval_is_a_doubt_where_its_digits_and_intervals_show_it() -> None:
     )
     assert "). hit@1 is lower with 23k " in doubts((0.266, 0.27), 0.380)[1], "the interval of the MRR holds zero"
     assert doubts((0.2906, 0.2908), 0.380, trivial=0.2909) == (ids, joint), "no interval, nor three digits, show it"
-    above = replace(made_row("amn", -1.0), retrieval=(found("hit_1", 0.29, 0.285, 0.281),))
-    assert not any("hit@1" in words for words in caveats(made_table([above])))
+    for hit, told in ((0.27, [".270; clear of zero)."]), (0.279, [".279; not clear of zero)."]), (0.285, [])):
+        one = made_table([replace(made_row("amn", -1.0), retrieval=(found("hit_1", 0.29, hit, 0.281),))])
+        assert [words.partition("(at most ")[2] for words in caveats(one) if "hit@1" in words] == told
 
 
 def test_of_a_model_that_failed_the_answer_names_the_ending_without_its_cause() -> None:

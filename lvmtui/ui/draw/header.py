@@ -63,8 +63,7 @@ def _time_left(snapshot: Snapshot, *, wide: bool) -> tuple[str, ...]:
 def range_words(eta: Eta) -> str:
     """`5 to 8 m`, `40 s to 2 m`: a range needs few digits."""
     low, high = _coarse(eta.low), _coarse(eta.high)
-    unit = high.rpartition(" ")[2]
-    return f"{low.removesuffix(' ' + unit)} to {high}" if low != high else f"about {high}"
+    return f"{low.removesuffix(' ' + high.rpartition(' ')[2])} to {high}" if low != high else f"about {high}"
 
 
 def _coarse(seconds: float) -> str:
