@@ -217,7 +217,7 @@ class Observer:
             and not track.seen.later
             and track.asked is None
             and track.over_since is None
-            and (now - track.moved[1]) < track.patience
+            and now - track.moved[1] < track.patience
             and track.seen.still < track.patience
         )
 
