@@ -147,8 +147,7 @@ def any_near(vectors: Floats, only: Integers, among: Floats, same: float, releas
             rows = np.flatnonzero((bounds.max(axis=1) >= same - ROUNDING) & ~near[first : first + len(mine)])
             if len(rows):
                 columns = np.flatnonzero(bounds[rows].max(axis=0) >= same - ROUNDING)
-                cosines = vectors[mine[rows]] @ among[start + columns].T
-                near[first + rows] = (cosines >= same).any(axis=1)
+                near[first + rows] = (vectors[mine[rows]] @ among[start + columns].T >= same).any(axis=1)
         release()
     return only[near]
 

@@ -169,8 +169,7 @@ def followed(starts: Integers, cluster: npt.NDArray[np.integer]) -> Integers:
     """Starts of windows after which four more begin, each one row later, in the same cluster."""
     order, last = np.argsort(starts), STEPS - 1
     ordered, of = starts[order], cluster[order]
-    run = (ordered[last:] == ordered[:-last] + last) & (of[last:] == of[:-last])
-    return np.asarray(ordered[:-last][run])
+    return np.asarray(ordered[:-last][(ordered[last:] == ordered[:-last] + last) & (of[last:] == of[:-last])])
 
 
 def score_and_write(

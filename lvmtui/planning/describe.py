@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -13,6 +14,7 @@ from lvmtui.datasets.weights import capped, effective
 from lvmtui.formats.campaign import ArmFacts, Campaign
 from lvmtui.formats.json_codec import encode, find_document
 from lvmtui.formats.paths import Workspace
+from lvmtui.formats.results import LEAST_DF
 from lvmtui.formats.spec import RunSpec
 from lvmtui.legacy.earlier_runs import RISING
 from lvmtui.legacy.importer import SEEN
@@ -123,8 +125,12 @@ def _judged_by(plan: Plan) -> str:
 
 
 def _power(plan: Plan) -> str:
-    """What can be detected, and how far the data is from the bundled vectors where these stand for it."""
-    centre, said = plan.campaign.centre, plan.power.words
+    """What can be detected, whether seeds are few, and how far the data is from the bundled vectors it goes by."""
+    centre, said, seeds = plan.campaign.centre, plan.power.words, len(plan.campaign.seeds)
+    judged = len(plan.campaign.models) - _by_trainers(plan) or len(plan.campaign.models)
+    enough = math.ceil(LEAST_DF / judged) + 1  # training noise has (seeds - 1) degrees of freedom for each model
+    if 1 < seeds < enough and not plan.campaign.between:
+        said += f"; {seeds} seeds may prove too few for an interval, {enough} never do"
     here = centre.neighbours if centre else plan.check.files[-1].coherence
     if plan.power.source != Prior().source or here is None or abs(here - COHERENCE) <= UNLIKE:
         return said

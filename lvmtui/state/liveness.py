@@ -131,7 +131,6 @@ def life_of_job(
     if silent := silence_of(pulse, run.spec.campaign, now):
         return (Life.UNSEEN if open_end else Life.NONE), silent
     if job is not None:
-        alive = Life.STALLED if stalled else Life.ALIVE
-        return (Life.WAITING if job.waiting else alive), job.words
+        return (Life.WAITING if job.waiting else Life.STALLED if stalled else Life.ALIVE), job.words
     # it has ended and that is to be written down; or it was begun a moment ago
     return (Life.NONE if attempt and attempt.spoke else Life.WAITING), "submitted"

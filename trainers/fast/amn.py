@@ -24,8 +24,7 @@ class _Mixture(torch.autograd.Function):
     def forward(
         ctx: Any, context_BTD: Tensor, mean_BD: Tensor, w_query: Tensor, b_query: Tensor, w_key: Tensor, b_key: Tensor
     ) -> Tensor:
-        scale = len(w_key) ** -0.5
-        query_BA = product(mean_BD, w_query, b_query).mul_(scale)
+        query_BA = product(mean_BD, w_query, b_query).mul_(len(w_key) ** -0.5)
         asked_BD = product(query_BA, w_key.t())
         weights_BT = (context_BTD * asked_BD[:, None]).sum(-1).softmax(-1)
         ctx.save_for_backward(context_BTD, mean_BD, w_key, b_key, query_BA, weights_BT)

@@ -117,8 +117,7 @@ class RunScreen(RunsView):
     def _shown(self) -> str:
         """The pane that is open; a failed run opens with its log."""
         run = self.ui.run_selected
-        failed = run is not None and PHASES[run.phase].style == "failed"
-        pane = self._pane or ("log" if failed else "charts")
+        pane = self._pane or ("log" if run is not None and PHASES[run.phase].style == "failed" else "charts")
         return "log" if pane == "charts" and self._above else pane
 
     def _side(self, shown: str) -> str:
