@@ -88,12 +88,12 @@ def _nature(campaign: Campaign) -> tuple[object, ...]:
 
 
 def prior_of(comparisons: Sequence[Comparison], lengths: Sequence[Sequence[int]], earlier: Campaign) -> Prior | None:
-    """The variances that these comparisons show, mean over models; None where they show none.
+    """The variances that these comparisons show, mean over models that allow a fair one; None where they show none.
 
     A window's deviation is chosen so that the articles' part of the variance is as large as it was, the share between
     articles staying the usual one. Seeds are known where several of them shared their windows.
     """
-    effects = [c.effects for c in comparisons if c.effects and c.effects.cluster_df > 0]
+    effects = [c.effects for c in comparisons if c.effects and c.effects.cluster_df > 0 and not (c.unfit or c.failed)]
     if not effects or not lengths:
         return None
     usual = Prior()

@@ -45,6 +45,8 @@ def test_the_variances_are_those_that_were_seen(judged: tuple[Workspace, Campaig
     assert replace(prior, training=Prior.training).source == f"campaign {campaign.id}, {words}"
     effects = [c.effects for c in comparisons if c.effects]
     articles = fmean(math.fsum(i * i for i in e.influence) for e in effects)
+    failed = [replace(comparison, unfit=("failed to learn",)) for comparison in comparisons]
+    assert prior_of(failed, LENGTHS, campaign) is None and prior_of([*failed, *comparisons], LENGTHS, campaign) == prior
     assert variance_of_articles(LENGTHS, campaign.cluster_cap, prior) == pytest.approx(articles)
     assert prior.training**2 / len(campaign.seeds) == pytest.approx(fmean(e.training for e in effects))
 
