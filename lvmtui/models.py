@@ -70,10 +70,8 @@ MODELS = tuple(REGISTRY)
 
 
 def title_of(model: str, own: Mapping[str, str] = {}) -> str:
-    """The name of a model as people write it; in a campaign of several contexts with the context, `GRU@20`.
-
-    `own`: titles of a campaign's own models and trainers.
-    """
+    """The name of a model as people write it; in a campaign of several contexts with the context, `GRU@20`. `own`:
+    titles of a campaign's own models and trainers."""
     name, at, context = model.partition("@")
     return (own.get(name) or (REGISTRY[name].title if name in REGISTRY else name)) + at + context
 

@@ -47,10 +47,8 @@ COLOURS = {"running": "green", "done": "bold", "failed": "red", "alarm": "red", 
 
 
 def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
-    """Show the campaign until all its runs are over and its report is there. Returns the command's exit code.
-
-    Ctrl-C leaves; the runs go on.
-    """
+    """Show the campaign until all its runs are over and its report is there. Returns the command's exit code. Ctrl-C
+    leaves; the runs go on."""
     console = Console()
     reader = CampaignReader(workspace, folder)
     listen_for_term()

@@ -24,10 +24,8 @@ PAIRS = 8_192
 
 
 def centred(splits: Sequence[Split], arms: Sequence[Arm], groups: Groups, by: str) -> tuple[Split, ...]:
-    """The splits with a centre fitted `by` mean or median; those with the same held-out windows share one.
-
-    `arms`: smallest first, as in the splits. Raises UserError.
-    """
+    """The splits with a centre fitted `by` mean or median; those with the same held-out windows share one. `arms`:
+    smallest first, as in the splits. Raises UserError."""
     alike = grouped((split.facts.fingerprint, split) for split in splits)
     fitted = {fingerprint: _fit(some, arms, groups, by) for fingerprint, some in alike.items()}
     return tuple(with_centre(split, *fitted[split.facts.fingerprint]) for split in splits)

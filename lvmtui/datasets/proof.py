@@ -53,8 +53,8 @@ class ArmProof:
     """Rows of training windows that are the same as one of a validation window."""
     nearest: float
     """The highest cosine of a row of them with a held-out vector."""
-    nearest_place: str
-    """That row, as people find it in the file."""
+    nearest_row: int
+    """That row, of the store."""
     nearest_held_out: int
     """The held-out vector, from 0."""
     negated: int
@@ -75,8 +75,9 @@ class Proof:
     seconds: float
     natural: float = NATURAL
     """Cosine above which it warns: `NATURAL`, or that from which those that are nearly copies would count as such."""
-    beside: str = ""
-    """Where the held-out vector is that comes nearest to what is trained on, if that is worth a look."""
+    look_at: str = ""
+    """The row that comes nearest to a held-out one, and that one, as people find them in their files; empty: it comes
+    no nearer than natural neighbours do."""
 
     @property
     def holds(self) -> bool:
@@ -92,11 +93,10 @@ class Proof:
         looked_at = ", ".join(f"{arm.label}: {arm.vectors:,}" for arm in self.arms.values())
         nearest = max(self.arms.values(), key=lambda arm: arm.nearest)
         warnings = ""
-        if nearest.nearest >= self.natural:
+        if self.look_at:
             warnings += (
-                f"; WARNING: natural neighbours seldom come above {self.natural:.2f}; look at "
-                f"{nearest.nearest_place} of {nearest.label} and {self.beside}, and if they are copies, start again "
-                f"with --same {self.natural:.2f}"
+                f"; WARNING: natural neighbours seldom come above {self.natural:.2f}; look at {self.look_at}, and if "
+                f"they are copies, start again with --same {self.natural:.2f}"
             )
         if negated := sum(arm.negated for arm in self.arms.values()):
             warnings += f"; WARNING: {negated:,} of them are the negative of a held-out vector"
@@ -128,15 +128,18 @@ def prove(
         arms=arms,
         seconds=time.monotonic() - began,
         natural=natural,
-        beside=_place_of(heldout.vectors[nearest.nearest_held_out], by_label) if nearest.nearest >= natural else "",
+        look_at=_pair(nearest, heldout.vectors[nearest.nearest_held_out], by_label)
+        if nearest.nearest >= natural
+        else "",
     )
 
 
-def _place_of(vector: Floats, stores: Mapping[str, Store]) -> str:
-    """`row 3 of article Albedo of 23k, which is held out`: where the arms have this vector (D,)."""
+def _pair(nearest: ArmProof, vector: Floats, stores: Mapping[str, Store]) -> str:
+    """`row 3 of article Albedo of 23k and row 9 of article Ice of 8k, which is held out`; that one is `vector` (D,)."""
     cosines = {name: store.vectors @ vector for name, store in stores.items()}
     name = max(reversed(cosines), key=lambda arm: float(cosines[arm].max()))  # the largest of arms that share a store
-    return f"{stores[name].place(int(cosines[name].argmax()))} of {name}, which is held out"
+    other = f"{stores[name].place(int(cosines[name].argmax()))} of {name}, which is held out"
+    return f"{stores[nearest.label].place(nearest.nearest_row)} of {nearest.label} and {other}"
 
 
 def prove_all(folder: CampaignDir, campaign: Campaign, stores: Mapping[ArmName, Store]) -> tuple[str, bool]:
@@ -202,7 +205,7 @@ def _prove_arm(label: str, store: Store, windows: ArmWindows, heldout: HeldOut, 
         held_out_leaks=len(leaks),
         validation_leaks=len(validation_leaks),
         nearest=float(highest[nearest]),
-        nearest_place=store.place(int(used[nearest])),
+        nearest_row=int(used[nearest]),
         nearest_held_out=int((heldout.vectors @ store.vectors[used[nearest]]).argmax()),
         negated=int((lowest < -same).sum()),
         example=example,

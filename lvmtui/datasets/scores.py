@@ -169,7 +169,8 @@ def followed(starts: Integers, cluster: npt.NDArray[np.integer]) -> Integers:
     """Starts of windows after which four more begin, each one row later, in the same cluster."""
     order, last = np.argsort(starts), STEPS - 1
     ordered, of = starts[order], cluster[order]
-    return np.asarray(ordered[:-last][(ordered[last:] == ordered[:-last] + last) & (of[last:] == of[:-last])])
+    run = (ordered[last:] == ordered[:-last] + last) & (of[last:] == of[:-last])
+    return np.asarray(ordered[:-last][run])
 
 
 def score_and_write(

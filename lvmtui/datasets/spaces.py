@@ -103,10 +103,8 @@ class _Blocks:
 
 
 def compare_spaces(baseline: Arm, expanded: Arm, new: npt.NDArray[np.bool_]) -> SpaceFacts:
-    """Look for rows of either arm that are not of the baseline's space.
-
-    `new`: which of the expanded arm's rows (n,) the baseline does not have.
-    """
+    """Look for rows of either arm that are not of the baseline's space. `new`: which of the expanded arm's rows (n,)
+    the baseline does not have."""
     own, full = _blocks(baseline), _blocks(expanded)
     if len(own.starts) < FEWEST_BLOCKS or not len(full.starts):
         return SpaceFacts(tested=False)

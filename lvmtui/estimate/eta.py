@@ -194,10 +194,8 @@ def left_of(work: Work, view: RunView, now: float) -> Left:
 
 
 def time_of(work: Work, left: Left, machine: Machine, chance: Worsening = UNKNOWN, own: Shown | None = None) -> Time:
-    """How long that work takes.
-
-    `chance`: how likely evaluations bring no better loss; `own`: what the run's newest process has shown.
-    """
+    """How long that work takes. `chance`: how likely evaluations bring no better loss; `own`: what the run's newest
+    process has shown."""
     guess = machine.step(work, own)
     speed = math.exp(guess.mean)
     step = speed * step_cost(work)

@@ -151,7 +151,8 @@ def _drift(run: RunState) -> float | None:
     for now in (last // 4, last // 2, 3 * last // 4):
         back = max(0, min(2 * now - last, now - now // LEAST_LOOK_BACK))
         before = (seconds[now] - seconds[back]) / (now - back)
-        errors.append(math.log(((seconds[last] - seconds[now]) / (last - now)) / before) ** 2)
+        after = (seconds[last] - seconds[now]) / (last - now)
+        errors.append(math.log(after / before) ** 2)
     return math.sqrt(sum(errors) / len(errors))
 
 

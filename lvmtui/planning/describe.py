@@ -130,7 +130,7 @@ def _power(plan: Plan) -> str:
     judged = len(plan.campaign.models) - _by_trainers(plan) or len(plan.campaign.models)
     enough = math.ceil(LEAST_DF / judged) + 1  # training noise has (seeds - 1) degrees of freedom for each model
     if 1 < seeds < enough and not plan.campaign.between:
-        said += f"; {seeds} seeds may prove too few for an interval, {enough} never do"
+        said += f"; {seeds} seeds may be too few for an interval, {enough} are enough"
     here = centre.neighbours if centre else plan.check.files[-1].coherence
     if plan.power.source != Prior().source or here is None or abs(here - COHERENCE) <= UNLIKE:
         return said

@@ -88,7 +88,7 @@ def _nature(campaign: Campaign) -> tuple[object, ...]:
 
 
 def prior_of(comparisons: Sequence[Comparison], lengths: Sequence[Sequence[int]], earlier: Campaign) -> Prior | None:
-    """The variances that these comparisons show, mean over models that allow a fair one; None where they show none.
+    """The variances that these comparisons show, mean over the models compared fairly; None where they show none.
 
     A window's deviation is chosen so that the articles' part of the variance is as large as it was, the share between
     articles staying the usual one. Seeds are known where several of them shared their windows.

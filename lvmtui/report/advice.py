@@ -228,8 +228,8 @@ def _cheapest(usable: Sequence[PricedModel]) -> PricedModel | None:
 
 
 def _balanced(usable: Sequence[PricedModel], unsure: Sequence[PricedModel], label: str, none: str) -> Recommendation:
-    """The cheapest of those nearly as good as the best of the expanded arm, `label`. `unsure`: with those of which it
-    is not known that they beat the best trivial baseline; `none`: why none is."""
+    """The cheapest of those nearly as good as the best of the expanded arm, `label`. `unsure`: those and others that
+    may beat the best trivial baseline; `none`: what to say if nothing is `usable`."""
     if (best := _cheapest(usable)) is None:
         return Recommendation("Best balance", (), "unknown without parameters and latencies" if usable else none)
     words = f"{best.title}, cosine {cosine(best.cosine)} with {best.cost.words}"

@@ -21,6 +21,7 @@ def html(blocks: Iterable[Block], pictures: Mapping[str, str], *, mark: str = ""
     """The page. `pictures`: SVG by the path of its Figure (`curves.OF_THE_PAGE`). `mark`: a comment near its top."""
     blocks = tuple(blocks)
     title = next((block.text for block in blocks if isinstance(block, Heading)), "")
+    style = files("lvmtui.report").joinpath("page.css").read_text(encoding="utf-8")
     lines = [
         "<!doctype html>",
         *([f"<!-- {sanitise(mark, 200).replace('--', '-').replace('>', '')} -->"] if mark else []),
@@ -31,7 +32,7 @@ def html(blocks: Iterable[Block], pictures: Mapping[str, str], *, mark: str = ""
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         '<meta name="color-scheme" content="light dark">',
         f"<title>{_escaped(title)}</title>",
-        f"<style>\n{files('lvmtui.report').joinpath('page.css').read_text(encoding='utf-8')}</style>",
+        f"<style>\n{style}</style>",
         "</head>",
         "<body>",
         "<main>",

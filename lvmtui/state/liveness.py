@@ -95,7 +95,8 @@ class PulseReader:
             return frozenset()
         since = self.newest.beat if self.newest else 0
         self.newest = read_pulse(self._path)
-        return frozenset(run for run, beat in (self.newest.changed if self.newest else {}).items() if beat > since)
+        changed = self.newest.changed if self.newest else {}
+        return frozenset(run for run, beat in changed.items() if beat > since)
 
 
 def silence_of(pulse: Pulse | None, campaign: str, now: float) -> str:

@@ -155,9 +155,8 @@ class RunState:
 
     @property
     def began(self) -> float | None:
-        """When its first process was launched: the trainer logs `started` only after its imports. A job is launched
-        when it is submitted, perhaps hours before it begins: it began as long before its last word as it has worked,
-        or more."""
+        """When its first process was launched, as the trainer logs `started` only after its imports. A job is launched
+        when it is submitted, perhaps hours early: it began as long before its last word as it has worked, or more."""
         trainer, process = self.trainer, self.supervision.process
         launched = self.supervision.first_launched
         if process is not None and process.is_job:

@@ -169,7 +169,8 @@ def _one_seed(table: Table) -> str:
     if len(single) == len(table.ranked):
         return ONE_SEED
     who = " and ".join(filter(None, (named(leaning), "the average" * average)))
-    return f"with one seed of {named(single)}, {who} only {'leans' if len(leaning) + average == 1 else 'lean'}"
+    verb = "leans" if len(leaning) + average == 1 else "lean"
+    return f"with one seed of {named(single)}, {who} only {verb}"
 
 
 def _figure(primary: Average, table: Table) -> str:

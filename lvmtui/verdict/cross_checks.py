@@ -53,11 +53,13 @@ def retrieval_doubt(table: Table) -> str:
         every = "every model" if len(first) == len(table.rows) else judged
         models = every if len(below) == len(first) else f"{len(below)} of {len(first)} models"
         clear = sum(f.gain is not None and f.gain.side(table.level / FIGURES) < 0 for f in below)
-        of = f" for {clear or 'none'} of {len(below)}" if len(below) > 1 else ""
+        sure = "clear of zero" if clear else "not clear of zero"
+        if len(below) > 1:
+            sure = f"clear of zero for {clear or 'none'} of {len(below)}"
         said.append(
             f"hit@1 of {words.the_trivial(against)}, which needs no network, is {cosine(best, 3)}, above that of "
             f"{models} trained on {larger} (at most {cosine(max(f.expanded for f in below), 3)}; "
-            f"{'' if clear or of else 'not '}clear of zero{of})."
+            f"{sure})."
         )
     lower = [title for name, title in TITLES.items() if rows and all(name in row.fell for row in rows)]
     if lower and all((row.change or 0.0) > 0 for row in rows):

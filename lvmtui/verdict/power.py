@@ -84,7 +84,8 @@ class Power:
         if self.target is not None and self.times_articles:
             said.append(f"for {self.target:g} % about {self.times_articles} times as many articles are needed")
         if most := self.seeds_to_fold:
-            said.append(f"--seeds {' '.join(map(str, range(1, most + 1)))} holds out up to {most} times as many")
+            listed = " ".join(map(str, range(1, most + 1)))
+            said.append(f"--seeds {listed} holds out up to {most} times as many")
         elif self.with_seeds:
             said.append(f"with {2 * self.seeds} seeds about {self.with_seeds:.2g} %")
         elif self.times_articles and self.times_with_seeds and 1.5 * self.times_with_seeds < self.times_articles:

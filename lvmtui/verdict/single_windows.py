@@ -24,7 +24,8 @@ def single_windows(scored: Sequence[ScoredPair], names: Sequence[Sequence[str]],
     Cosines are means over the seeds that were judged on a window: all of them, or with `folds` one.
     """
     pairs = [(pair, of) for pair, of in zip(scored, names, strict=True)]
-    windows = [window for group in ([[pair] for pair in pairs] if folds else [pairs]) for window in _windows(group)]
+    groups = [[pair] for pair in pairs] if folds else [pairs]
+    windows = [window for group in groups for window in _windows(group)]
     both = np.array([window.baseline + window.expanded for window in windows])
     gain = np.array([window.expanded - window.baseline for window in windows])
 

@@ -333,10 +333,10 @@ def test_what_counts_as_a_copy_and_how_much_an_article_weighs_are_options(tmp_pa
     assert plan.split.facts.same == 0.7 and plan.campaign.cluster_cap == 3
     assert "cosine of 0.7 and more count as one (as given by --same)" in plan_as_text(plan)
     assert "none weighs more than 3 windows" in plan_as_text(plan)
-    assert "power      each model can detect" in plan_as_text(plan) and "seeds may prove" not in plan_as_text(plan)
+    assert "power      each model can detect" in plan_as_text(plan) and "seeds may be" not in plan_as_text(plan)
     for models, seeds, enough in ((1, 2, 4), (2, 2, 3), (1, 4, 0), (3, 2, 0)):
         few = replace(plan.campaign, models=plan.campaign.models[:1] * models, seeds=tuple(range(seeds)))
-        words = f"; {seeds} seeds may prove too few for an interval, {enough} never do"
+        words = f"; {seeds} seeds may be too few for an interval, {enough} are enough"
         assert (words in plan_as_text(replace(plan, campaign=few))) == (enough > 0)
     usual = make_plan(options, Workspace(tmp_path))
     assert usual.split.facts.same == 0.98 and usual.campaign.cluster_cap

@@ -199,9 +199,10 @@ def resume(bench: Bench) -> Outcome:
 
 def evaluation(bench: Bench) -> Outcome:
     """An evaluation between two steps changes nothing."""
+    held = walk(100, DIM, bench.device)
 
     def evaluated(steps: Steps, model: str, recipe: str) -> Steps:
-        evaluate(steps.state.averaged, walk(100, DIM, bench.device), "cosine", lambda: None)
+        evaluate(steps.state.averaged, held, "cosine", lambda: None)
         steps.state.model.train()
         return steps
 

@@ -115,6 +115,7 @@ def script(place: Place, threads: int) -> str:
     variables = {RUN_MARK: path, **thread_environment(threads)}
     setup, python = settings.get("setup", ()), value_of(settings, "python")
     # a Python of its own has its own installation of lvmtui
+    trainer = (python, "-P", "-m", "trainers") if python else trainer_of(place)
     lines = [
         "#!/bin/bash",
         *(f"#SBATCH {option}" for option in map(_quoted, asked)),
@@ -122,7 +123,7 @@ def script(place: Place, threads: int) -> str:
         *(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
         f'export {LAUNCH_MARK}="{LAUNCH}$SLURM_JOB_ID"',
         f"[ -e {shlex.quote(path + '/spec.json')} ] || exit {NO_FOLDER}",
-        f"exec {shlex.join((python, '-P', '-m', 'trainers') if python else trainer_of(place))} {shlex.quote(path)}",
+        f"exec {shlex.join(trainer)} {shlex.quote(path)}",
     ]
     return "\n".join(lines) + "\n"
 

@@ -94,17 +94,13 @@ def best_now(snapshot: Snapshot, width: int) -> list[Line]:
         best, name = max(held)
         line = (("best now  ", "dim"), (f"{name} ", ""), (words.cosine(best), "bold"), (" held-out", "dim"))
         return [line if width_of(line) <= width else (("best  ", "dim"), *line[1:])]
-    gains = [
-        (skill.gain.value, f"{row.title} {cell.label} ", f" {the_trivial(skill.against)}, held-out windows")
-        for row, cell in cells
-        if (skill := cell.skill)
-    ] or [
-        (run.gain, f"{run.title} {run.label} ", measure_words([run]).removeprefix("gain over"))
-        for run in snapshot.runs
-        if run.gain is not None and not run.alarms
-    ]
-    if not gains:
+    if judged := [(cell.skill, f"{row.title} {cell.label} ") for row, cell in cells if cell.skill]:
+        skill, name = max(judged, key=lambda one: one[0].gain.value)
+        gain, over = skill.gain.value, f" {the_trivial(skill.against)}, held-out windows"
+    elif gains := [(run.gain, run) for run in snapshot.runs if run.gain is not None and not run.alarms]:
+        gain, run = max(gains, key=lambda one: one[0])
+        name, over = f"{run.title} {run.label} ", measure_words([run]).removeprefix("gain over")
+    else:
         return []
-    gain, name, over = max(gains)
     told, side = (words.signed(gain), " over") if gain >= 0 else (words.cosine(-gain), " below")
     return [(("best now  ", "dim"), (name, ""), (told, "bold"), (f"{side}{over}", "dim"))]

@@ -44,8 +44,8 @@ def _best_of(names: Collection[str]) -> str:
 
 
 def outgained_by(model: ModelFacts) -> str:
-    """The trivial baseline that rises more than the model where more data helps it and its gain falls all the same, on
-    the held-out windows and on those of its curves. Empty: its gain does not fall, or that is not known yet."""
+    """The trivial baseline that more data helps more than the model, so that the model's gain falls, on the held-out
+    windows and on those of its curves. Empty: its gain does not fall, or that is not known yet."""
     gains = [[run.gain for run in model.arms.get(arm, ()) if run.gain is not None] for arm in ARMS]
     if model.row is None or (model.row.change or 0.0) <= 0 or not all(gains):
         return ""
