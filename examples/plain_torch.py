@@ -49,7 +49,8 @@ def save(step: int) -> None:
 
 
 for step in range(run.first_step + 1, run.steps + 1):
-    chosen = torch.randint(len(train), (128,), generator=torch.Generator().manual_seed(step)).numpy()
+    drawn_by = torch.Generator().manual_seed(run.seed * run.steps + step)  # the same batch, also in a run that goes on
+    chosen = torch.randint(len(train), (128,), generator=drawn_by).numpy()
     contexts, targets = map(torch.from_numpy, train.batch(chosen))
     cosine = functional.cosine_similarity(predict(contexts), targets).mean()
     optimizer.zero_grad()
