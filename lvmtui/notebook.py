@@ -62,6 +62,7 @@ class RunRecord:
     seconds: float | None
     """Of work, without pauses."""
     attempts: int
+    """Starts that its trainer logged; a process that died before that is not counted."""
     started: float | None
     """Seconds since 1970."""
     ended: float | None
@@ -127,6 +128,7 @@ class ComparisonRecord:
     expanded_label: str
     baseline_cosine: float | None
     expanded_cosine: float | None
+    """Weighted as the change is; until there is a comparison, both are plain means over windows."""
     change_percent: float | None
     low_percent: float | None
     """95 % interval of this model alone."""

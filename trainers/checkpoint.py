@@ -39,9 +39,7 @@ def until_next(seconds: float) -> float:
 
 def save_archive(path: Path, content: Mapping[str, Any], before: Path | None = None) -> str:
     """Write `content` to `path`, which is replaced in one step, and sync it. Returns the checksum. Raises OSError.
-
-    `before`: the name that what `path` held is kept under.
-    """
+    `before`: the name that what `path` held is kept under."""
     return write_sealed(path, lambda file: torch.save(dict(content), file), before)
 
 

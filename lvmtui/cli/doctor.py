@@ -6,7 +6,6 @@ import argparse
 import json
 import shutil
 import sys
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +15,7 @@ from lvmtui.doctor.machine import MachineFinding, look_at_machine
 from lvmtui.formats.json_codec import encode
 from lvmtui.system.gpus import torch_build
 from lvmtui.system.numbers import plural
+from lvmtui.system.text import wrap
 
 WORDS = {"ok": "ok", "note": "note", "fault": "FAULT"}
 
@@ -39,9 +39,9 @@ def as_text(findings: Sequence[MachineFinding], width: int) -> str:
     for finding in findings:
         head = f"{finding.subject:{broad}}  {WORDS[finding.state]:5}  "
         room, below = max(width, len(head) + 20), " " * len(head)
-        lines += textwrap.wrap(finding.words, room, initial_indent=head, subsequent_indent=below) or [head]
+        lines += wrap(finding.words, room, initial_indent=head, subsequent_indent=below) or [head]
         if finding.remedy:
-            lines += textwrap.wrap(finding.remedy, room, initial_indent=f"{below}> ", subsequent_indent=f"{below}  ")
+            lines += wrap(finding.remedy, room, initial_indent=f"{below}> ", subsequent_indent=f"{below}  ")
     faults, notes = (sum(f.state == state for f in findings) for state in ("fault", "note"))
     noted = f"; {plural(notes, 'note')}" if notes else ""
     closing = f"{plural(faults, 'fault')}: something here will fail" if faults else f"nothing stands in the way{noted}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lvmtui.cli.status import WRAP
 from lvmtui.formats.learning_curve import read_learning_curve
 from lvmtui.formats.paths import Workspace
 from lvmtui.formats.spec import BUNDLED
@@ -14,7 +13,7 @@ from lvmtui.report.sizes import curve_answer
 from lvmtui.state.campaign_reader import CampaignState
 from lvmtui.state.status import FAILURES, Phase
 from lvmtui.system import numbers as words
-from lvmtui.system.text import aligned, grouped
+from lvmtui.system.text import aligned, grouped, wrap
 from lvmtui.verdict.answer import LEANS, answer
 from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.table import Table
@@ -34,17 +33,17 @@ def read_ending(workspace: Workspace, state: CampaignState, program: str, width:
     sizes = curve_answer(read_learning_curve(state.dir.learning_curve), table.seeds)
     asked = context_questions(table, known.comparisons.values())
     said = (answer(table), sizes, *(f"{one.question} {one.answer}" for one in asked))
-    lines = [line for words in said for line in WRAP(words, width)]  # none of an empty one
+    lines = [line for words in said for line in wrap(words, width)]  # none of an empty one
     title_line, *rows = aligned(result_rows(table), right=(1, 2, 3))
     lines += ["", title_line]
     last = title_line.index("verdict")
     for row in rows:
-        lines += WRAP(row, max(width, last + LEAST_WIDTH), subsequent_indent=" " * last)
+        lines += wrap(row, max(width, last + LEAST_WIDTH), subsequent_indent=" " * last)
     unranked = ((row.verdict.reason, row.title) for row in table.rows if row.verdict.reason and row.rank is None)
     for reason, titles in grouped(unranked).items():
-        lines += WRAP(f"{', '.join(titles)}: {reason}", width, subsequent_indent="  ")
+        lines += wrap(f"{', '.join(titles)}: {reason}", width, subsequent_indent="  ")
     if doubts := known.doubts:
-        lines += ["", *WRAP(f"Before you rely on it: {doubts[0]}", width)]
+        lines += ["", *wrap(f"Before you rely on it: {doubts[0]}", width)]
         lines += ["The report has more doubts."] if len(doubts) > 1 else []
     lines += ["", f"report  {workspace.final_comparison(state.campaign)}"]
     steps = next_commands(state, table, program)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import textwrap
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -28,7 +27,7 @@ from lvmtui.supervisor.container import leave, listen_for_term
 from lvmtui.supervisor.lock import ENSURE, ensure_supervisor
 from lvmtui.system import numbers as words
 from lvmtui.system.errors import UserError
-from lvmtui.system.text import grouped
+from lvmtui.system.text import grouped, wrap
 from lvmtui.verdict.ranking import Judgement
 
 EVERY = 1.0
@@ -70,7 +69,7 @@ def follow(workspace: Workspace, folder: CampaignDir, *, headless: bool) -> int:
     unfinished = [view for view in state.runs if view.status.phase is not Phase.FINISHED]
     for said, runs in grouped((_how(view), state.title_of(view.planned)) for view in unfinished).items():
         if plain or said not in " ".join(ending.split()):  # a person has just read it
-            print(textwrap.fill(f"{', '.join(runs)} {said}", width, subsequent_indent="  "), file=sys.stderr)
+            print(*wrap(f"{', '.join(runs)} {said}", width, subsequent_indent="  "), sep="\n", file=sys.stderr)
     sys.stderr.flush()
     print(outcome_of(state.campaign.id, Judgement(state).table).line)
     return 1 if unfinished else 0

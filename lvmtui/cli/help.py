@@ -112,12 +112,12 @@ EXAMPLES: Mapping[str, Sequence[tuple[str, str]]] = {
         ("lvmtui import old/lstm --arm 80k --context 10", "what they do not say"),
     ),
     "trainer": (
-        ('lvmtui trainer test --command "python train.py"', "try it"),
+        ('lvmtui trainer test --command "{python} train.py"', "try it"),
         ("lvmtui trainer test --pattern 'loss (?P<loss>\\S+)' yesterday.log", "its log"),
         ("lvmtui trainer test --help", ""),
     ),
     "trainer test": (
-        ('lvmtui trainer test --command "python train.py"', "try it"),
+        ('lvmtui trainer test --command "{python} train.py"', "try it"),
         ('lvmtui trainer test --command "{python} train.py" --checkpoints', "on TERM"),
         ("lvmtui trainer test --pattern 'loss (?P<loss>\\S+)' yesterday.log", "its log"),
     ),

@@ -16,6 +16,7 @@ from lvmtui.planning import options
 from lvmtui.planning.options import OPTIONS, Options
 from lvmtui.planning.read_options import Given, combine, naming_the_file, read_campaign_file, read_value
 from lvmtui.system.errors import UserError
+from lvmtui.system.text import wrap
 
 if TYPE_CHECKING:
     from lvmtui.planning.extend import Extension
@@ -99,7 +100,7 @@ def _start(given: argparse.Namespace, start: Options, file: Given, extended: Ext
 def _ask_whether_to_train(doubts: Sequence[str]) -> None:
     """Ask on a terminal; elsewhere, where nobody can answer, only say it. Raises UserError for no."""
     for doubt in doubts:
-        print(f"lvmtui: {doubt}", file=sys.stderr, flush=True)
+        print(*wrap(f"lvmtui: {doubt}", line_width()), sep="\n", file=sys.stderr, flush=True)
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
     print("Train all the same? [y/N] ", end="", file=sys.stderr, flush=True)

@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import textwrap
 import time
 from collections.abc import Sequence
-from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -23,7 +21,7 @@ from lvmtui.state.run_state import RunState
 from lvmtui.state.status import ALIVE, Phase, interrupted_words, interruptions
 from lvmtui.system import numbers as words
 from lvmtui.system.process_id import Identity
-from lvmtui.system.text import aligned, padded, sanitise, width
+from lvmtui.system.text import aligned, padded, sanitise, width, wrap
 from lvmtui.verdict.comparison import lost_scores
 from lvmtui.verdict.early import best_trivial
 from lvmtui.verdict.ranking import Judgement
@@ -35,7 +33,6 @@ NARROWEST = 30
 """Characters of a reason that stands beside its run, at least; with less room it stands below."""
 LONG = 80
 """Characters of a note up to which it is told again: `as AMN 8k` would hide an alarm, or that a run ended early."""
-WRAP = partial(textwrap.wrap, break_on_hyphens=False, break_long_words=False)
 GAIN = "gain: cosine at lowest loss less the best trivial one's, own validation windows"
 EACH = "each context over its own trivial baselines; the report takes the best of all"
 BARE = "cosine: own validation cosine, at the epoch of lowest loss or highest cosine"
@@ -195,7 +192,7 @@ def status_as_text(state: CampaignState, supervisor: Identity | None, columns: i
     below = (*below, *(f"doubt: {doubt}" for doubt in lost_scores(state)), "", *standing(state, supervisor))
     table = chain(*run_lines([titles, *rows_of(state, eta, known)], columns))
     first, last = (
-        [part for line in lines for part in WRAP(line, columns, subsequent_indent="  ") or [""]]
+        [part for line in lines for part in wrap(line, columns, subsequent_indent="  ") or [""]]
         for lines in (above, below)
     )
     return "\n".join([*first, *table, *last])
@@ -214,9 +211,9 @@ def run_lines(rows: Sequence[RunRow], columns: int, *, whole: bool = True) -> li
         if not whole:
             lines.append([head + note])
         elif columns - indent >= min(NARROWEST, width(note)):
-            lines.append(WRAP(note, columns, initial_indent=head, subsequent_indent=below) or [start])
+            lines.append(wrap(note, columns, initial_indent=head, subsequent_indent=below) or [start])
         else:
-            lines.append([start, *WRAP(note, columns, initial_indent="    ", subsequent_indent="    ")])
+            lines.append([start, *wrap(note, columns, initial_indent="    ", subsequent_indent="    ")])
     return lines
 
 

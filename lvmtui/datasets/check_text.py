@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
+from itertools import chain
 
 from lvmtui.datasets.check_facts import FEW_WINDOWS, NO_ORDER, CheckedFile, CheckedPair, DataCheck
 from lvmtui.datasets.store import UNIT_TOLERANCE
 from lvmtui.formats.data_facts import Neighbours
 from lvmtui.system.numbers import plural
+from lvmtui.system.text import wrap
 
 MANY_COPIES = 0.1
 """Share of a file's vectors that may repeat earlier ones (headings, set phrases) before it is worth a word."""
@@ -28,11 +29,9 @@ def check_as_text(checked: DataCheck, width: int = 10_000) -> str:
     lines += [f"warning: {checked.warning}"] if checked.warning else []
     none = f"no faults, {'1 warning, ' if checked.warning else ''}{plural(len(checked.notes), 'note')}"
     lines += [f"fault: {fault}" for fault in checked.faults] or [none]
-    text = textwrap.TextWrapper(max(40, width), break_long_words=False)
-    for number, line in enumerate(lines):
-        text.subsequent_indent = " " * (17 if line.startswith("  ") else 6)  # to where the text begins
-        lines[number] = text.fill(line)
-    return "\n".join(lines)
+    below = [" " * (17 if line.startswith("  ") else 6) for line in lines]  # to where the text begins
+    wrapped = (wrap(line, max(40, width), subsequent_indent=b) for line, b in zip(lines, below, strict=True))
+    return "\n".join(chain.from_iterable(parts or [""] for parts in wrapped))
 
 
 def _file_lines(facts: CheckedFile, context: int) -> list[tuple[str, str]]:

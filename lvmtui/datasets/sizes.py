@@ -98,10 +98,8 @@ def sized(split: Split, sizes: Sequence[Size]) -> Split:
 
 
 def asked_sizes(sizes: Sequence[int | None], there: int) -> tuple[int | None, ...]:
-    """Sizes as they are asked for (None: all), smallest first. Raises UserError for those that cannot be made.
-
-    `there`: vectors to train on.
-    """
+    """Sizes as they are asked for (None: all), smallest first. Raises UserError for those that cannot be made. `there`:
+    vectors to train on."""
     ordered = sorted(sizes, key=lambda size: there + 1 if size is None else size)
     for size in ordered:
         if size is not None and size > there:

@@ -66,10 +66,8 @@ def documents(path: Path, *, text_field: str = "", title_field: str = "") -> Ite
 
 
 def input_files(path: Path) -> list[tuple[str, int, int]]:
-    """Name, bytes and time of each file that `documents` will read: tells whether it is the input seen before.
-
-    Raises UserError where there is nothing at `path`.
-    """
+    """Name, bytes and time of each file that `documents` will read: tells whether it is the input seen before. Raises
+    UserError where there is nothing at `path`."""
     if not path.exists():
         raise UserError(f"{sanitise(str(path))}: no such file or folder; check the path")
     seen = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -24,7 +23,7 @@ from lvmtui.planning.judged_on import held_out_lengths
 from lvmtui.planning.plan import Plan
 from lvmtui.state.campaign_reader import newest_campaigns
 from lvmtui.system import numbers as words
-from lvmtui.system.text import grouped, sanitise
+from lvmtui.system.text import grouped, sanitise, wrap
 from lvmtui.verdict.power import Prior
 from lvmtui.verdict.words import LEFT_OUT, centre_words, population_words
 
@@ -79,9 +78,7 @@ def plan_as_text(plan: Plan, width: int = 10_000) -> str:
     )
     notes = dict.fromkeys((*campaign.doubts, *plan.remarks, *plan.check.notes, *campaign.notes))
     lines.extend(f"note       {note}" for note in notes)
-    return "\n".join(
-        textwrap.fill(line, max(40, width), subsequent_indent=" " * 11, break_on_hyphens=False) for line in lines
-    )
+    return "\n".join(part for line in lines for part in wrap(line, max(40, width), subsequent_indent=" " * 11) or [""])
 
 
 def _models(campaign: Campaign) -> str:

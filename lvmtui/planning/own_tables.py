@@ -216,7 +216,7 @@ def _recipe(name: str, table: Mapping[str, Any], base: Path, where: str) -> Reci
 def _trainer(name: str, table: Mapping[str, Any], base: Path, where: str) -> TrainerTable:
     command, pattern = _text(table, "command", where), table.get("pattern", [])
     if not command:
-        raise UserError(f'{where}: the command is missing; add command = "python train.py --data {{data}}"')
+        raise UserError(f'{where}: the command is missing; add command = "{{python}} train.py --data {{data}}"')
     command_words(command, dict.fromkeys(PLACES, ""), where)
     patterns = (pattern,) if isinstance(pattern, str) else tuple(pattern) if isinstance(pattern, list) else (None,)
     for one in patterns:

@@ -47,9 +47,7 @@ class EventFiles:
 
     def write(self, state: CampaignState) -> int:
         """Write what is new; the first call replaces what an earlier process wrote. Returns the number of figures.
-
-        Raises OSError.
-        """
+        Raises OSError."""
         number = 0
         for view in state.runs:
             if view.state and view.state.trainer.evaluations:

@@ -50,10 +50,8 @@ def lacks_steps(progress: Progress | None, seconds: float, *, stopped: bool = Fa
 
 
 def life_of(run: RunState, stalled: bool = False, is_of: Callable[[Identity], bool] = lambda process: True) -> Life:
-    """Look at the run's processes (one read of /proc each).
-
-    `is_of`: whether a living process works in this run's folder, and not in one that this was copied from.
-    """
+    """Look at the run's processes (one read of /proc each). `is_of`: whether a living process works in this run's
+    folder, and not in one that this was copied from."""
     if any(process.alive() and is_of(process) for process in processes_of(run)):
         return Life.STALLED if stalled else Life.ALIVE
     newest = newest_attempt(run)

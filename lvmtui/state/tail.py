@@ -71,9 +71,7 @@ class LogCursor(Generic[Record]):
         self, path: Path, decode: Callable[[bytes], Record], *, without: tuple[bytes, ...] = (), most: float = math.inf
     ) -> None:
         """Lines that contain one of `without` are passed over before they are decoded, which is most of the cost.
-
-        `most`: bytes that are read in one call.
-        """
+        `most`: bytes that are read in one call."""
         self.path = path
         self._decode = decode
         self._without = without

@@ -272,6 +272,7 @@ def _death(run: RunSeen, attempt: Attempt, state: RunState) -> WriteDown:
     process, generation, ending = attempt.process, attempt.generation, attempt.ending
     ended = run.probe.ended if run.probe.ended and run.probe.ended.process == process else None
     signalled = state.supervision.signalled
+    stalled = signalled is not None and signalled.reason.startswith(STALLED)
 
     def lose(reason: str, counts: bool = True, *, later: bool = False, left: float | None = None) -> WriteDown:
         return WriteDown(run.name, Lost(0.0, generation, process, reason, state.checkpoint_step, counts, left), later)
@@ -285,12 +286,13 @@ def _death(run: RunSeen, attempt: Attempt, state: RunState) -> WriteDown:
         return lose("the machine restarted", counts=False)
     if state.intent.want == "pause" and not attempt.spoke and not state.supervision.insisted:
         return lose(AS_ASKED, counts=False)
-    if ended and ended.excused:
-        return lose(ended.words, counts=False, later=ended.words.endswith(UNBEGUN))  # whoever did it wants its place
     if ended and ended.code in LEFT:
         return lose(LEFT[ended.code], counts=False, later=ended.code in LATER)
     if signalled is not None and state.supervision.insisted:
-        return lose(f"{signalled.reason}; it was killed", counts=signalled.reason.startswith(STALLED))
+        return lose(f"{signalled.reason}; it was killed", counts=stalled)
+    if ended and ended.excused:
+        why, unbegun = signalled.reason if signalled else ended.words, ended.words.endswith(UNBEGUN)
+        return lose(why, counts=stalled, later=unbegun)  # later: whoever cancelled a job that waits wants its place
     reason = ended.words if ended else GONE
     if ended is None or ended.code is None:
         return lose(reason)

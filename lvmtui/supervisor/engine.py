@@ -89,7 +89,7 @@ class Ended:
     code: int | None = None
     """Exit code; None if it was killed by a signal or the code is unknown."""
     excused: bool = False
-    """True if it was not the run's fault: its node failed, or it was preempted."""
+    """True if it was not the run's fault: its node failed, it was preempted or cancelled, perhaps by us."""
     outside: bool = False
     """True if the cluster, or somebody there, ended it."""
 

@@ -39,6 +39,7 @@ def take_lock(workspace: Workspace, seconds: float = RIVAL_WAIT) -> IO[bytes] | 
     """Take the workspace's lock, waiting at most `seconds` for it. None if another process has it. Raises UserError."""
     path = workspace.supervisor_lock
     try:
+        workspace.root.stat()  # one that was moved away meanwhile is not made anew
         path.parent.mkdir(parents=True, exist_ok=True)
         return try_lock(path, seconds)
     except OSError as error:

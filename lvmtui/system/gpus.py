@@ -96,10 +96,8 @@ def gpu_variables(devices: str, environment: Mapping[str, str] = os.environ) -> 
 
 
 def device_for(device: str, gpus: tuple[str, ...], in_use: Iterable[str]) -> str:
-    """The GPU a new run gets: the one the fewest others have. Empty where there is nothing to choose.
-
-    `device`: of the spec. `in_use`: CUDA_VISIBLE_DEVICES of the living runs.
-    """
+    """The GPU a new run gets: the one the fewest others have. Empty where there is nothing to choose. `device`: of the
+    spec. `in_use`: CUDA_VISIBLE_DEVICES of the living runs."""
     if device not in ("auto", "cuda") or len(gpus) < 2:
         return ""
     users = Counter(in_use)

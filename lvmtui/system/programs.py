@@ -74,9 +74,7 @@ def done_by(
     command: Sequence[str], *, seconds: float, environment: Mapping[str, str] = os.environ, given: str = ""
 ) -> Done:
     """Run a short command to its end. One that is missing has exit code 127, one that hangs 124; `err` says so.
-
-    `given`: what it reads from its input.
-    """
+    `given`: what it reads from its input."""
     try:
         done = subprocess.run(
             list(command), capture_output=True, timeout=seconds, input=given.encode(), env=dict(environment)

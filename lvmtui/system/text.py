@@ -7,8 +7,10 @@ reorder what is read, invalid UTF-8, or megabytes without a newline. `sanitise` 
 from __future__ import annotations
 
 import re
+import textwrap
 import unicodedata
 from collections.abc import Collection, Hashable, Iterable, Sequence
+from functools import partial
 from itertools import islice
 from typing import TypeVar
 
@@ -17,6 +19,9 @@ V = TypeVar("V")
 
 LONGEST_LINE = 4096
 """Characters of one line that are kept; more than any screen shows, little enough to fold 500 runs."""
+
+wrap = partial(textwrap.wrap, break_on_hyphens=False, break_long_words=False)
+"""The lines of a text, at most so many characters each; options, commands and paths stay whole."""
 
 _ESCAPES = re.compile(
     r"""

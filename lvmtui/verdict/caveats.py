@@ -165,10 +165,12 @@ def _weights(table: Table, ranked: Sequence[Row]) -> str:
 def _few(ranked: Sequence[Row]) -> list[str]:
     known = [(row, row.estimate, row.estimate.scarce(FEW_DF)) for row in ranked if row.estimate]
     said = []
-    if low := [min(e.df, e.cluster_df or e.df) for _, e, scarce in known if scarce == "clusters"]:
+    if few := [e for _, e, scarce in known if scarce == "clusters"]:
+        df = min(min(e.df, e.cluster_df or e.df) for e in few)
+        alone = ", seeds not included" if df < min(e.df for e in few) else ""
         said.append(
             "There are few held-out articles, or a few of them hold most of the windows: other articles could well "
-            f"give other figures, which makes the intervals wide (from {rounded_down(min(low))} degrees of freedom)."
+            f"give other figures, which makes the intervals wide (from {rounded_down(df)} degrees of freedom{alone})."
         )
     if apart := [(row, e.df) for row, e, scarce in known if scarce == "seeds" and row.interval]:
         df = min(df for _, df in apart)

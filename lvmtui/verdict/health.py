@@ -69,7 +69,7 @@ class Finding:
     short: str = ""
     """See `label`; empty: the name of the kind."""
     shared: str = ""
-    """The words where other seeds have it too, without what this run alone did; empty: the same."""
+    """The words where other seeds have it too, without what not all of them did; empty: the same."""
     on_heldout: bool = False
     """It is about the held-out windows; what is shown beside it may be about the validation windows."""
     seeds: int = 1
@@ -92,7 +92,8 @@ def of_seeds(found: Sequence[tuple[int, Finding]], *, several: bool) -> str:
     those that have it: `echoes the last vector: ... (seed 1; also seeds 2, 3)`."""
     (first, finding), *others = found
     also = f"; also {numbered([seed for seed, _ in others], 'seed')}" if others else ""
-    told = finding.shared if others and finding.shared else finding.words
+    alike = all(one.words != one.shared for _, one in found)  # what it did beyond that, the others did too
+    told = finding.words if alike else finding.shared or finding.words
     return f"{told} (seed {first}{also})" if several else told
 
 

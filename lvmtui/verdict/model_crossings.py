@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 from scipy import stats
@@ -57,6 +58,13 @@ def overtaking(one: str, other: str, difference: Measured, alpha: float = ALPHA)
     before, after = (one, other) if first < 0 else (other, one)
     value, low, high = (largest * 2.0 ** float(step) for step in (best, where.min(), where.max()))
     return Overtaking(before, after, value, low, high)
+
+
+def by_size(parameters: Mapping[str, int]) -> list[tuple[str, str]]:
+    """The pairs of models with the same context, the one with fewer `parameters` first."""
+    context = {model: model.partition("@")[2] for model in parameters}
+    pairs = combinations(sorted(parameters, key=parameters.__getitem__), 2)
+    return [(a, b) for a, b in pairs if parameters[a] < parameters[b] and context[a] == context[b]]
 
 
 def more_for_less(smaller: str, larger: str, curve: FittedCurve, target: Measured) -> MoreForLess | None:

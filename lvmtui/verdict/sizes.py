@@ -27,7 +27,7 @@ from lvmtui.verdict.comparison import repeated_seeds
 from lvmtui.verdict.figures import TrivialScores, WindowScores
 from lvmtui.verdict.interval import Booleans, Design
 from lvmtui.verdict.learning_curve import FittedCurve, Floats, Measured, fit, measure
-from lvmtui.verdict.model_crossings import leaders, more_for_less, overtaking
+from lvmtui.verdict.model_crossings import by_size, leaders, more_for_less, overtaking
 from lvmtui.verdict.ranking import Judgement
 from lvmtui.verdict.rows import UNFIT
 
@@ -80,17 +80,15 @@ def curves_of(state: CampaignState, inputs: str, now: float) -> LearningCurve:
 
 
 def _needs(state: CampaignState, alike: Mapping[str, _Judged]) -> list[MoreForLess]:
-    """For each pair of networks, the one with fewer parameters first; one network with two contexts is no pair."""
     sizes: dict[str, int] = {}
     for view in state.runs:
         started = view.state.trainer.started if view.state else None
         if started and view.planned.model in alike:
             sizes[view.planned.model] = started.parameters
     found = []
-    for smaller, larger in combinations(sorted(sizes, key=lambda model: sizes[model]), 2):
+    for smaller, larger in by_size(sizes):
         curve, target = alike[smaller].curve, alike[larger].measured
-        same = smaller.partition("@")[0] == larger.partition("@")[0]
-        if curve and target and sizes[smaller] < sizes[larger] and not same:
+        if curve and target:
             found.append(more_for_less(smaller, larger, curve, target))
     return [one for one in found if one]
 

@@ -187,14 +187,15 @@ def test_a_restart_begins_with_an_empty_folder(bench: Bench) -> None:
             "pattern needs a new campaign; 'lvmtui trainer test --pattern REGEX "
             "artifacts/lvm/models/mine_*/train.log' shows what a pattern finds",
         ),
-        ("import os; os.kill(os.getpid(), 9)", "killed by signal 9"),
+        ("import os; print('a warning', flush=True); os.kill(os.getpid(), 9)", "killed by signal 9"),
+        ("import os; print('corrupted', flush=True); os.abort()", "killed by signal 6: corrupted"),
         ("import sys; print('\\x1b]0;owned\\x07\\x1b[31mred'); sys.exit(3)", "left with exit code 3: red"),
     ],
 )
 def test_how_it_ended_is_said_in_one_line(bench: Bench, script: str, words: str) -> None:
     run = bench.plan(script, pattern=PATTERN)
     assert bench.to_the_end() is Exit.FAILED
-    assert words in failed(run)
+    assert words in failed(run) and "a warning" not in failed(run)
     last = ending(run)
     assert isinstance(last, Failed) and (last.reason == "setup") is ("no evaluation" in words), "else it is tried again"
 

@@ -156,6 +156,27 @@ def test_a_job_that_is_cancelled_while_it_waits_is_no_death(tmp_path: Path) -> N
         assert view.state and view.status.phase is Phase.FINISHED and not interruptions(view.state)
 
 
+def test_a_job_that_is_cancelled_before_its_trainer_spoke_is_no_death(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    campaign = make_campaign(workspace, models=("amn",), seeds=(1,), jobs=1, total_steps=80, engine="slurm")
+    slurm = SimulatedSlurm(Weather(slots=1, dies=0, node_dies=0, preempted=0, waits=(0.0, 0.0)))
+    supervisor = supervisor_over(slurm, workspace)
+    for _ in range(5):
+        while not slurm.living:
+            supervisor.tick()
+            slurm.advance(0.1)
+        (job,) = slurm.living.values()
+        job.node = "node1"  # it has one, and its Python has not come further than that
+        slurm.end(job, "CANCELLED")
+        for _ in range(24):
+            supervisor.tick()
+    (first, _) = CampaignReader(workspace, workspace.campaign(campaign.id)).refresh().runs
+    assert first.state and first.status.phase is not Phase.FAILED
+    losses = first.state.supervision.losses
+    assert len(losses) > 3 and not any(loss.counts for loss in losses)
+    assert {loss.reason.partition(": ")[2] for loss in losses} == {"cancelled in Slurm, not by lvmtui"}
+
+
 def test_a_job_that_has_begun_is_told_before_the_controller_is_asked_again(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     campaign = make_campaign(workspace, models=("amn",), seeds=(1,), jobs=2, total_steps=80, engine="slurm")

@@ -82,7 +82,11 @@ def test_no_answer_breaks_it(text: str) -> None:
         ("ReqNodeNotAvail, UnavailableNodes:node[1-4]", "the nodes it needs are not available (ReqNodeNotAvail)"),
         ("QOSMaxJobsPerUserLimit", "waits: qosmax jobs per user limit (QOSMaxJobsPerUserLimit)"),
         ("AssocGrpGRES", "waits: assoc grp gres (AssocGrpGRES)"),
-        ("Nodes required for job are DOWN", "waits: Nodes required for job are DOWN"),
+        (
+            "Nodes required for job are DOWN, DRAINED or reserved for jobs in higher priority partitions",
+            "the nodes it needs are down, drained or reserved for others",
+        ),
+        ("launch failed requeued held", "waits: launch failed requeued held"),
         ("None", "just submitted"),
         ("", "waits"),
     ],

@@ -163,6 +163,28 @@ def test_a_kill_by_the_stall_rule_counts_and_one_by_order_does_not(spec: RunSpec
         assert isinstance(decision, Lost) and decision.counts is counts and reason in decision.reason
 
 
+def test_a_job_that_somebody_cancelled_before_its_trainer_spoke_has_not_died(spec: RunSpec) -> None:
+    """`scancel` three times while Python loaded torch made the run fail: "died 3 times"."""
+    job = Identity("Slurm", "", 7, 0)
+    gone = Probe(sees_all_hosts=True, ended=Ended(job, "job 7: cancelled", excused=True, outside=True))
+
+    def after(*signals: Record) -> object:
+        waits = replace(launched(), process=job, launch="slurm-7")
+        return decided(seen_with(spec, Intent(), waits, *signals, probe=gone, quiet=60.0))
+
+    stalled = Signalled(3.0, "TERM", (7,), "stalled for 5 m 00 s")
+    ordered = replace(stalled, reason="to be started again, as ordered")
+    for signals, reason, counts in (
+        ((), "job 7: cancelled", False),
+        ((stalled,), stalled.reason, True),
+        ((stalled, replace(stalled, signal="KILL")), f"{stalled.reason}; it was killed", True),
+        ((ordered,), ordered.reason, False),
+        ((ordered, replace(ordered, signal="KILL")), f"{ordered.reason}; it was killed", False),
+    ):
+        decision = after(*signals)
+        assert isinstance(decision, Lost) and (decision.reason, decision.counts) == (reason, counts)
+
+
 def test_a_stall_counts_where_the_trainer_leaves_as_asked(spec: RunSpec) -> None:
     """A user's own trainer that hangs every time, each time after some steps, is not started for ever."""
     reason = "stalled for 15 s"

@@ -205,16 +205,24 @@ def test_ensure_says_why_it_does_not_come_up(tmp_path: Path) -> None:
 def test_a_workspace_that_cannot_be_written_is_said_in_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "artifacts").write_text("not a folder")
+    artifacts = tmp_path / "artifacts"
+    artifacts.write_text("not a folder")
     with pytest.raises(UserError, match=r"supervisor\.lock: cannot be written"):
         ensure_supervisor(Workspace(tmp_path))
+    artifacts.unlink()
 
     def refused(path: Path, seconds: float) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     monkeypatch.setattr(lock_module, "try_lock", refused)
     with pytest.raises(UserError, match="Read-only file system"):
-        take_lock(Workspace(tmp_path / "elsewhere"))
+        take_lock(Workspace(tmp_path))
+
+
+def test_a_workspace_that_was_moved_away_is_not_made_anew(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="No such file or directory"):
+        ensure_supervisor(Workspace(tmp_path / "moved"))
+    assert not (tmp_path / "moved").exists()
 
 
 def test_another_hosts_supervisor_is_named(tmp_path: Path) -> None:

@@ -194,7 +194,11 @@ def test_what_failed_to_learn_is_told_by_the_weights_that_are_kept() -> None:
     assert "overfitting" in found
     first = found["failed_to_learn"]
     told = of_seeds([(1, first), (2, first)], several=True)
-    assert told == f"{first.words.partition(';')[0]} (seed 1; also seed 2)", "seed 2 may have done something else then"
+    assert told == f"{first.words} (seed 1; also seed 2)", "both overfitted"
+    other = replace(first, words=first.shared)
+    told = of_seeds([(1, first), (2, other)], several=True)
+    assert told == f"{first.shared} (seed 1; also seed 2)" != f"{first.words} (seed 1; also seed 2)"
+    assert of_seeds([(1, first), (2, replace(first, shared=""))], several=True).startswith(first.words)
     learned_nothing = [evaluated(p, 0.3, 0.3) for p in PLACES]
     (one,) = (f for f in health_of(run_of(learned_nothing), TRIVIAL) if f.alarm)
     assert one.words == "failed to learn: highest validation cosine .3000, epoch 1, the context mean has .5070"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lvmtui.formats.spec import arm_names
 from lvmtui.verdict.interval import Design
 from lvmtui.verdict.learning_curve import EXPONENTS, Floats, Measured, fit, measure
-from lvmtui.verdict.model_crossings import leaders, more_for_less, overtaking
+from lvmtui.verdict.model_crossings import by_size, leaders, more_for_less, overtaking
 from lvmtui.verdict.sizes import _missing, _most_complete
 from tests.factory import make_campaign
 
@@ -181,6 +181,12 @@ def test_what_a_smaller_model_needs_to_equal_a_larger_one() -> None:
     short = more_for_less("small", "large", three, aim)
     assert short and short.farthest == 2 and short.factor is None, "three sizes are carried to twice the largest only"
     assert more_for_less("small", "large", small, measured(error + 0.02)) is None  # it is better already
+
+
+def test_a_smaller_model_is_held_against_larger_ones_of_its_own_context() -> None:
+    parameters = {"gru@6": 900, "gru@3": 900, "pool@3": 40, "pool@6": 40}
+    assert by_size(parameters) == [("pool@3", "gru@3"), ("pool@6", "gru@6")]
+    assert by_size({"gru": 900, "twin": 900, "pool": 40}) == [("pool", "gru"), ("pool", "twin")]
 
 
 def test_sizes_that_make_a_curve_are_kept_before_more_runs_that_make_none() -> None:

@@ -12,6 +12,7 @@ import os
 import resource
 import select
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -315,7 +316,8 @@ class Program:
             return how
         last = sanitise(self.output.last, 300).strip()
         if code:
-            told = f"{ending_words(code)}: {last}" if last else ending_words(code)
+            spoke = last and code != -signal.SIGKILL  # killed, it had no time to say why
+            told = f"{ending_words(code)}: {last}" if spoke else ending_words(code)
             if self.said.hopeless:
                 return self._failed("setup", f"{told}; {SCRIPT_CURE}{ANEW if self.said.checkpoint else ''}")
             return self._failed("error", told)

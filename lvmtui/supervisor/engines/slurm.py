@@ -286,9 +286,9 @@ def environment(variables: Mapping[str, str]) -> dict[str, str]:
 
 def _ended(job: SlurmJob, text: str, code: int | None = None) -> engine.Ended:
     where = f"job {job.id} on {job.node}: " if job.node else f"job {job.id}: "
-    if waited := job.state == "CANCELLED" and not job.node:
+    if job.state == "CANCELLED" and not job.node:
         text += UNBEGUN
-    excused, outside = waited or job.state in words.EXCUSED, job.state not in words.BY_ITSELF
+    excused, outside = job.state in words.EXCUSED, job.state not in words.BY_ITSELF
     return engine.Ended(job.identity, where + text, code, excused, outside)
 
 

@@ -170,7 +170,7 @@ OVER = {
     "REVOKED": "revoked",
 }
 BY_ITSELF = {"COMPLETED", "FAILED"}
-EXCUSED = {"NODE_FAIL", "BOOT_FAIL", "PREEMPTED", "REVOKED"}
+EXCUSED = {"NODE_FAIL", "BOOT_FAIL", "PREEMPTED", "REVOKED", "CANCELLED"}
 
 NEVER, NEW = "will not start", "just submitted"
 REASONS = {
@@ -185,6 +185,7 @@ REASONS = {
     "PartitionNodeLimit": "asks for more nodes than its partition allows, and will not start",
     "BadConstraints": "asks for what no node has, and will not start",
     "ReqNodeNotAvail": "the nodes it needs are not available",
+    "Nodes required for job are DOWN": "the nodes it needs are down, drained or reserved for others",
     "Prolog": "its node is being prepared",
     "Cleaning": "what is left of its job before is being removed",
     "InvalidAccount": "its account is not valid, and it will not start",
@@ -204,7 +205,7 @@ def reason_words(reason: str) -> str:
     """Why a job waits, as text for people."""
     name = reason.split(",")[0].strip("()")
     if known := REASONS.get(name):
-        return known if name == "None" else f"{known} ({name})"
+        return known if name == "None" or " " in name else f"{known} ({name})"
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
     return "waits" if not name else f"waits: {name}" if " " in name else f"waits: {spaced} ({name})"
 

@@ -57,9 +57,7 @@ def outgained_by(model: ModelFacts) -> str:
 
 def measure_words(runs: Sequence[RunFacts], width: int = 80, *, outgained: str = "") -> str:
     """What the figures of these runs are: `gain over the recency mean, own validation windows`, in `width` cells.
-
-    `outgained`: by what, see `outgained_by`.
-    """
+    `outgained`: by what, see `outgained_by`."""
     if waits_for_baselines(runs):
         return fitting(("gain, once the trivial baselines are made", "gain: to come"), width)
     if not has_gains(runs):
