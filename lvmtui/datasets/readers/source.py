@@ -42,7 +42,7 @@ ARTICLE_NAMES = (
 )
 ORDER_NAMES = (
     *("paragraph_id", "paragraph_index", "chunk_id", "chunk_index", "sentence_id", "sentence_index", "sent_id"),
-    *("position", "place", "order"),
+    *("position", "place", "order", "paragraph", "chunk", "sentence"),
 )
 TITLE_NAMES = ("title", "titles", "name", "url")
 SPLIT_NAMES = ("split", "subset", "fold")

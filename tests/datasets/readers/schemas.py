@@ -197,6 +197,15 @@ SCHEMAS: dict[str, Schema] = {
         notes=("were grouped", "put in the order of paragraph_id"),
         same_rows=False,
     ),
+    "parquet in another order by chunk": Schema(
+        table(SHUFFLED, doc=IDS.tolist(), chunk=PLACES.tolist(), embedding=ROWS),
+        notes=("order chunk", "put in the order of chunk"),
+        same_rows=False,
+    ),
+    "parquet with the text of each chunk": Schema(
+        table(doc=IDS.tolist(), chunk=[f"text {place}" for place in PLACES], embedding=ROWS),
+        notes=("not read: chunk",),
+    ),
     "parquet shards with a split column": Schema(
         table(shards=3, doc_id=[str(i) for i in IDS], split=["train"] * len(ROWS), embedding=ROWS),
         notes=("the column split is not used",),
